@@ -1,0 +1,40 @@
+"""Facts about the audio on the wire: signed 16-bit little-endian PCM, mono, 24 kHz.
+
+Source: the Realtime API's ``audio/pcm`` format, whose only rate is 24000
+(https://platform.openai.com/docs/api-reference/realtime). No numpy here: text turns must not pay for its import.
+"""
+
+from __future__ import annotations
+
+RATE_HZ = 24_000
+"""The sample rate of ``audio/pcm`` in both directions."""
+
+FRAME_BYTES = 2
+"""One mono frame: one signed 16-bit sample."""
+
+BLOCK_MS = 20
+"""What one microphone block holds: the packet length most voice codecs and networks are made for (RFC 7587, 2.1.4)."""
+
+BLOCK_FRAMES = RATE_HZ * BLOCK_MS // 1000
+BLOCK_BYTES = BLOCK_FRAMES * FRAME_BYTES
+
+
+def frames_to_ms(frames: int, rate_hz: int = RATE_HZ) -> int:
+    """Whole milliseconds in ``frames``, rounded down: a truncation must never claim more than was heard."""
+    return frames * 1000 // rate_hz
+
+
+def ms_to_frames(ms: float, rate_hz: int = RATE_HZ) -> int:
+    """Whole frames in ``ms`` milliseconds, rounded down."""
+    return int(ms * rate_hz / 1000)
+
+
+def bytes_to_ms(size: int) -> int:
+    """Whole milliseconds in ``size`` bytes of wire audio."""
+    return frames_to_ms(size // FRAME_BYTES)
+
+
+def base64_frames(encoded: str) -> int:
+    """Frames in a base64 string of wire audio, told from its length alone (RFC 4648, 4) without decoding it."""
+    size = len(encoded) * 3 // 4 - encoded[-2:].count("=")
+    return size // FRAME_BYTES

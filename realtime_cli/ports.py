@@ -1,0 +1,72 @@
+"""The small interfaces between the session and the outside world.
+
+The session owns every thread on the client side, so a driver never starts one: it offers a blocking ``run`` that the
+session calls on a thread of its own, and that returns when ``stopping`` is set, when its input is at an end, or by raising
+one of :mod:`realtime_cli.errors`. (PortAudio's own callback thread is the exception; it lives between ``open`` and ``close``.)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Deliver = Callable[[bytes], None]
+"""Takes one microphone block: PCM16 24 kHz mono, any whole number of frames. Never blocks; callable on a device thread."""
+
+Pull = Callable[[int], "npt.NDArray[np.int16]"]
+"""Gives exactly ``frames`` frames, int16, shape ``(frames,)``, 24 kHz, silence where there is nothing to play.
+
+Never blocks; callable on a device thread.
+"""
+
+
+class AudioSource(Protocol):
+    """Where the user's speech comes from: a device, a file, a pipe, or nothing."""
+
+    def open(self) -> None:
+        """Check and open the source; may block for a device's start. Main thread. Raises AudioError or InputError."""
+
+    def run(self, deliver: Deliver, at_end: Callable[[], None], stopping: threading.Event) -> None:
+        """Deliver blocks at the pace of a clock until ``stopping`` is set. Own thread. Raises AudioError.
+
+        A source with an end calls ``at_end`` once, when its last block is delivered, and goes on with silence:
+        a server's voice detection needs to hear that the speaker stopped.
+        """
+
+    def close(self) -> None:
+        """Release the device or file. Any thread; does not hang; may be called twice."""
+
+
+class AudioSink(Protocol):
+    """Where the model's voice goes: a device, a file, a pipe, or nothing."""
+
+    def open(self) -> None:
+        """Check and open the sink; may block for a device's start. Main thread. Raises AudioError or InputError."""
+
+    def run(self, pull: Pull, stopping: threading.Event) -> None:
+        """Pull and play until ``stopping`` is set. Own thread. Raises AudioError or InputError."""
+
+    def close(self) -> None:
+        """Release the device or finish the file. Any thread; does not hang; may be called twice."""
+
+
+class Transport(Protocol):
+    """One connection to a server: text messages, each one JSON object, both ways."""
+
+    def run(self, on_open: Callable[[], None], on_message: Callable[[str], None]) -> None:
+        """Connect, then hand over each message, until the connection ends. Own thread.
+
+        Returns after a close that was asked for. Raises ConnectionFailed when the server refuses or the connection is lost.
+        Both callbacks are called on this thread and must return at once.
+        """
+
+    def send(self, text: str) -> None:
+        """Send one message; blocks while the network does. Sender thread. Raises ConnectionFailed."""
+
+    def close(self) -> None:
+        """Ask ``run`` to end. Any thread; does not wait; may be called twice or before ``run``."""
