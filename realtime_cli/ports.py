@@ -1,8 +1,8 @@
 """The small interfaces between the session and the outside world.
 
 The session owns every thread on the client side, so a driver never starts one: it offers a blocking ``run`` that the
-session calls on a thread of its own, and that returns when ``stopping`` is set, when its input is at an end, or by raising
-one of :mod:`realtime_cli.errors`. (PortAudio's own callback thread is the exception; it lives between ``open`` and ``close``.)
+session calls on a thread of its own, and that returns when ``stopping`` is set or raises one of
+:mod:`realtime_cli.errors`. (PortAudio's own callback thread is the exception; it lives between ``open`` and ``close``.)
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from realtime_cli.conversation.records import Record, Snapshot
+
 Deliver = Callable[[bytes], None]
-"""Takes one microphone block: PCM16 24 kHz mono, any whole number of frames. Never blocks; callable on a device thread."""
+"""Takes one microphone block: PCM16 24 kHz mono, whole frames. Never blocks; callable on a device thread."""
 
 Pull = Callable[[int], "npt.NDArray[np.int16]"]
 """Gives exactly ``frames`` frames, int16, shape ``(frames,)``, 24 kHz, silence where there is nothing to play.
@@ -61,7 +63,7 @@ class Transport(Protocol):
     def run(self, on_open: Callable[[], None], on_message: Callable[[str], None]) -> None:
         """Connect, then hand over each message, until the connection ends. Own thread.
 
-        Returns after a close that was asked for. Raises ConnectionFailed when the server refuses or the connection is lost.
+        Returns after a close that was asked for. Raises ConnectionFailed when refused or lost.
         Both callbacks are called on this thread and must return at once.
         """
 
@@ -70,3 +72,19 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Ask ``run`` to end. Any thread; does not wait; may be called twice or before ``run``."""
+
+
+class View(Protocol):
+    """What the user sees. Everything but ``open`` and ``close`` is called on the view thread only."""
+
+    def open(self) -> None:
+        """Prepare the terminal. Main thread."""
+
+    def show(self, record: Record, t: float) -> None:
+        """Show something that happened ``t`` seconds after the start. Raises BrokenPipeError when nobody reads any more."""
+
+    def draw(self, snapshot: Snapshot) -> None:
+        """Show how things stand; called some times a second, with the latest snapshot only."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was found. Main thread, when the view thread is gone; may be called twice."""

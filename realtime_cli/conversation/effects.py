@@ -1,0 +1,65 @@
+"""What the conversation asks for. The session carries the effects out, in order, on its main thread."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from realtime_cli.conversation.records import Record
+from realtime_cli.protocol.client import ClientEvent
+
+
+class Send(msgspec.Struct, frozen=True):
+    """Put a client event into the outbox, behind all audio that is already there."""
+
+    event: ClientEvent
+
+
+class Play(msgspec.Struct, frozen=True):
+    """Play a piece of the model's voice: base64 PCM16, decoded by the playback thread."""
+
+    item_id: str
+    content_index: int
+    delta: str
+
+
+class EndOfAudio(msgspec.Struct, frozen=True):
+    """No more audio will come for this part."""
+
+    item_id: str
+    content_index: int
+
+
+class Flush(msgspec.Struct, frozen=True):
+    """Silence the playback at once and tell what was heard (:class:`~realtime_cli.conversation.facts.Flushed`)."""
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """Send the whole recording to the input buffer, then say so (:class:`~realtime_cli.conversation.facts.Fed`)."""
+
+    source: Any
+
+
+class OpenMic(msgspec.Struct, frozen=True):
+    """Let microphone blocks through to the server."""
+
+
+class CloseMic(msgspec.Struct, frozen=True):
+    """Let no microphone block through."""
+
+
+class Show(msgspec.Struct, frozen=True):
+    """Show a record."""
+
+    record: Record
+
+
+class End(msgspec.Struct, frozen=True):
+    """The conversation is over."""
+
+    exit_code: int
+    reason: str
+
+
+Effect: TypeAlias = Send | Play | EndOfAudio | Flush | Feed | OpenMic | CloseMic | Show | End

@@ -1,0 +1,98 @@
+"""What the conversation is told: server events as they are, and these facts from this side of the wire."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from realtime_cli.errors import RealtimeError
+from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
+
+
+class Typed(msgspec.Struct, frozen=True):
+    """The user wrote a turn."""
+
+    text: str
+
+
+class Spoken(msgspec.Struct, frozen=True):
+    """The user wants a recording sent as one turn; ``source`` is handed back in the effect that asks for it."""
+
+    source: Any
+
+
+class Fed(msgspec.Struct, frozen=True):
+    """All of a recording is on its way to the server."""
+
+
+class InputsEnded(msgspec.Struct, frozen=True):
+    """No further turn will be typed or named; the conversation ends when the last one has been answered."""
+
+
+class MicEnded(msgspec.Struct, frozen=True):
+    """A microphone that is a file or a pipe is at its end; silence follows."""
+
+
+class Pressed(msgspec.Struct, frozen=True):
+    """The talk key went down, or was tapped to start."""
+
+
+class Released(msgspec.Struct, frozen=True):
+    """The talk key went up, or was tapped to send. ``spoken_ms`` is what the microphone delivered since the press."""
+
+    spoken_ms: int
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """How much of one part's audio has been played so far, and whether that was all of it."""
+
+    item_id: str
+    content_index: int
+    heard_ms: int
+    finished: bool
+
+
+class Flushed(msgspec.Struct, frozen=True):
+    """The answer to a flush: what had been heard of each part that was still in play."""
+
+    parts: tuple[Heard, ...]
+
+
+class Quit(msgspec.Struct, frozen=True):
+    """The user asked for the end."""
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """A worker ended with an error: a lost connection, a device that went, or a bug."""
+
+    error: RealtimeError
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """A driver has something to tell the user that changes nothing."""
+
+    text: str
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """Time has passed; sent when the conversation's ``deadline`` is due."""
+
+
+Fact: TypeAlias = (
+    ServerEvent
+    | UnknownEvent
+    | Typed
+    | Spoken
+    | Fed
+    | InputsEnded
+    | MicEnded
+    | Pressed
+    | Released
+    | Heard
+    | Flushed
+    | Quit
+    | Failed
+    | Noted
+    | Tick
+)

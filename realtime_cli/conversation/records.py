@@ -1,0 +1,132 @@
+"""What there is to show: one record for each thing that happened, and a snapshot of how things stand.
+
+Plain and JSON views print the records in order; the live view draws the latest snapshot. The JSON names of records and
+fields are a contract with scripts.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TypeAlias
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Root of the records."""
+
+
+class SessionStarted(Record, frozen=True, kw_only=True, tag_field="type", tag="session"):
+    """The server took the session."""
+
+    id: str
+    model: str
+    provider: str
+
+
+class UserSaid(Record, frozen=True, kw_only=True, tag_field="type", tag="user"):
+    """The whole of a user's turn, typed or transcribed."""
+
+    item_id: str
+    text: str
+
+
+class AssistantDelta(Record, frozen=True, kw_only=True, tag_field="type", tag="assistant_delta"):
+    """A piece of a reply, written or the transcript of a spoken one, as it arrived."""
+
+    item_id: str
+    text: str
+
+
+class AssistantSaid(Record, frozen=True, kw_only=True, tag_field="type", tag="assistant"):
+    """The whole of a reply; of an interrupted one, what was heard of it (``heard_ms`` is None for a written reply)."""
+
+    item_id: str
+    text: str
+    heard_ms: int | None = None
+    interrupted: bool = False
+
+
+class UsageReported(Record, frozen=True, kw_only=True, tag_field="type", tag="usage"):
+    """Tokens of one response, and its timing: milliseconds from the end of the user's turn, None where there was none."""
+
+    response_id: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    input_text_tokens: int = 0
+    input_audio_tokens: int = 0
+    output_text_tokens: int = 0
+    output_audio_tokens: int = 0
+    first_text_ms: int | None = None
+    first_audio_ms: int | None = None
+    done_ms: int | None = None
+
+
+class Trouble(Record, frozen=True, kw_only=True, tag_field="type", tag="error"):
+    """Something failed; the conversation may go on."""
+
+    message: str
+    code: str | None = None
+
+
+class Notice(Record, frozen=True, kw_only=True, tag_field="type", tag="notice"):
+    """Something worth a line that is no error."""
+
+    text: str
+
+
+class Ended(Record, frozen=True, kw_only=True, tag_field="type", tag="end"):
+    """The last record. ``reason``: done, interrupted, quit, or failed."""
+
+    reason: str
+    exit_code: int
+
+
+class Phase(Enum):
+    """How the conversation stands, for the status line."""
+
+    CONNECTING = "connecting"
+    LISTENING = "listening"
+    HEARING = "hearing you"
+    THINKING = "thinking"
+    SPEAKING = "speaking"
+    ENDED = "ended"
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One turn of one side. ``heard_chars`` counts the characters of ``text`` that have been heard or, if written, shown."""
+
+    item_id: str
+    role: str
+    text: str
+    pending: bool = False
+    """The text is still to come or still growing."""
+    heard_chars: int = 0
+    interrupted: bool = False
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums over the session."""
+
+    turns: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """How things stand, immutable; compare by identity to see whether anything changed."""
+
+    phase: Phase = Phase.CONNECTING
+    provider: str = ""
+    model: str = ""
+    lines: tuple[Line, ...] = ()
+    totals: Totals = Totals()
+    talking: bool = False
+    """Push-to-talk: the microphone is open."""
+
+
+AnyRecord: TypeAlias = (
+    SessionStarted | UserSaid | AssistantDelta | AssistantSaid | UsageReported | Trouble | Notice | Ended
+)

@@ -1,0 +1,45 @@
+"""The events a server sends, of the GA interface, and JSON in both directions.
+
+Source: https://platform.openai.com/docs/api-reference/realtime-server-events. Beta names are translated before they
+come here (:mod:`realtime_cli.protocol.dialects`). An event that is not listed is kept as UnknownEvent and passed by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from realtime_cli.protocol import conversation_events, response_events
+from realtime_cli.protocol.codec import JsonObject, decode, encode, to_json
+from realtime_cli.protocol.conversation_events import ErrorEvent
+from realtime_cli.protocol.items import ErrorDetail
+from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
+
+SERVER_EVENTS: Mapping[str, type[ServerEvent]] = {
+    cls.type: cls
+    for module in (conversation_events, response_events)
+    for cls in vars(module).values()
+    if isinstance(cls, type) and issubclass(cls, ServerEvent) and cls.type
+}
+
+
+def server_event_to_object(event: ServerEvent) -> dict[str, Any]:
+    """The event as a JSON object in GA shape."""
+    return {"type": event.type, **encode(event)}
+
+
+def server_event_to_json(event: ServerEvent) -> str:
+    """The event as one text message in GA shape."""
+    return to_json(server_event_to_object(event))
+
+
+def server_event_from_object(body: JsonObject) -> ServerEvent | UnknownEvent:
+    """A server event from a GA object; never fails."""
+    name = str(body.get("type"))
+    cls = SERVER_EVENTS.get(name)
+    if cls is None:
+        return UnknownEvent(name=name, body=dict(body))
+    if cls is ErrorEvent and isinstance(body.get("error"), str):
+        # vLLM sends the error as a plain string.
+        return ErrorEvent(error=ErrorDetail(message=body["error"], code=body.get("code")))
+    return decode(cls, body)
