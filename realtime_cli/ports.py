@@ -81,7 +81,7 @@ class View(Protocol):
         """Prepare the terminal. Main thread."""
 
     def show(self, record: Record, t: float) -> None:
-        """Show something that happened ``t`` seconds after the start. Raises BrokenPipeError when nobody reads any more."""
+        """What happened ``t`` seconds after the start. Raises BrokenPipeError when nobody reads any more."""
 
     def draw(self, snapshot: Snapshot) -> None:
         """Show how things stand; called some times a second, with the latest snapshot only."""

@@ -48,7 +48,7 @@ class AssistantSaid(Record, frozen=True, kw_only=True, tag_field="type", tag="as
 
 
 class UsageReported(Record, frozen=True, kw_only=True, tag_field="type", tag="usage"):
-    """Tokens of one response, and its timing: milliseconds from the end of the user's turn, None where there was none."""
+    """Tokens of one response, and its timing in ms from the end of the user's turn (None where there was none)."""
 
     response_id: str
     input_tokens: int = 0
@@ -95,7 +95,7 @@ class Phase(Enum):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One turn of one side. ``heard_chars`` counts the characters of ``text`` that have been heard or, if written, shown."""
+    """One turn of one side. ``heard_chars``: how many characters of ``text`` were heard (all, if written)."""
 
     item_id: str
     role: str

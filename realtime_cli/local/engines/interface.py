@@ -1,4 +1,4 @@
-"""What the local voice server asks of its four engines. Each engine file imports its own library, and only when loaded."""
+"""What the local voice server asks of its four engines. Each engine file imports its library when loaded."""
 
 from __future__ import annotations
 
