@@ -1,0 +1,164 @@
+"""What the servers' error codes, close codes and HTTP statuses mean, and what the user can do about each.
+
+OpenAI documents no list of its codes. These were gathered from captures and public reports of the live service, from
+https://platform.openai.com/docs/guides/error-codes, and from the sources of compatible servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+
+from realtime_cli.errors import ConnectionFailed
+from realtime_cli.protocol.items import ErrorDetail
+from realtime_cli.protocol.redaction import redact
+
+
+class Severity(Enum):
+    """What an ``error`` event does to the conversation."""
+
+    FATAL = "fatal"
+    """The session is over, or can never work."""
+    TURN = "turn"
+    """What was asked for will not come: the turn in progress has failed, if there is one."""
+    NOTICE = "notice"
+    """A setting was refused; the conversation goes on with the server's own."""
+    BENIGN = "benign"
+    """A race that every client loses now and then; nothing needs to be done or said."""
+
+
+_WRONG_KEY = "check the API key{key}"
+_MODEL = "name another model with --model; does the key's project have access to it?"
+_QUOTA = "add credit, or raise the limit of the key's project"
+
+FATAL: Mapping[str, str] = {
+    "invalid_api_key": _WRONG_KEY,
+    "authentication_error": _WRONG_KEY,
+    "unauthorized": _WRONG_KEY,
+    "missing_model": "name a model with --model",
+    "invalid_model": _MODEL,
+    "model_not_found": _MODEL,
+    "beta_api_shape_disabled": "this server has given up the beta interface: use --dialect ga",
+    "session_expired": "the server ends every session after a while (OpenAI: 60 minutes): start a new one",
+    "session_limit_reached": "the server serves one client at a time: close the other one",
+}
+"""Codes after which nothing more comes, or nothing can work; and the remedies."""
+
+TURN: Mapping[str, str] = {
+    "insufficient_quota": _QUOTA,
+    "credit_balance_exhausted": _QUOTA,
+    "rate_limit_exceeded": "wait a little and try again, or raise the limit of the key's project",
+    "server_error": "try again",
+}
+"""Codes of failed turns for which there is a remedy; unknown codes count as failed turns too."""
+
+BENIGN = frozenset(
+    {
+        "response_cancel_not_active",
+        "conversation_already_has_active_response",
+        "input_audio_buffer_commit_empty",
+        "item_truncate_invalid_item_id",
+        "item_delete_invalid_item_id",
+        "item_retrieve_invalid_item_id",
+        "item_not_found",
+    }
+)
+
+_TRUNCATED_TOO_LATE = "already shorter than"
+"""In the text of a truncate that asks for more than there is; its code is null in some captures."""
+
+_DIALECTS: Mapping[tuple[str, str], str] = {
+    ("unknown_parameter", "session.type"): "this server speaks the beta dialect: use --dialect beta",
+    ("missing_required_parameter", "session.type"): "this server speaks the GA dialect: use --dialect ga",
+}
+"""The errors by which a server shows that it speaks another dialect: (code, param)."""
+
+_CLOSED: Mapping[int, tuple[str, str]] = {
+    1000: ("ended the session", ""),
+    1001: ("is going away", "start a new session"),
+    1002: ("found a fault in the connection", "check --base-url: is this a Realtime endpoint?"),
+    1003: ("does not take this kind of data", "check --base-url and --dialect"),
+    1008: ("refuses this client", "check the API key{key}"),
+    1009: ("says a message is too big", ""),
+    1011: ("failed", "try again"),
+    1012: ("is restarting", "try again in a moment"),
+    1013: ("is overloaded", "try again in a moment"),
+    3000: ("refuses the key", _WRONG_KEY),
+    4000: ("refuses the request", "check --model and --dialect"),
+    4004: ("does not know the model", _MODEL),
+}
+"""Close codes (RFC 6455, IANA's registry; 3000 and 4xxx as OpenAI uses them): what the server does, and the remedy."""
+
+_REFUSED: Mapping[int, tuple[str, str]] = {
+    400: ("refuses the request", "check --model and --base-url"),
+    401: ("refuses the key", _WRONG_KEY),
+    403: ("refuses access", "does the key{key} have access to the Realtime API and to this model?"),
+    404: ("has no Realtime endpoint here, or not this model", "check --base-url and --model"),
+    407: ("is behind a proxy that wants a password", "put it into https_proxy"),
+    426: ("wants another protocol", "check --base-url: is this a Realtime endpoint?"),
+    429: ("refuses for now: too many requests, or no credit left", "wait a little, or see to the key's limits"),
+}
+"""HTTP statuses in answer to the handshake: what the server does, and the remedy."""
+
+
+def classify(detail: ErrorDetail) -> Severity:
+    """How bad an ``error`` event is, by its code and parameter alone."""
+    code, param = code_of(detail), detail.param or ""
+    if code in FATAL or (code, param) in _DIALECTS:
+        return Severity.FATAL
+    if code in BENIGN or _TRUNCATED_TOO_LATE in detail.message:
+        return Severity.BENIGN
+    if code == "cannot_update_voice" or param.startswith("session."):
+        return Severity.NOTICE
+    return Severity.TURN
+
+
+def code_of(detail: ErrorDetail) -> str:
+    """The code, or the type where that says more: some servers put the code there."""
+    return detail.code or detail.type or ""
+
+
+def remedy_for(code: str, param: str = "", key_variable: str = "") -> str:
+    """One line about what the user can do; empty when nothing is known. ``key_variable``: where the key came from."""
+    known = _DIALECTS.get((code, param)) or FATAL.get(code) or TURN.get(code) or ""
+    return _with_key(known, key_variable)
+
+
+def fatal_error(detail: ErrorDetail, key_variable: str = "") -> ConnectionFailed:
+    """The error to end with after a FATAL event.
+
+    The server's own words about a wrong key are left out: they repeat parts of it.
+    """
+    code = code_of(detail)
+    words = "" if FATAL.get(code) == _WRONG_KEY else detail.message
+    problem = f"the server refuses: {words or code or 'no reason given'}"
+    return ConnectionFailed(problem, remedy_for(code, detail.param or "", key_variable))
+
+
+def closed(code: int | None, reason: str, where: str, key_variable: str = "") -> ConnectionFailed:
+    """The error for a connection that the server closed; OpenAI's ``reason`` is ``<error.type>.<error.code>``."""
+    if code is None:
+        return ConnectionFailed(f"{where} ended the connection without a reason", "try again")
+    does, remedy = _CLOSED.get(code, ("closed the connection", ""))
+    told = f"{code} {redact(reason)}".strip()
+    return ConnectionFailed(
+        f"{where} {does} ({told})",
+        remedy_for(reason.rpartition(".")[2], key_variable=key_variable) or _with_key(remedy, key_variable),
+    )
+
+
+def refused(status: int, detail: ErrorDetail, where: str, key_variable: str = "") -> ConnectionFailed:
+    """The error for a handshake that was answered with an HTTP status; ``detail`` is what the answer's body says."""
+    does, remedy = _REFUSED.get(status, ("fails", "try again") if status >= 500 else ("does not open a session", ""))
+    words = "" if status == 401 else redact(detail.message)[:200]
+    told = f"HTTP {status}, {words}" if words else f"HTTP {status}"
+    return ConnectionFailed(
+        f"{where} {does} ({told})",
+        remedy_for(code_of(detail), key_variable=key_variable)
+        or _with_key(remedy, key_variable)
+        or "check --base-url: is this a Realtime endpoint?",
+    )
+
+
+def _with_key(remedy: str, key_variable: str) -> str:
+    return remedy.format(key=f" in {key_variable}" if key_variable else "")

@@ -1,0 +1,32 @@
+"""Keys never reach a screen, a log or a file, not even those that a server repeats in its messages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+HIDDEN = "[hidden]"
+
+_KEYS = re.compile(r"\b(?:sk|ek|rk|xai)[-_][\w*.-]{6,}")
+"""API keys and ephemeral secrets of OpenAI, and keys of xAI; servers repeat them with some characters starred."""
+
+_SECRET_FIELDS = re.compile(
+    r'"(client_secret|authorization|api_key|headers)"\s*:\s*(?:"(?:[^"\\]|\\.)*"|\{[^{}]*\})', re.IGNORECASE
+)
+"""JSON fields of the session and its MCP tools whose whole value is secret."""
+
+_PAYLOADS = re.compile(r'"(audio|delta|image_url)"\s*:\s*"([\w+/=:;,-]{200,})"')
+"""Base64 too long to read. A written delta has spaces, or is shorter."""
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """``text`` with everything that looks like a key hidden, and each of ``secrets`` too."""
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    return _KEYS.sub(HIDDEN, text)
+
+
+def loggable(message: str, secrets: Iterable[str] = ()) -> str:
+    """A wire message fit for a log: secrets hidden, audio and images replaced by their length."""
+    shortened = _PAYLOADS.sub(lambda found: f'"{found[1]}":"<{len(found[2])} characters>"', message)
+    return redact(_SECRET_FIELDS.sub(rf'"\1":"{HIDDEN}"', shortened), secrets)
