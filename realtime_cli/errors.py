@@ -57,5 +57,16 @@ class AudioError(RealtimeError):
     exit_code = 5
 
 
+class InternalError(RealtimeError):
+    """A bug of this program's, in the thread named (exit code 1). The cause keeps its traceback for ``--debug``."""
+
+    def __init__(self, thread: str, cause: BaseException) -> None:
+        super().__init__(
+            f"internal error in the {thread} thread: {type(cause).__name__}",
+            "please report it with the output of --debug",
+        )
+        self.__cause__ = cause
+
+
 INTERRUPTED_EXIT_CODE = 130
 """Ctrl-C: 128 + SIGINT, as shells report it."""

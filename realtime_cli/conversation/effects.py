@@ -46,7 +46,7 @@ class OpenMic(msgspec.Struct, frozen=True):
 
 
 class CloseMic(msgspec.Struct, frozen=True):
-    """Let no microphone block through."""
+    """Let no microphone block through, and tell how much was let through (``facts.MicClosed``)."""
 
 
 class Show(msgspec.Struct, frozen=True):

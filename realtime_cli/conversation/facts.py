@@ -10,6 +10,10 @@ from realtime_cli.errors import RealtimeError
 from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
 
+class Opened(msgspec.Struct, frozen=True):
+    """The connection is there."""
+
+
 class Typed(msgspec.Struct, frozen=True):
     """The user wrote a turn."""
 
@@ -39,7 +43,11 @@ class Pressed(msgspec.Struct, frozen=True):
 
 
 class Released(msgspec.Struct, frozen=True):
-    """The talk key went up, or was tapped to send. ``spoken_ms`` is what the microphone delivered since the press."""
+    """The talk key went up, or was tapped to send."""
+
+
+class MicClosed(msgspec.Struct, frozen=True):
+    """The answer to closing the microphone: how much it delivered since it was opened."""
 
     spoken_ms: int
 
@@ -60,7 +68,9 @@ class Flushed(msgspec.Struct, frozen=True):
 
 
 class Quit(msgspec.Struct, frozen=True):
-    """The user asked for the end."""
+    """The user asked for the end, or (with an exit code of its own) a signal did."""
+
+    exit_code: int = 0
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -82,6 +92,7 @@ class Tick(msgspec.Struct, frozen=True):
 Fact: TypeAlias = (
     ServerEvent
     | UnknownEvent
+    | Opened
     | Typed
     | Spoken
     | Fed
@@ -89,6 +100,7 @@ Fact: TypeAlias = (
     | MicEnded
     | Pressed
     | Released
+    | MicClosed
     | Heard
     | Flushed
     | Quit

@@ -1,0 +1,74 @@
+"""Typer commands made from the settings: each option is declared once, in :mod:`realtime_cli.config`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from realtime_cli.config import Field, fields, load_environment, resolve
+from realtime_cli.errors import INTERRUPTED_EXIT_CODE, RealtimeError
+
+Command = Callable[..., int]
+
+
+def command(app: typer.Typer, *groups: str, without: tuple[str, ...] = ()) -> Callable[[Command], Command]:
+    """Register a function as a command that also takes the options of some groups of settings.
+
+    The function's first two parameters are the resolved :class:`~realtime_cli.config.Settings` and the
+    :class:`~realtime_cli.config.Environment`; the others are the command's own arguments. It returns the exit code.
+    """
+    chosen = tuple(field for field in fields() if field.group in groups and field.name not in without)
+
+    def register(function: Command) -> Command:
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[2:]
+
+        def run(**values: Any) -> None:
+            flags = {field.name: values.pop(field.name) for field in chosen}
+            raise typer.Exit(_run(function, flags, values))
+
+        parameters = [*own, *(_parameter(field) for field in chosen)]
+        run.__doc__ = function.__doc__
+        run.__signature__ = inspect.Signature([p.replace(kind=p.KEYWORD_ONLY) for p in parameters])  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        app.command(name=function.__name__)(run)
+        return function
+
+    return register
+
+
+def _run(function: Command, flags: dict[str, Any], values: dict[str, Any]) -> int:
+    """Run a command; every error is one line on stderr and an exit code, with a traceback only for ``--debug``."""
+    debug = bool(flags.get("debug"))
+    try:
+        environment = load_environment()
+        settings = resolve(flags, environment)
+        debug = settings.debug
+        return function(settings, environment, **values)
+    except RealtimeError as error:
+        if debug:
+            traceback.print_exception(error)
+        sys.stderr.write(f"realtime-cli: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED_EXIT_CODE
+
+
+def _parameter(field: Field) -> inspect.Parameter:
+    """The option of one setting. Its value stays text: the settings convert and check what comes from anywhere."""
+    flag = f"{field.flag}/--no-{field.flag[2:]}" if field.negatable else field.flag
+    names = (flag, field.short) if field.short else (flag,)
+    option = typer.Option(
+        *names,
+        help=field.help if field.default in (None, False, True) else f"{field.help} [default: {field.default}]",
+        metavar=None if field.is_flag else field.metavar,
+        rich_help_panel=field.group,
+        show_default=False,
+    )
+    kind: Any = bool if field.is_flag else str
+    annotation = Annotated[kind | None, option]
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -1,0 +1,216 @@
+"""Every setting, once: its flag, its variable, its type, its limits and its help.
+
+A value comes from the first of these that has one: the flag, the environment, ``.env``, the profile, the default.
+The flag ``--silence-ms`` is the field ``silence_ms`` is the variable ``REALTIME_CLI_SILENCE_MS``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from realtime_cli.errors import InputError
+from realtime_cli.protocol.session_options import Eagerness, NoiseReduction, Vad
+
+SERVER, SESSION, AUDIO, VIEW = "Server", "Session", "Audio", "View"
+ENV_PREFIX = "REALTIME_CLI_"
+
+
+def _meta(group: str, text: str, *, short: str = "", env: str = "", metavar: str = "") -> Meta:
+    extra = {"group": group, "short": short, "env": env, "metavar": metavar}
+    return Meta(description=text, extra={name: value for name, value in extra.items() if value})
+
+
+Speed = Annotated[float, Meta(ge=0.25, le=1.5)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one run. Limits are the protocol's own where it has some."""
+
+    provider: Annotated[str, _meta(SERVER, "auto, openai, azure, local, or another profile's name")] = "auto"
+    local: Annotated[bool, _meta(SERVER, "Short for --provider local")] = False
+    base_url: Annotated[
+        str | None, _meta(SERVER, "Any compatible server: ws, wss, http, https, or host:port", metavar="URL")
+    ] = None
+    dialect: Annotated[Literal["ga", "beta"] | None, _meta(SERVER, "Override what the profile says")] = None
+    model: Annotated[
+        str | None, _meta(SERVER, "Model, or Azure deployment", short="-m", env="OPENAI_REALTIME_MODEL")
+    ] = None
+
+    instructions: Annotated[
+        str | None, _meta(SESSION, "How the model is to behave; @FILE reads a file", short="-i", metavar="TEXT|@FILE")
+    ] = None
+    voice: Annotated[str | None, _meta(SESSION, "The model's voice, such as marin or cedar")] = None
+    speed: Annotated[Speed | None, _meta(SESSION, "Speed of the voice, 0.25 to 1.5")] = None
+    language: Annotated[str | None, _meta(SESSION, "Language you speak (ISO 639-1), for the transcript")] = None
+    max_output_tokens: Annotated[
+        int | Literal["inf"] | None, _meta(SESSION, "Limit of one reply: a number or inf", metavar="N")
+    ] = None
+    vad: Annotated[Vad, _meta(SESSION, "Who ends your turns: the server's ear, its understanding, or you")] = "server"
+    vad_threshold: Annotated[Share | None, _meta(SESSION, "How sure of speech the server must be, 0 to 1")] = None
+    silence_ms: Annotated[Milliseconds | None, _meta(SESSION, "Silence that ends your turn")] = None
+    prefix_padding_ms: Annotated[Milliseconds | None, _meta(SESSION, "Audio kept from before speech")] = None
+    eagerness: Annotated[Eagerness | None, _meta(SESSION, "How soon semantic detection answers")] = None
+    noise_reduction: Annotated[NoiseReduction | None, _meta(SESSION, "For a near or a far microphone")] = None
+    transcription_model: Annotated[
+        str | None, _meta(SESSION, "Model for the transcript of your words, or off", metavar="NAME|off")
+    ] = None
+    reasoning: Annotated[
+        Literal["minimal", "low", "medium", "high", "xhigh"] | None, _meta(SESSION, "Reasoning effort")
+    ] = None
+    text_only: Annotated[bool, _meta(SESSION, "No audio back")] = False
+    max_turns: Annotated[Count | None, _meta(SESSION, "End after so many turns of yours")] = None
+
+    mic: Annotated[str | None, _meta(AUDIO, "Device, WAV file, - (PCM16 24 kHz mono on stdin) or none")] = None
+    speaker: Annotated[str | None, _meta(AUDIO, "Device, .wav file, - (PCM16 24 kHz mono on stdout) or none")] = None
+    ptt: Annotated[bool, _meta(AUDIO, "Push to talk: space starts, space sends")] = False
+
+    plain: Annotated[bool, _meta(VIEW, "Line by line, no control codes")] = False
+    json: Annotated[bool, _meta(VIEW, "One JSON object a line on stdout")] = False
+    quiet: Annotated[bool, _meta(VIEW, "Reply text and errors only")] = False
+    stats: Annotated[bool, _meta(VIEW, "Latency and tokens a turn, on stderr")] = False
+    debug: Annotated[bool, _meta(VIEW, "Tracebacks, and the wire on stderr without secrets")] = False
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One setting as the command line and the documentation see it."""
+
+    name: str
+    help: str
+    group: str
+    short: str
+    variable: str
+    metavar: str
+    is_flag: bool
+    default: Any
+
+    negatable: bool = False
+    """A flag that is on by default has a ``--no-`` form."""
+
+    @property
+    def flag(self) -> str:
+        """The long option."""
+        return "--" + self.name.replace("_", "-")
+
+
+class Environment(Mapping[str, str]):
+    """The process environment over ``.env``, which also says which of the two a value came from.
+
+    An empty value counts as absent, as users write ``KEY=`` to leave it out.
+    """
+
+    def __init__(self, process: Mapping[str, str], dotenv: Mapping[str, str] | None = None) -> None:
+        self._process = {name: value for name, value in process.items() if value}
+        self._values = {**{name: value for name, value in (dotenv or {}).items() if value}, **self._process}
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def origin(self, name: str) -> str:
+        """Where the variable's value was found."""
+        return name if name in self._process else f"{name} in .env"
+
+
+def load_environment(start: Path | None = None) -> Environment:
+    """The environment of this process, and the ``.env`` of the working directory or its nearest parent that has one."""
+    folder = start or Path.cwd()
+    for candidate in (folder, *folder.parents):
+        path = candidate / ".env"
+        if path.is_file():
+            return Environment(os.environ, _read_dotenv(path))
+    return Environment(os.environ)
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    from dotenv import dotenv_values  # noqa: PLC0415 -- most starts find no file and need not pay for it
+
+    try:
+        values = dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}", f"{error}") from error
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def fields() -> tuple[Field, ...]:
+    """All settings, in the order of the class."""
+    return tuple(_field(field) for field in msgspec.structs.fields(Settings))
+
+
+def resolve(flags: Mapping[str, Any], environment: Environment) -> Settings:
+    """The settings of this run; ``flags`` holds what the command line said. Raises InputError."""
+    values: dict[str, Any] = {}
+    for field in fields():
+        origin, value = field.flag, flags.get(field.name)
+        if value is None:
+            origin, value = environment.origin(field.variable), environment.get(field.variable)
+        if value is not None:
+            values[field.name] = _convert(field, origin, value)
+    if values.get("local"):
+        if values.get("provider", "local") != "local":
+            raise InputError("--local and --provider contradict each other", "give one of them")
+        values["provider"] = "local"
+    if str(values.get("instructions", "")).startswith("@"):
+        values["instructions"] = _read_text(Path(values["instructions"][1:]))
+    return Settings(**values)
+
+
+def _convert(field: Field, origin: str, value: Any) -> Any:
+    try:
+        mended = msgspec.convert({field.name: value}, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        reason = str(error).split(" - at ")[0].replace("`", "")
+        reason = reason[:1].lower() + reason[1:]
+        raise InputError(f"{origin}: {value!r} is not usable: {reason}", f"see --help for {field.flag}") from error
+    return getattr(mended, field.name)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(f"--instructions: cannot read {path}: {reason}") from error
+
+
+def _field(field: Any) -> Field:
+    meta = next(each for each in field.type.__metadata__ if isinstance(each, Meta))
+    extra = meta.extra or {}
+    kind = field.type.__origin__
+    return Field(
+        name=field.name,
+        help=meta.description or "",
+        group=extra["group"],
+        short=extra.get("short", ""),
+        variable=extra.get("env") or ENV_PREFIX + field.name.upper(),
+        metavar=extra.get("metavar") or _metavar(kind),
+        is_flag=kind is bool,
+        default=field.default,
+        negatable=field.default is True,
+    )
+
+
+def _metavar(kind: Any) -> str:
+    """What stands for the value in the help: the choices of a literal, else the type."""
+    if kind in (int, float, str, bool):
+        arguments: tuple[Any, ...] = (kind,)
+    else:
+        arguments = kind.__args__
+    # A limited number is Annotated, and a choice a Literal inside the union or the whole of it.
+    bare = [arg.__origin__ if hasattr(arg, "__metadata__") else arg for arg in arguments]
+    choices = [arg for arg in bare if isinstance(arg, str)]
+    choices += [value for arg in bare for value in getattr(arg, "__args__", ())]
+    return "|".join(choices) or {int: "N", float: "X"}.get(bare[0], "TEXT")

@@ -1,0 +1,297 @@
+"""The conversation itself: one method, facts in, effects out. No socket, no device, no thread, no clock.
+
+The session tells it every fact on one thread and carries out what it asks for, in order; a recorded list of facts
+replays a conversation exactly. :class:`Turns` knows the user's side and :class:`Replies` the model's; this class knows the
+session: its beginning, its errors, its sums and its end.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.effects import CloseMic, Effect, End, OpenMic, Play, Send, Show
+from realtime_cli.conversation.ending import failure_of
+from realtime_cli.conversation.history import History
+from realtime_cli.conversation.metering import Meter
+from realtime_cli.conversation.options import ConversationOptions
+from realtime_cli.conversation.records import (
+    AssistantDelta,
+    AssistantSaid,
+    Ended,
+    Notice,
+    Phase,
+    SessionStarted,
+    Snapshot,
+    Trouble,
+)
+from realtime_cli.conversation.replies import Replies
+from realtime_cli.conversation.turns import Turns
+from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
+from realtime_cli.protocol import conversation_events as c
+from realtime_cli.protocol import response_events as r
+from realtime_cli.protocol.client import ConversationItemCreate, ResponseCreate, SessionUpdate
+from realtime_cli.protocol.codes import Severity, classify, fatal_error
+from realtime_cli.protocol.items import ErrorDetail, Response
+from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
+
+ALREADY_ACTIVE = "conversation_already_has_active_response"
+REMEMBERED_EVENTS = 256
+"""How many sent events an error can still be traced back to."""
+
+LATE_TRANSCRIPT_S = 3.0
+"""How long the end waits for a transcript of the user's that is still to come."""
+
+
+class Conversation:
+    """See the module. Not thread-safe: one thread owns it."""
+
+    def __init__(self, options: ConversationOptions) -> None:
+        self.options = options
+        self._history = History()
+        self._replies = Replies(options, self._history)
+        self._turns = Turns(options, self._history, self._replies)
+        self._meter = Meter()
+        self._session_id = ""
+        self._model = ""
+        self._inputs_ended = False
+        self._mic_ended = False
+        self._ended = False
+        self._turn_failed = False
+        self._owes_since: float | None = None
+        self._quiet_since: float | None = None
+        self._sent: dict[str, type[object]] = {}
+        self._event_count = 0
+
+    def handle(self, fact: f.Fact, now: float) -> list[Effect]:
+        """What is to be done about ``fact``, which came at ``now`` seconds of a monotonic clock. Never blocks."""
+        if self._ended:
+            return []
+        effects = self._decide(fact, now)
+        if isinstance(fact, ServerEvent | UnknownEvent | f.Opened):
+            self._owes_since = now
+        effects += self._go_on(now)
+        self._watch(effects, now)
+        return [self._named(effect) for effect in effects]
+
+    @property
+    def deadline(self) -> float | None:
+        """When a Tick is due, if nothing else happens."""
+        due = [self._answer_due(), self._end_due()]
+        return min((at for at in due if at is not None), default=None)
+
+    def snapshot(self) -> Snapshot:
+        """How things stand."""
+        return Snapshot(
+            phase=self._phase(),
+            provider=self.options.provider,
+            model=self._model,
+            lines=self._history.lines(),
+            totals=self._meter.totals(self._turns.count),
+            talking=self.options.push_to_talk and self._turns.speaking,
+        )
+
+    @property
+    def audible(self) -> bool:
+        """Whether some of the model's audio is still to be heard: then progress is worth reporting."""
+        return self._replies.audible
+
+    def _decide(self, fact: f.Fact, now: float) -> list[Effect]:
+        match fact:
+            case ServerEvent():
+                return self._server_said(fact, now)
+            case f.Typed() | f.Spoken():
+                self._turns.waiting.append(fact)
+                return self._replies.interrupt(server_cancels=False) if self.options.listens else []
+            case f.Fed():
+                return self._turns.fed(now)
+            case f.Pressed() if self._session_id:
+                return self._turns.pressed()
+            case f.Released() if self._turns.speaking:
+                return [CloseMic()]
+            case f.MicClosed() if self._turns.speaking:
+                return self._turns.mic_closed(fact, now)
+            case f.Heard():
+                return self._replies.heard(fact)
+            case f.Flushed():
+                return self._replies.flushed(fact)
+            case f.InputsEnded():
+                self._inputs_ended = True
+            case f.MicEnded():
+                self._mic_ended = True
+                self._quiet_since = now
+            case f.Noted():
+                return [Show(Notice(text=fact.text))]
+            case f.Quit():
+                return self._end(fact.exit_code, "quit" if fact.exit_code == 0 else "interrupted")
+            case f.Failed():
+                return self._fail(fact.error)
+            case f.Tick():
+                return self._time_passed(now)
+        return []
+
+    def _server_said(self, event: ServerEvent, now: float) -> list[Effect]:
+        match event:
+            case c.SessionCreated():
+                return self._session_created(event)
+            case c.ErrorEvent():
+                return self._error(event.error)
+            case c.SpeechStarted():
+                return self._turns.speech_started(event)
+            case c.SpeechStopped():
+                self._turns.speech_stopped(event, now)
+            case c.InputAudioBufferCommitted():
+                return self._turns.committed(event)
+            case c.ConversationItemAdded() | c.ConversationItemCreated() | c.ConversationItemDone():
+                return self._turns.item(event.item, event.previous_item_id)
+            case c.TranscriptionDelta() | c.TranscriptionCompleted() | c.TranscriptionFailed():
+                return self._turns.transcribed(event)
+            case r.ResponseCreated():
+                return self._replies.created(event.response)
+            case r.OutputItemAdded() | r.OutputItemDone():
+                self._replies.item_added(event)
+            case (
+                r.OutputTextDelta()
+                | r.OutputTextDone()
+                | r.OutputTranscriptDelta()
+                | r.OutputTranscriptDone()
+                | r.OutputAudioDelta()
+                | r.OutputAudioDone()
+            ):
+                return self._replies.content(event)
+            case r.ResponseDone():
+                return self._response_done(event.response, now)
+        return []
+
+    def _session_created(self, event: c.SessionCreated) -> list[Effect]:
+        if self._session_id:
+            return []
+        self._session_id = str(event.session.get("id") or "unnamed")
+        self._model = str(event.session.get("model") or self.options.session.get("model") or "")
+        started = SessionStarted(id=self._session_id, model=self._model, provider=self.options.provider)
+        opened: list[Effect] = [] if self.options.push_to_talk or not self.options.listens else [OpenMic()]
+        return [Send(SessionUpdate(session=self.options.session)), Show(started), *opened]
+
+    def _response_done(self, response: Response, now: float) -> list[Effect]:
+        effects = self._replies.done(response)
+        effects.append(Show(self._meter.response_done(response, self._turns.ended_at, now)))
+        failure = failure_of(response)
+        self._turn_failed = failure is not None
+        return [*effects, Show(failure)] if failure else effects
+
+    def _error(self, error: ErrorDetail) -> list[Effect]:
+        culprit = self._sent.pop(error.event_id or "", None)
+        severity = classify(error)
+        if error.code == ALREADY_ACTIVE:
+            self._replies.refused(because_active=True)
+            return []
+        if severity is Severity.FATAL:
+            return self._fail(fatal_error(error, self.options.key_variable))
+        if culprit is SessionUpdate:
+            return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
+        if severity is Severity.BENIGN:
+            return []
+        if culprit in (ResponseCreate, ConversationItemCreate) or (culprit is None and self._replies.owed):
+            self._replies.refused(because_active=False)
+            self._turn_failed = True
+        return [Show(Trouble(message=error.message or "the server reports an error", code=error.code))]
+
+    def _go_on(self, now: float) -> list[Effect]:
+        """Send the next waiting turn, or end, when nothing else is going on."""
+        if not self._session_id or self._ended:
+            return []
+        free = not self._turns.feeding and not self._replies.busy
+        if self._turns.waiting and free and (self.options.listens or not self._replies.audible):
+            return self._turns.next_input(now)
+        if not self._idle():
+            self._quiet_since = None
+            return []
+        if self._quiet_since is None:
+            self._quiet_since = now
+        return self._time_passed(now)
+
+    def _idle(self) -> bool:
+        turns, replies = self._turns, self._replies
+        return not (turns.speaking or turns.feeding or turns.waiting or replies.busy or replies.audible)
+
+    def _time_passed(self, now: float) -> list[Effect]:
+        answer_due, end_due = self._answer_due(), self._end_due()
+        if answer_due is not None and now >= answer_due:
+            return self._fail(self._silent_server())
+        if end_due is not None and now >= end_due:
+            return [*self._turns.give_up_transcripts(), *self._end(1 if self._turn_failed else 0, "done")]
+        return []
+
+    def _answer_due(self) -> float | None:
+        """When a server that owes something has been silent for too long."""
+        if self._owes_since is None or self._ended:
+            return None
+        if not self._session_id:
+            return self._owes_since + self.options.hello_timeout_s
+        return self._owes_since + self.options.answer_timeout_s if self._replies.busy else None
+
+    def _end_due(self) -> float | None:
+        """When the conversation is over, if it stays as quiet as it is."""
+        if self._quiet_since is None or not self._session_id or not self._idle():
+            return None
+        enough = self.options.max_turns is not None and self._turns.count >= self.options.max_turns
+        if self._inputs_ended or enough:
+            return self._quiet_since + (LATE_TRANSCRIPT_S if self._turns.unread else 0.0)
+        return self._quiet_since + self.options.mic_end_grace_s if self._mic_ended else None
+
+    def _silent_server(self) -> RealtimeError:
+        if not self._session_id:
+            seconds = f"{self.options.hello_timeout_s:g} s"
+            return ConnectionFailed(
+                f"the server took the connection but opened no session within {seconds}",
+                "is this a Realtime endpoint? check --base-url and --dialect",
+            )
+        return TurnError(f"the server gave no answer for {self.options.answer_timeout_s:g} s", "try again")
+
+    def _fail(self, error: RealtimeError) -> list[Effect]:
+        return [Show(Trouble(message=str(error))), *self._end(error.exit_code, "failed")]
+
+    def _end(self, exit_code: int, reason: str) -> list[Effect]:
+        """Say what was heard of a reply that is cut off by the end, then end."""
+        unfinished = [entry for entry in self._history.untold("assistant") if entry.text]
+        said: list[Effect] = []
+        for entry in unfinished:
+            entry.interrupted = entry.told = True
+            heard_ms = entry.heard_ms if entry.spoken else None
+            said.append(
+                Show(AssistantSaid(item_id=entry.item_id, text=entry.heard_text, heard_ms=heard_ms, interrupted=True))
+            )
+        self._ended = True
+        return [CloseMic(), *said, Show(Ended(reason=reason, exit_code=exit_code)), End(exit_code, reason)]
+
+    def _watch(self, effects: list[Effect], now: float) -> None:
+        """Note first words and first sounds for the latencies, and since when the server owes something."""
+        for effect in effects:
+            match effect:
+                case Show(record=AssistantDelta()):
+                    self._meter.arrived("text", now)
+                case Play():
+                    self._meter.arrived("audio", now)
+                case Send(event=ResponseCreate()):
+                    self._owes_since = now
+
+    def _named(self, effect: Effect) -> Effect:
+        """Give every client event an id, so that an error can be told apart by what caused it."""
+        if not isinstance(effect, Send):
+            return effect
+        self._event_count += 1
+        event_id = f"evt_{self._event_count:06d}"
+        self._sent[event_id] = type(effect.event)
+        self._sent.pop(f"evt_{self._event_count - REMEMBERED_EVENTS:06d}", None)
+        return Send(msgspec.structs.replace(effect.event, event_id=event_id))
+
+    def _phase(self) -> Phase:
+        if self._ended:
+            return Phase.ENDED
+        if not self._session_id:
+            return Phase.CONNECTING
+        if self._turns.speaking:
+            return Phase.HEARING
+        if self._replies.audible:
+            return Phase.SPEAKING
+        return Phase.THINKING if self._replies.busy or self._turns.feeding else Phase.LISTENING

@@ -1,0 +1,53 @@
+"""What the conversation cost and how fast it was: tokens, and latencies from the end of the user's turn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from realtime_cli.conversation.records import Totals, UsageReported
+from realtime_cli.protocol.items import InputTokens, OutputTokens, Response, Usage
+
+
+@dataclass(slots=True)
+class Meter:
+    """The one owner of the sums."""
+
+    _input: int = 0
+    _output: int = 0
+    _cached: int = 0
+    _first: dict[str, float] = field(default_factory=dict)
+
+    def arrived(self, what: str, now: float) -> None:
+        """The first ``text`` or ``audio`` of a response came at ``now``; later pieces do not count."""
+        self._first.setdefault(what, now)
+
+    def response_done(self, response: Response, turn_ended_at: float | None, now: float) -> UsageReported:
+        """Take a response into the sums and report it."""
+        usage = response.usage or Usage()
+        read = usage.input_token_details or InputTokens()
+        wrote = usage.output_token_details or OutputTokens()
+        self._input += usage.input_tokens or 0
+        self._output += usage.output_tokens or 0
+        self._cached += read.cached_tokens or 0
+        first, self._first = self._first, {}
+        return UsageReported(
+            response_id=response.id,
+            input_tokens=usage.input_tokens or 0,
+            output_tokens=usage.output_tokens or 0,
+            cached_tokens=read.cached_tokens or 0,
+            input_text_tokens=read.text_tokens or 0,
+            input_audio_tokens=read.audio_tokens or 0,
+            output_text_tokens=wrote.text_tokens or 0,
+            output_audio_tokens=wrote.audio_tokens or 0,
+            first_text_ms=_since(turn_ended_at, first.get("text")),
+            first_audio_ms=_since(turn_ended_at, first.get("audio")),
+            done_ms=_since(turn_ended_at, now),
+        )
+
+    def totals(self, turns: int) -> Totals:
+        """The sums so far."""
+        return Totals(turns=turns, input_tokens=self._input, output_tokens=self._output, cached_tokens=self._cached)
+
+
+def _since(start: float | None, at: float | None) -> int | None:
+    return None if start is None or at is None else round((at - start) * 1000)

@@ -1,0 +1,37 @@
+"""What the conversation must know beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+
+class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How this conversation is held."""
+
+    provider: str
+    """The server's name, for the status line."""
+    key_variable: str = ""
+    """Where the key came from, for messages about a refused one."""
+    session: Mapping[str, Any]
+    """The body of the first ``session.update``, in the server's dialect."""
+    server_decides_turns: bool = True
+    """The server's voice detection ends the user's turns and starts responses (``turn_detection`` is not null)."""
+    server_interrupts: bool = True
+    """The server cancels its response by itself when the user begins to speak (``interrupt_response``)."""
+    transcribes_user: bool = True
+    """Transcripts of the user's speech are to be expected."""
+    push_to_talk: bool = False
+    listens: bool = True
+    """There is a microphone; without one, turns are typed or recorded, and wait for each other."""
+    can_cancel: bool = True
+    can_truncate: bool = True
+    max_turns: int | None = None
+    mic_end_grace_s: float = 3.0
+    """How long after the end of a file microphone the server may still notice that somebody spoke."""
+    answer_timeout_s: float = 60.0
+    """How long the server may be silent while it owes something. Models that reason think for tens of seconds."""
+    hello_timeout_s: float = 15.0
+    """How long the server may take to open the session once it is connected."""

@@ -1,0 +1,148 @@
+"""The user's side: turns that are spoken, typed or recorded, and the transcripts of what was said."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from realtime_cli.conversation.effects import Effect, Feed, OpenMic, Send, Show
+from realtime_cli.conversation.facts import MicClosed, Spoken, Typed
+from realtime_cli.conversation.history import Entry, History
+from realtime_cli.conversation.options import ConversationOptions
+from realtime_cli.conversation.records import Notice, UserSaid
+from realtime_cli.conversation.replies import Replies
+from realtime_cli.protocol.client import (
+    ConversationItemCreate,
+    InputAudioBufferClear,
+    InputAudioBufferCommit,
+)
+from realtime_cli.protocol.conversation_events import (
+    InputAudioBufferCommitted,
+    SpeechStarted,
+    SpeechStopped,
+    TranscriptionCompleted,
+    TranscriptionDelta,
+    TranscriptionFailed,
+)
+from realtime_cli.protocol.items import Content, Item
+
+MIN_COMMIT_MS = 100
+"""The least audio that a commit takes; less is an error, ``input_audio_buffer_commit_empty``."""
+
+
+@dataclass(slots=True)
+class Turns:
+    """The one owner of what is known about the user's turns."""
+
+    options: ConversationOptions
+    history: History
+    replies: Replies
+    speaking: bool = False
+    """The server hears the user, or the talk key is down."""
+    feeding: bool = False
+    """A recording is being sent."""
+    waiting: deque[Typed | Spoken] = field(default_factory=deque)
+    """Turns that are said but not sent, because an answer is still going on."""
+    ended_at: float | None = None
+    """When the user's last turn ended; latencies count from here."""
+    count: int = 0
+    """Turns of the user's so far."""
+    _typed: int = 0
+
+    @property
+    def unread(self) -> bool:
+        """Whether a transcript of the user is still to come."""
+        return bool(self.history.untold("user"))
+
+    def next_input(self, now: float) -> list[Effect]:
+        """Send the next waiting turn."""
+        turn = self.waiting.popleft()
+        if isinstance(turn, Spoken):
+            self.feeding = True
+            return [Feed(turn.source)]
+        self._typed += 1
+        self.count += 1
+        entry = self.history.entry(f"typed_{self._typed:06d}", "user")
+        content = Content(type="input_text", text=turn.text)
+        item = Item(id=entry.item_id, type="message", role="user", content=(content,))
+        self.ended_at = now
+        return [Send(ConversationItemCreate(item=item)), *self._tell(entry, turn.text), *self.replies.ask()]
+
+    def fed(self, now: float) -> list[Effect]:
+        """A recording has been sent."""
+        self.feeding = False
+        self.ended_at = now
+        self.count += 1
+        return [Send(InputAudioBufferCommit()), *self.replies.ask()]
+
+    def pressed(self) -> list[Effect]:
+        """The talk key went down: whatever the model says is interrupted, and the microphone opens."""
+        self.speaking = True
+        return [*self.replies.interrupt(server_cancels=False), Send(InputAudioBufferClear()), OpenMic()]
+
+    def mic_closed(self, fact: MicClosed, now: float) -> list[Effect]:
+        """The talk key went up: what was said is sent, if it is long enough to be speech."""
+        self.speaking = False
+        if fact.spoken_ms < MIN_COMMIT_MS:
+            return [Send(InputAudioBufferClear()), Show(Notice(text="too short: nothing was sent"))]
+        self.ended_at = now
+        self.count += 1
+        return [Send(InputAudioBufferCommit()), *self.replies.ask()]
+
+    def speech_started(self, event: SpeechStarted) -> list[Effect]:
+        """The server hears the user: this interrupts a reply that is going on."""
+        self.speaking = True
+        effects = self.replies.interrupt(server_cancels=self.options.server_interrupts)
+        if event.item_id:
+            self.history.entry(event.item_id, "user")
+        return effects
+
+    def speech_stopped(self, event: SpeechStopped, now: float) -> None:
+        """The server hears that the user stopped."""
+        self.speaking = False
+        self.ended_at = now
+        if event.item_id:
+            self.history.entry(event.item_id, "user")
+
+    def committed(self, event: InputAudioBufferCommitted) -> list[Effect]:
+        """The user's audio became an item; with the server deciding, a response follows by itself."""
+        if self.options.server_decides_turns:
+            self.speaking = False
+            self.count += 1
+            self.replies.owed = self.replies.active is None
+        entry = self.history.entry(event.item_id, "user", event.previous_item_id)
+        return [] if self.options.transcribes_user else self._tell(entry, "")
+
+    def item(self, item: Item, previous_item_id: str | None) -> list[Effect]:
+        """An item of the user's entered the conversation or is final."""
+        if item.role != "user" or not item.id:
+            return []
+        entry = self.history.entry(item.id, "user", previous_item_id)
+        return self._tell(entry, item.words) if item.words and not entry.told else []
+
+    def transcribed(self, event: TranscriptionDelta | TranscriptionCompleted | TranscriptionFailed) -> list[Effect]:
+        """A transcript of the user's grows, is complete, or failed."""
+        entry = self.history.entry(event.item_id, "user")
+        match event:
+            case TranscriptionDelta():
+                entry.add_text(event.delta)
+                return []
+            case TranscriptionCompleted():
+                if not event.transcript.strip() and self.options.server_decides_turns:
+                    # A noise that was no speech: the server owes no answer to it.
+                    self.replies.owed = False
+                    self.count -= 1
+                return self._tell(entry, event.transcript.strip())
+            case TranscriptionFailed():
+                problem = event.error.message or "no reason given"
+                return [*self._tell(entry, ""), Show(Notice(text=f"your words could not be transcribed: {problem}"))]
+
+    def give_up_transcripts(self) -> list[Effect]:
+        """Close the lines whose transcript did not come."""
+        return [effect for entry in self.history.untold("user") for effect in self._tell(entry, entry.text)]
+
+    def _tell(self, entry: Entry, text: str) -> list[Effect]:
+        if entry.told:
+            return []
+        entry.text, entry.final, entry.told = text, True, True
+        return [Show(UserSaid(item_id=entry.item_id, text=text))]

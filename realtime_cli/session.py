@@ -1,0 +1,239 @@
+"""One conversation from first to last thread. The only file on the client's side that starts a thread.
+
+The main thread owns the :class:`Conversation`: every other thread posts facts into the inbox, and none of them decides.
+Threads start in the order in which they need each other and are joined in reverse under one shared deadline.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.effects import (
+    CloseMic,
+    Effect,
+    End,
+    EndOfAudio,
+    Feed,
+    Flush,
+    OpenMic,
+    Play,
+    Send,
+    Show,
+)
+from realtime_cli.conversation.machine import Conversation
+from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
+from realtime_cli.pcm import bytes_to_ms
+from realtime_cli.ports import AudioSink, AudioSource, Transport, View
+from realtime_cli.protocol.dialects import Dialect, NotAnEvent, from_wire, to_wire
+from realtime_cli.workers import Outbox, Player, Screen
+
+if TYPE_CHECKING:
+    from realtime_cli.playout import Playout
+
+PROGRESS_S = 0.05
+"""How often playback's progress is told while something is audible: well under a syllable."""
+
+PATIENCE_S = 0.5
+"""The longest uninterrupted wait: on Windows a wait without end cannot be interrupted by Ctrl-C."""
+
+SHUTDOWN_S = 3.0
+"""What all threads together get to end. They are daemons, so one that hangs in a driver cannot keep the program."""
+
+Input = Callable[[Callable[[f.Fact], None], threading.Event], None]
+"""Something that posts facts on a thread of its own until told to stop: the keyboard, lines of stdin."""
+
+
+class Session:
+    """See the module. ``run`` is called once, on the main thread."""
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        transport: Transport,
+        view: View,
+        *,
+        dialect: Dialect,
+        source: AudioSource | None = None,
+        sink: AudioSink | None = None,
+        playout: Playout | None = None,
+        inputs: tuple[Input, ...] = (),
+        first_facts: tuple[f.Fact, ...] = (),
+    ) -> None:
+        self._conversation = conversation
+        self._transport = transport
+        self._view = view
+        self._dialect = dialect
+        self._source, self._sink = source, sink
+        self._inputs = inputs
+        self._first_facts = first_facts
+        self._inbox: SimpleQueue[f.Fact] = SimpleQueue()
+        self._outbox = Outbox()
+        self._screen = Screen(view)
+        self._player = Player(playout) if playout else None
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._mic_open = False
+        self._spoken_ms = 0
+        self._exit_code: int | None = None
+        self._began = time.monotonic()
+
+    def run(self) -> int:
+        """Hold the conversation; blocks until it ends, and returns the exit code. Raises errors of opening a device."""
+        with ExitStack() as stack:
+            self._view.open()
+            stack.callback(self._view.close)
+            stack.callback(self._stop)
+            try:
+                self._start()
+                for fact in self._first_facts:
+                    self._tell(fact)
+                while self._exit_code is None:
+                    self._turn_the_wheel()
+            except KeyboardInterrupt:
+                self._tell(f.Quit(exit_code=INTERRUPTED_EXIT_CODE))
+            except RealtimeError as error:
+                self._tell(f.Failed(error))
+        return self._exit_code if self._exit_code is not None else INTERRUPTED_EXIT_CODE
+
+    def post(self, fact: f.Fact) -> None:
+        """Tell the conversation something. Any thread; returns at once."""
+        self._inbox.put(fact)
+
+    @property
+    def left_running(self) -> tuple[str, ...]:
+        """Names of threads that outlived the session; empty unless a driver hangs."""
+        return tuple(thread.name for thread in self._threads if thread.is_alive())
+
+    def _start(self) -> None:
+        """Connect first: the handshake goes on while the audio libraries load and the devices open."""
+        self._spawn("view", self._screen.run)
+        self._spawn("websocket", self._run_transport)
+        if self._sink and self._player:
+            self._sink.open()
+            self._spawn("playback", self._player.run)
+            self._spawn("speaker", self._sink.run, self._player.playout.pull, self._stopping)
+        if self._source:
+            self._source.open()
+            self._spawn("microphone", self._source.run, self._hear, lambda: self.post(f.MicEnded()), self._stopping)
+        for run_input in self._inputs:
+            self._spawn("input", run_input, self.post, self._stopping)
+
+    def _stop(self) -> None:
+        """Ask everything to end, then join under one deadline; what is still to be sent or shown goes out first."""
+        self._stopping.set()
+        self._outbox.close()
+        if self._player:
+            self._player.close()
+        self._screen.close()
+        deadline = time.monotonic() + SHUTDOWN_S
+        try:
+            self._join("sender", deadline)
+            self._transport.close()
+            for device in (self._source, self._sink):
+                if device:
+                    device.close()
+            for thread in reversed(self._threads):
+                thread.join(max(0.0, deadline - time.monotonic()))
+        except KeyboardInterrupt:
+            # A second Ctrl-C: no more waiting; the view still gives the terminal back.
+            self._transport.close()
+
+    def _turn_the_wheel(self) -> None:
+        """One round of the main thread: wait for a fact or for time to pass, and see to it."""
+        now = time.monotonic()
+        deadline = self._conversation.deadline
+        wait = PROGRESS_S if self._conversation.audible else PATIENCE_S
+        if deadline is not None:
+            wait = min(wait, max(0.0, deadline - now))
+        try:
+            self._tell(self._inbox.get(timeout=wait))
+        except Empty:
+            self._tell_progress()
+            if deadline is not None and time.monotonic() >= deadline:
+                self._tell(f.Tick())
+
+    def _tell_progress(self) -> None:
+        if self._player and self._conversation.audible:
+            for part in self._player.playout.progress():
+                self._tell(f.Heard(part.item_id, part.content_index, part.heard_ms, part.finished))
+
+    def _tell(self, fact: f.Fact) -> None:
+        for effect in self._conversation.handle(fact, time.monotonic()):
+            self._carry_out(effect)
+        self._screen.update(self._conversation.snapshot())
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self._outbox.put(effect.event)
+            case Play() | EndOfAudio() if self._player:
+                self._player.put(effect)
+            case Flush():
+                parts = self._player.playout.flush() if self._player else ()
+                heard = (f.Heard(p.item_id, p.content_index, p.heard_ms, p.finished) for p in parts)
+                self._tell(f.Flushed(tuple(heard)))
+            case Show():
+                self._screen.put(effect.record, time.monotonic() - self._began)
+            case OpenMic():
+                self._spoken_ms = 0
+                self._mic_open = True
+            case CloseMic():
+                self._mic_open = False
+                self._tell(f.MicClosed(self._spoken_ms))
+            case Feed():
+                self._spawn("feeder", self._feed, effect.source)
+            case End():
+                self._exit_code = effect.exit_code
+
+    def _hear(self, pcm: bytes) -> None:
+        """Take a microphone block. Device thread."""
+        if self._mic_open:
+            self._spoken_ms += bytes_to_ms(len(pcm))
+            self._outbox.put_block(pcm)
+
+    def _feed(self, blocks: Iterator[bytes]) -> None:
+        for block in blocks:
+            self._outbox.put_recorded(block, self._stopping)
+        self.post(f.Fed())
+
+    def _run_transport(self) -> None:
+        self._transport.run(self._connected, self._received)
+        if not self._stopping.is_set():
+            self.post(f.Failed(ConnectionFailed("the server closed the connection", "run the command again")))
+
+    def _connected(self) -> None:
+        self.post(f.Opened())
+        self._spawn("sender", self._outbox.run, self._transport.send, lambda event: to_wire(event, self._dialect))
+
+    def _received(self, text: str) -> None:
+        try:
+            self.post(from_wire(text))
+        except NotAnEvent as error:
+            self.post(f.Failed(error))
+
+    def _spawn(self, name: str, target: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=self._guard, args=(name, target, arguments), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _guard(self, name: str, target: Callable[..., None], arguments: tuple[object, ...]) -> None:
+        """Run a thread's body; whatever ends it before its time becomes a fact."""
+        try:
+            target(*arguments)
+        except BrokenPipeError:
+            self.post(f.Quit(exit_code=0))
+        except RealtimeError as error:
+            self.post(f.Failed(error))
+        except Exception as error:  # noqa: BLE001 -- a worker that dies must say so, whatever killed it
+            self.post(f.Failed(InternalError(name, error)))
+
+    def _join(self, name: str, deadline: float) -> None:
+        for thread in self._threads:
+            if thread.name == name:
+                thread.join(max(0.0, deadline - time.monotonic()))
