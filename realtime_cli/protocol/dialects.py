@@ -163,7 +163,7 @@ def _with_content(item: dict[str, Any], names: Mapping[str, str]) -> dict[str, A
     if not isinstance(content, list):
         return item
     parts = [
-        {**part, "type": names.get(part.get("type"), part.get("type"))} if isinstance(part, dict) else part
+        {**part, "type": names.get(str(part.get("type")), part.get("type"))} if isinstance(part, dict) else part
         for part in content
     ]
     return {**item, "content": parts}
