@@ -52,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     speed: Annotated[Speed | None, _meta(SESSION, "Speed of the voice, 0.25 to 1.5")] = None
     language: Annotated[str | None, _meta(SESSION, "Language you speak (ISO 639-1), for the transcript")] = None
     max_output_tokens: Annotated[
-        int | Literal["inf"] | None, _meta(SESSION, "Limit of one reply: a number or inf", metavar="N")
+        int | Literal["inf"] | None, _meta(SESSION, "Limit of one reply: a number or inf", metavar="N|inf")
     ] = None
     vad: Annotated[Vad, _meta(SESSION, "Who ends your turns: the server's ear, its understanding, or you")] = "server"
     vad_threshold: Annotated[Share | None, _meta(SESSION, "How sure of speech the server must be, 0 to 1")] = None
@@ -169,8 +169,10 @@ def resolve(flags: Mapping[str, Any], environment: Environment) -> Settings:
 
 
 def _convert(field: Field, origin: str, value: Any) -> Any:
+    # Text is not taken for a number where the field may also be a word ("inf"), so it must come as one.
+    number = str(value).isdecimal() and "inf" in field.metavar
     try:
-        mended = msgspec.convert({field.name: value}, Settings, strict=False)
+        mended = msgspec.convert({field.name: int(value) if number else value}, Settings, strict=False)
     except msgspec.ValidationError as error:
         reason = str(error).split(" - at ")[0].replace("`", "")
         reason = reason[:1].lower() + reason[1:]

@@ -1,8 +1,8 @@
 """The conversation itself: one method, facts in, effects out. No socket, no device, no thread, no clock.
 
 The session tells it every fact on one thread and carries out what it asks for, in order; a recorded list of facts
-replays a conversation exactly. :class:`Turns` knows the user's side and :class:`Replies` the model's; this class knows the
-session: its beginning, its errors, its sums and its end.
+replays a conversation exactly. :class:`Turns` knows the user's side and :class:`Replies` the model's; this class knows
+the session: its beginning, its errors, its sums and its end.
 """
 
 from __future__ import annotations

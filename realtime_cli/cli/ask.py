@@ -1,0 +1,33 @@
+"""``realtime-cli ask``: one spoken turn from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from realtime_cli.cli.options import command
+from realtime_cli.cli.say import LISTENING
+from realtime_cli.config import AUDIO, SERVER, SESSION, VIEW, Environment, Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, SERVER, SESSION, AUDIO, VIEW, without=(*LISTENING, "max_turns"))
+    def ask(
+        settings: Settings,
+        environment: Environment,
+        file: Annotated[Path, typer.Argument(help="A recording, in any format that libsndfile reads", metavar="FILE")],
+    ) -> int:
+        """Ask one spoken question from a file; the reply goes to stdout, and is spoken with --speaker."""
+        from realtime_cli.audio.choose import open_reply_sink  # noqa: PLC0415 -- --help must not load it
+        from realtime_cli.audio.recording import Recording  # noqa: PLC0415
+        from realtime_cli.cli.wiring import hold  # noqa: PLC0415
+        from realtime_cli.conversation import facts as f  # noqa: PLC0415
+
+        recording = Recording(file)
+        recording.check_for_speech()
+        sink = open_reply_sink(settings.speaker)
+        return hold(settings, environment, "recorded", sink=sink, facts=(f.Spoken(recording.blocks()), f.InputsEnded()))

@@ -1,0 +1,21 @@
+"""``realtime-cli devices``: which microphones and loudspeakers there are."""
+
+from __future__ import annotations
+
+import typer
+
+from realtime_cli.cli.options import command
+from realtime_cli.config import Environment, Settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, "Devices")
+    def devices(settings: Settings, environment: Environment) -> int:
+        """List audio devices, the defaults marked, with their own rates."""
+        from realtime_cli.audio.devices import list_devices  # noqa: PLC0415 -- --help must not load it
+        from realtime_cli.view.devices import show_devices  # noqa: PLC0415
+
+        show_devices(list_devices(), as_json=settings.json)
+        return 0

@@ -1,0 +1,47 @@
+"""``realtime-cli say``: turns that are typed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from realtime_cli.cli.options import command
+from realtime_cli.config import AUDIO, SERVER, SESSION, VIEW, Environment, Settings
+from realtime_cli.errors import InputError
+
+LISTENING = ("mic", "ptt", "vad", "vad_threshold", "silence_ms", "prefix_padding_ms", "eagerness", "noise_reduction")
+"""Options about a microphone, which a typed turn has no use for."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, SERVER, SESSION, AUDIO, VIEW, without=(*LISTENING, "max_turns", "language", "transcription_model"))
+    def say(
+        settings: Settings,
+        environment: Environment,
+        text: Annotated[str | None, typer.Argument(help="What to say; - reads it from stdin", metavar="TEXT")] = None,
+        interactive: Annotated[
+            bool, typer.Option("--interactive", "-I", help="Several turns: one a line of stdin", show_default=False)
+        ] = False,
+    ) -> int:
+        """Say one thing in writing; the reply streams to stdout as it comes."""
+        from realtime_cli.audio.choose import open_reply_sink  # noqa: PLC0415 -- --help must not load it
+        from realtime_cli.cli.wiring import hold, read_standard_input  # noqa: PLC0415
+        from realtime_cli.conversation import facts as f  # noqa: PLC0415
+
+        if text is None and not interactive:
+            raise InputError("there is nothing to say", 'give a text: realtime-cli say "Hello", or - for stdin')
+        turns: list[f.Fact] = []
+        if text is not None:
+            words = read_standard_input("the text") if text == "-" else text
+            if not words.strip():
+                raise InputError("the text is empty", 'give a text: realtime-cli say "Hello"')
+            turns.append(f.Typed(words.strip()))
+        sink = open_reply_sink(settings.speaker)
+        if interactive:
+            from realtime_cli.terminal.lines import read_turns  # noqa: PLC0415
+
+            return hold(settings, environment, "typed", sink=sink, inputs=(read_turns,), facts=tuple(turns))
+        return hold(settings, environment, "typed", sink=sink, facts=(*turns, f.InputsEnded()))

@@ -1,0 +1,156 @@
+"""From settings to a session that can run: which server, which options, which transport, which view."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Literal
+
+from realtime_cli.config import Environment, Settings
+from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.machine import Conversation
+from realtime_cli.conversation.options import ConversationOptions
+from realtime_cli.errors import InputError
+from realtime_cli.local.engines import missing_parts, require_parts
+from realtime_cli.ports import AudioSink, AudioSource, Transport
+from realtime_cli.protocol.dialects import Dialect
+from realtime_cli.protocol.session_body import session_update
+from realtime_cli.protocol.session_options import SessionOptions
+from realtime_cli.providers.endpoint import Endpoint, endpoint
+from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
+from realtime_cli.session import Input, Session
+from realtime_cli.view.choose import choose_view
+
+Shape = Literal["typed", "recorded", "voice"]
+"""What the user's turns are: written, read from files, or spoken into a microphone."""
+
+SILENCE_MS = 500
+"""What the endpoint's silence is taken to be where the user leaves it to the server (OpenAI documents 500 ms)."""
+
+SEMANTIC_PATIENCE_S = 8.0
+"""The longest that semantic detection waits, at low eagerness (https://platform.openai.com/docs/guides/realtime-vad)."""
+
+
+def hold(
+    settings: Settings,
+    environment: Environment,
+    shape: Shape,
+    *,
+    source: AudioSource | None = None,
+    sink: AudioSink | None = None,
+    inputs: tuple[Input, ...] = (),
+    facts: tuple[f.Fact, ...] = (),
+) -> int:
+    """Hold one conversation from beginning to end, and return the exit code. Raises errors of the configuration."""
+    provider, notices = _provider(settings, environment)
+    place = None if provider is LOCAL else _endpoint(settings, environment, provider)
+    if place and place.notice:
+        notices.append(place.notice)
+    wanted = session_options(settings, provider, shape, spoken=sink is not None)
+    dialect = place.dialect if place else Dialect.GA
+    conversation = Conversation(
+        ConversationOptions(
+            provider=provider.name,
+            key_variable=place.key_variable if place else "",
+            session=session_update(wanted, dialect),
+            server_decides_turns=wanted.vad != "off",
+            transcribes_user=wanted.transcription_model is not None or provider.transcribes_unasked,
+            push_to_talk=settings.ptt,
+            listens=shape == "voice",
+            can_cancel=provider.can_cancel,
+            can_truncate=provider.can_truncate,
+            max_turns=settings.max_turns,
+            mic_end_grace_s=_mic_end_grace_s(wanted),
+        )
+    )
+    session = Session(
+        conversation,
+        _transport(settings, place),
+        choose_view(settings, streaming=shape != "voice"),
+        dialect=dialect,
+        source=source,
+        sink=sink,
+        playout=_playout() if sink else None,
+        inputs=inputs,
+        first_facts=(*(f.Noted(text) for text in notices), *facts),
+    )
+    return session.run()
+
+
+def session_options(settings: Settings, provider: Provider, shape: Shape, *, spoken: bool) -> SessionOptions:
+    """What the settings ask of the server. Raises InputError for settings that contradict each other."""
+    if shape == "voice" and settings.vad == "off" and not settings.ptt:
+        raise InputError("--vad off leaves nobody to end your turns", "add --ptt")
+    transcription = settings.transcription_model or provider.transcription_model
+    return SessionOptions(
+        model=settings.model,
+        instructions=settings.instructions,
+        voice=settings.voice,
+        speed=settings.speed,
+        language=settings.language,
+        max_output_tokens=settings.max_output_tokens,
+        vad=settings.vad if shape == "voice" and not settings.ptt else "off",
+        vad_threshold=settings.vad_threshold,
+        silence_ms=settings.silence_ms,
+        prefix_padding_ms=settings.prefix_padding_ms,
+        eagerness=settings.eagerness,
+        noise_reduction=settings.noise_reduction,
+        transcription_model=None if transcription == "off" or shape == "typed" else transcription,
+        reasoning=settings.reasoning,
+        text_only=settings.text_only or not spoken,
+    )
+
+
+def read_standard_input(what: str) -> str:
+    """All of standard input as text. Blocks. Raises InputError when it is not UTF-8."""
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} on standard input is not UTF-8 (byte {error.start})", "convert it first") from error
+
+
+def _provider(settings: Settings, environment: Environment) -> tuple[Provider, list[str]]:
+    """The provider, and what the user should know about the choice."""
+    name = settings.provider
+    provider = choose_provider(name, environment, local_available=not missing_parts(), base_url=settings.base_url)
+    if provider is LOCAL:
+        require_parts()
+        if name == "auto":
+            return provider, ["no OPENAI_API_KEY is set: talking with the embedded local server"]
+    return provider, []
+
+
+def _endpoint(settings: Settings, environment: Environment, provider: Provider) -> Endpoint:
+    dialect = Dialect(settings.dialect) if settings.dialect else None
+    return endpoint(provider, environment, base_url=settings.base_url, model=settings.model, dialect=dialect)
+
+
+def _transport(settings: Settings, place: Endpoint | None) -> Transport:
+    if place is None:
+        from realtime_cli.transport.loopback import LoopbackTransport  # noqa: PLC0415 -- the optional part
+
+        return LoopbackTransport()
+    from realtime_cli.transport.websocket import WebSocketTransport  # noqa: PLC0415 -- only where there is a network
+
+    return WebSocketTransport(place, on_wire=_wire_log if settings.debug else None)
+
+
+def _playout():  # type: ignore[no-untyped-def]
+    from realtime_cli.playout import Playout  # noqa: PLC0415 -- numpy
+
+    return Playout()
+
+
+def _mic_end_grace_s(wanted: SessionOptions) -> float:
+    """How long a server may take to notice that a file microphone's last words are over, with a second to spare."""
+    if wanted.vad == "semantic":
+        return SEMANTIC_PATIENCE_S + 1.0
+    return (wanted.silence_ms or SILENCE_MS) / 1000 + 1.0
+
+
+def _wire_log(direction: str, text: str) -> None:
+    sys.stderr.write(f"{direction} {text}\n")
+
+
+__all__ = ["Iterator", "hold", "read_standard_input", "session_options"]
