@@ -169,15 +169,17 @@ def resolve(flags: Mapping[str, Any], environment: Environment) -> Settings:
 
 
 def _convert(field: Field, origin: str, value: Any) -> Any:
-    # Text is not taken for a number where the field may also be a word ("inf"), so it must come as one.
-    number = str(value).isdecimal() and "inf" in field.metavar
     try:
-        mended = msgspec.convert({field.name: int(value) if number else value}, Settings, strict=False)
+        # As it stands first: the lax conversion of text takes "inf" for a number that it then refuses.
+        return getattr(msgspec.convert({field.name: value}, Settings), field.name)
+    except msgspec.ValidationError:
+        pass
+    try:
+        return getattr(msgspec.convert({field.name: value}, Settings, strict=False), field.name)
     except msgspec.ValidationError as error:
         reason = str(error).split(" - at ")[0].replace("`", "")
         reason = reason[:1].lower() + reason[1:]
         raise InputError(f"{origin}: {value!r} is not usable: {reason}", f"see --help for {field.flag}") from error
-    return getattr(mended, field.name)
 
 
 def _read_text(path: Path) -> str:
