@@ -1,0 +1,53 @@
+"""The one queue that a connection's thread reads."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+MOST_WAITING = 512
+"""A client that sends faster than it is heard waits from here on: ten seconds of microphone blocks."""
+
+
+class Closed(Exception):
+    """The inbox takes and gives nothing any more."""
+
+
+class Inbox(Generic[T]):
+    """Any thread puts, one thread gets. Closing wakes everybody; what still waits is then dropped."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[T] = deque()
+        self._closed = False
+        # One lock for the queue and the flag: a put that waits for room must also see the closing.
+        self._changed = threading.Condition()
+
+    def put(self, thing: T, patient: bool = False) -> None:
+        """Add a thing; ``patient``: block while too many wait. After closing it is dropped, without an error."""
+        with self._changed:
+            if patient:
+                self._changed.wait_for(lambda: self._closed or len(self._waiting) < MOST_WAITING)
+            self._waiting.append(thing)
+            self._changed.notify_all()
+
+    def get(self, timeout_s: float | None) -> T | None:
+        """The next thing, or None after ``timeout_s``. Blocks. Raises Closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or bool(self._waiting), timeout_s)
+            if self._closed:
+                raise Closed
+            if not self._waiting:
+                return None
+            thing = self._waiting.popleft()
+            self._changed.notify_all()
+            return thing
+
+    def close(self) -> None:
+        """Take and give nothing any more. Any thread; may be called twice."""
+        with self._changed:
+            self._closed = True
+            self._waiting.clear()
+            self._changed.notify_all()

@@ -1,0 +1,156 @@
+"""What the workers do for a connection: recognise an utterance, make a reply. The results go back as facts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from realtime_cli.local.effects import Recording, StartReply, Voice
+from realtime_cli.local.facts import (
+    Fact,
+    ReplyFailed,
+    ReplyFinished,
+    ReplyPiece,
+    Transcribed,
+    TranscriptionFailed,
+)
+from realtime_cli.local.sentences import SentenceSplitter
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from realtime_cli.local.engines.interface import LanguageModel, SpeechToText, TextToSpeech, VoiceActivity
+
+Post: TypeAlias = Callable[[Fact], None]
+
+
+class Engines(Protocol):
+    """The four engines. Each is loaded when it is first asked for; any thread may ask, and waits for the loading."""
+
+    def voice_activity(self) -> VoiceActivity:
+        """A fresh one, for one stream of audio."""
+
+    @property
+    def stt(self) -> SpeechToText:
+        """Speech recognition."""
+
+    @property
+    def lm(self) -> LanguageModel:
+        """The language model."""
+
+    @property
+    def tts(self) -> TextToSpeech:
+        """The voice."""
+
+    def close(self) -> None:
+        """Free them all."""
+
+
+class TranscriptionJob:
+    """Recognises one utterance, unless it is cancelled before its turn comes."""
+
+    def __init__(
+        self,
+        engines: Engines,
+        number: int,
+        speech: npt.NDArray[np.float32] | Recording,
+        language: str | None,
+        post: Post,
+    ) -> None:
+        self._engines = engines
+        self._number = number
+        self._speech = speech
+        self._language = language
+        self._post = post
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more. Any thread."""
+        self._cancelled.set()
+
+    def run(self) -> None:
+        """Recognise; blocks for some hundred ms, and while the engine loads."""
+        if self._cancelled.is_set():
+            return
+        from realtime_cli.local.ear import recording  # noqa: PLC0415 -- numpy, which a text session does without
+
+        speech = recording(self._speech) if isinstance(self._speech, Recording) else self._speech
+        found = self._engines.stt.transcribe(speech, self._language)
+        self._post(Transcribed(self._number, found.text.strip()))
+
+    def failed(self, problem: str) -> None:
+        """Say so."""
+        self._post(TranscriptionFailed(self._number, problem))
+
+
+class ReplyJob:
+    """Makes one reply, piece by piece, until it is finished or cancelled."""
+
+    def __init__(self, engines: Engines, reply: StartReply, post: Post) -> None:
+        self._engines = engines
+        self._reply = reply
+        self._post = post
+        self._cancelled = threading.Event()
+        self._splitter = SentenceSplitter()
+        self._tokens = 0
+        """Tokens of the model since the last piece."""
+
+    def cancel(self) -> None:
+        """Stop soon: within a token, or a sentence's synthesis. Any thread."""
+        self._cancelled.set()
+
+    def run(self) -> None:
+        """Write, and speak what is written; blocks until the reply is complete."""
+        cut_off = False
+        for count, token in enumerate(self._words()):
+            if self._cancelled.is_set():
+                return
+            # One token more than allowed was asked for: if it comes, the model had more to say.
+            cut_off = count >= self._reply.max_tokens
+            if cut_off:
+                break
+            text = token.lstrip() if count == 0 else token
+            self._tokens += 1
+            self._written(text)
+        rest = self._splitter.flush()
+        if rest and not self._cancelled.is_set():
+            self._speak(rest)
+        if not self._cancelled.is_set():
+            self._post(ReplyFinished(self._reply.response_id, cut_off))
+
+    def failed(self, problem: str) -> None:
+        """Say so."""
+        self._post(ReplyFailed(self._reply.response_id, problem))
+
+    def _words(self) -> Iterable[str]:
+        if self._reply.words is not None:
+            return [self._reply.words]
+        return self._engines.lm.reply(self._reply.messages, self._reply.max_tokens + 1, self._cancelled.is_set)
+
+    def _written(self, text: str) -> None:
+        if self._reply.voice is None:
+            self._give(text, b"")
+            return
+        for sentence in self._splitter.feed(text):
+            if not self._cancelled.is_set():
+                self._speak(sentence)
+
+    def _speak(self, sentence: str) -> None:
+        voice = self._reply.voice
+        if voice is not None:
+            self._give(sentence, self._sound(sentence, voice) if sentence.strip() else b"")
+
+    def _sound(self, sentence: str, voice: Voice) -> bytes:
+        frames = self._engines.tts.synthesize(sentence.strip(), voice.name, voice.speed)
+        if voice.audio_format == "audio/pcm":
+            return frames.astype("<i2").tobytes()
+        from realtime_cli.local import g711  # noqa: PLC0415 -- numpy, which a text session does without
+
+        return g711.encode(g711.narrow(frames), voice.audio_format)
+
+    def _give(self, text: str, audio: bytes) -> None:
+        if not self._cancelled.is_set():
+            self._post(ReplyPiece(self._reply.response_id, text, audio, self._tokens))
+        self._tokens = 0

@@ -1,0 +1,178 @@
+"""One connection at work: a thread that reads the inbox, drives the core and listens; slow engines run elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from realtime_cli.local import effects
+from realtime_cli.local.core import ServerCore
+from realtime_cli.local.effects import Effect
+from realtime_cli.local.facts import (
+    ClientMessage,
+    Fact,
+    ReplyFailed,
+    ReplyFinished,
+    ServerFailed,
+    Tick,
+    Transcribed,
+    TranscriptionFailed,
+)
+from realtime_cli.local.inbox import Closed, Inbox
+from realtime_cli.local.jobs import Engines, ReplyJob, TranscriptionJob
+from realtime_cli.local.worker import Task
+from realtime_cli.protocol.server import server_event_to_json
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from realtime_cli.local.ear import Ear
+    from realtime_cli.local.worker import Worker
+
+_LOG = logging.getLogger(__name__)
+
+
+class Bench(Protocol):
+    """What all connections share."""
+
+    engines: Engines
+    recogniser: Worker
+    speaker: Worker
+
+
+class Connection:
+    """A client's connection. Its thread is started by :meth:`start` and ends with :meth:`close` or a bug."""
+
+    def __init__(
+        self, core: ServerCore, bench: Bench, deliver: Callable[[str], None], ended: Callable[[str | None], None]
+    ) -> None:
+        """``deliver`` and ``ended`` are called on the connection's thread and must not raise.
+
+        ``deliver`` takes one message to the client and may block; ``ended`` is called once, last, with what went wrong.
+        """
+        self._core = core
+        self._bench = bench
+        self._deliver = deliver
+        self._ended = ended
+        self._inbox: Inbox[Fact] = Inbox()
+        self._ear: Ear | None = None
+        self._listen = effects.Listen("audio/pcm", None)
+        self._transcriptions: dict[int, TranscriptionJob] = {}
+        self._replies: dict[str, ReplyJob] = {}
+        self._thread = threading.Thread(target=self._run, name="voice-server", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first message to the client is ``session.created``."""
+        self._thread.start()
+
+    def receive(self, text: str) -> None:
+        """Take one message from the client; blocks while too many wait. Any thread; after the end it is dropped."""
+        self._inbox.put(ClientMessage(text), patient=True)
+
+    def close(self) -> None:
+        """Ask the connection to end. Any thread; does not wait; may be called twice."""
+        self._inbox.close()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the thread to end."""
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        problem: str | None = None
+        try:
+            self._carry_out_all(self._core.open())
+            while True:
+                self._handle(self._inbox.get(self._time_left()) or Tick())
+        except Closed:
+            pass
+        except Exception as error:  # noqa: BLE001 -- whatever it was, the client must hear of it
+            _LOG.debug("the connection's thread failed", exc_info=True)
+            problem = f"the local voice server failed: {type(error).__name__}: {error}"
+            self._carry_out_all(self._core.handle(ServerFailed(problem), time.monotonic()))
+        finally:
+            self.close()
+            for transcription in self._transcriptions.values():
+                transcription.cancel()
+            for reply in self._replies.values():
+                reply.cancel()
+            self._ended(problem)
+
+    def _time_left(self) -> float | None:
+        deadline = self._core.deadline
+        return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+    def _handle(self, fact: Fact) -> None:
+        match fact:
+            case Transcribed(job) | TranscriptionFailed(job):
+                self._transcriptions.pop(job, None)
+            case ReplyFinished(response_id) | ReplyFailed(response_id):
+                self._replies.pop(response_id, None)
+        self._carry_out_all(self._core.handle(fact, time.monotonic()))
+
+    def _carry_out_all(self, wanted: list[Effect]) -> None:
+        for effect in wanted:
+            self._carry_out(effect)
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case effects.Emit(event):
+                self._deliver(server_event_to_json(event))
+            case effects.Hear(audio):
+                self._hear(audio)
+            case effects.Listen():
+                self._listen = effect
+                if self._ear is not None:
+                    self._ear.listen(effect.audio_format, effect.endpointing)
+            case effects.Forget(before_ms):
+                if self._ear is not None:
+                    self._ear.forget(before_ms)
+            case effects.Transcribe():
+                self._transcribe(effect)
+            case effects.DropTranscription(job):
+                if job in self._transcriptions:
+                    self._transcriptions.pop(job).cancel()
+            case effects.StartReply():
+                self._start_reply(effect)
+            case effects.CancelReply(response_id):
+                if response_id in self._replies:
+                    self._replies.pop(response_id).cancel()
+
+    def _hear(self, audio: bytes) -> None:
+        ear = self._ear or self._open_ear()
+        for decision in ear.hear(audio):
+            self._handle(decision)
+
+    def _open_ear(self) -> Ear:
+        """Begin to listen with the first audio: a text session needs neither numpy nor the engines behind the ear."""
+        from realtime_cli.local.ear import Ear  # noqa: PLC0415
+
+        engines = self._bench.engines
+        self._bench.recogniser.submit(Task(lambda: engines.stt))
+        if self._core.speaks:
+            self._bench.recogniser.submit(Task(lambda: engines.tts))
+        self._ear = Ear(engines.voice_activity)
+        self._ear.listen(self._listen.audio_format, self._listen.endpointing)
+        return self._ear
+
+    def _start_reply(self, wanted: effects.StartReply) -> None:
+        engines = self._bench.engines
+        if wanted.voice is not None:
+            # The recogniser has time just now: the voice loads while the model reads.
+            self._bench.recogniser.submit(Task(lambda: engines.tts))
+        job = ReplyJob(engines, wanted, self._inbox.put)
+        self._replies[wanted.response_id] = job
+        self._bench.speaker.submit(job)
+
+    def _transcribe(self, wanted: effects.Transcribe) -> None:
+        speech: effects.Recording | npt.NDArray[np.float32]
+        if isinstance(wanted.speech, effects.Recording):
+            speech = wanted.speech
+        else:
+            speech = (self._ear or self._open_ear()).cut(wanted.speech)
+        job = TranscriptionJob(self._bench.engines, wanted.job, speech, wanted.language, self._inbox.put)
+        self._transcriptions[wanted.job] = job
+        self._bench.recogniser.submit(job)

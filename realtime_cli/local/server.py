@@ -1,0 +1,86 @@
+"""The local voice server: engines and workers that all connections share.
+
+What carries the messages does not matter: a connection takes text with ``receive`` and gives text to ``deliver``.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from realtime_cli.local.core import ServerCore
+from realtime_cli.local.pipeline import Connection
+from realtime_cli.local.session_state import SessionType
+from realtime_cli.local.worker import Task, Worker
+
+if TYPE_CHECKING:
+    from realtime_cli.local.jobs import Engines
+
+MODEL = "local"
+"""What a session's ``model`` is called unless the client's address names one."""
+
+PATIENCE_S = 3.0
+"""How long closing waits for the engines' running calls, all together."""
+
+
+class LocalServer:
+    """Owns the engines, and the two threads that use them; every connection has one more."""
+
+    def __init__(self, engines: Engines) -> None:
+        """Starts the worker threads."""
+        self.engines = engines
+        self.recogniser = Worker("speech-recogniser")
+        self.speaker = Worker("reply-speaker")
+        # Connections come and go on threads of their callers' and on their own.
+        self._lock = threading.Lock()
+        self._connections: set[Connection] = set()
+
+    def connect(
+        self,
+        deliver: Callable[[str], None],
+        ended: Callable[[str | None], None],
+        model: str = MODEL,
+        kind: SessionType = "realtime",
+    ) -> Connection:
+        """A new connection; its first message to ``deliver`` is ``session.created``. Any thread; does not block.
+
+        Both callbacks are called on the connection's own thread and must not raise. ``deliver`` takes one JSON text and
+        may block. ``ended`` is called once and last, with None after a ``close`` and else with what went wrong.
+        """
+
+        def gone(problem: str | None) -> None:
+            with self._lock:
+                self._connections.discard(connection)
+            ended(problem)
+
+        connection = Connection(ServerCore(new_id, model, kind), self, deliver, gone)
+        with self._lock:
+            self._connections.add(connection)
+        if kind == "realtime":
+            self.speaker.submit(Task(lambda: self.engines.lm))
+        connection.start()
+        return connection
+
+    def close(self) -> None:
+        """End all connections, the workers and the engines. Blocks for at most some seconds; any other thread."""
+        deadline = time.monotonic() + PATIENCE_S
+        with self._lock:
+            connections = tuple(self._connections)
+        for connection in connections:
+            connection.close()
+        for connection in connections:
+            connection.join(max(0.0, deadline - time.monotonic()))
+        workers = (self.speaker, self.recogniser)
+        for worker in workers:
+            worker.close()
+        for worker in workers:
+            worker.join(max(0.0, deadline - time.monotonic()))
+        self.engines.close()
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id in the remote service's manner: ``item_`` and 20 random characters."""
+    return f"{prefix}_{secrets.token_hex(10)}"

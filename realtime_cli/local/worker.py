@@ -1,0 +1,70 @@
+"""A thread that does one job after the other for all connections: an engine takes one call at a time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Protocol
+
+from realtime_cli.errors import RealtimeError
+
+_LOG = logging.getLogger(__name__)
+
+
+class Job(Protocol):
+    """Work for an engine."""
+
+    def run(self) -> None:
+        """Do it; may block for long, looks after its own cancellation, and may raise anything."""
+
+    def failed(self, problem: str) -> None:
+        """``run`` raised; tell whoever waits for the job."""
+
+
+class Task:
+    """A job that nobody waits for, such as loading an engine early; when it fails, so will the first real one."""
+
+    def __init__(self, do: Callable[[], object]) -> None:
+        self._do = do
+
+    def run(self) -> None:
+        """Do it."""
+        self._do()
+
+    def failed(self, problem: str) -> None:
+        """Nobody waits."""
+
+
+class Worker:
+    """Jobs run in the order they came. A job that raises takes only itself down."""
+
+    def __init__(self, name: str) -> None:
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job. Any thread; does not block."""
+        self._jobs.put(job)
+
+    def close(self) -> None:
+        """Let the running job end (its cancellation is up to the caller) and drop the others. Does not block."""
+        self._closing = True
+        self._jobs.put(None)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the thread to end."""
+        self._thread.join(timeout_s)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None and not self._closing:
+            try:
+                job.run()
+            except RealtimeError as error:
+                job.failed(str(error))
+            except Exception as error:  # noqa: BLE001 -- whatever an engine's library raises, the client must hear of it
+                _LOG.debug("a job failed", exc_info=True)
+                job.failed(f"{type(error).__name__}: {error}")

@@ -1,0 +1,79 @@
+"""A transport without a network: the voice server runs in this process, and the messages are the same JSON texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Protocol, TypeAlias
+
+from realtime_cli.errors import ConnectionFailed
+
+
+class Line(Protocol):
+    """The server's end of a connection."""
+
+    def receive(self, text: str) -> None:
+        """Take one message from the client; may block for a moment."""
+
+    def close(self) -> None:
+        """Ask the connection to end."""
+
+
+class VoiceServer(Protocol):
+    """What the transport connects to."""
+
+    def connect(self, deliver: Callable[[str], None], ended: Callable[[str | None], None]) -> Line:
+        """A new connection; both callbacks come on a thread of the server's, ``ended`` once and last."""
+
+    def close(self) -> None:
+        """End the server; blocks for at most some seconds."""
+
+
+MakeServer: TypeAlias = Callable[[Callable[[str], None]], VoiceServer]
+"""Loads a server, telling its progress in short lines; blocks for seconds; raises :mod:`realtime_cli.errors`."""
+
+
+class _Ended:
+    """The last thing in the queue, and what went wrong if anything did."""
+
+    def __init__(self, problem: str | None) -> None:
+        self.problem = problem
+
+
+class LoopbackTransport:
+    """One connection to a server in this process (:class:`realtime_cli.ports.Transport`)."""
+
+    def __init__(self, make_server: MakeServer, on_notice: Callable[[str], None]) -> None:
+        """``on_notice`` is told how the loading goes, on the thread of :meth:`run`."""
+        self._make_server = make_server
+        self._on_notice = on_notice
+        self._messages: SimpleQueue[str | _Ended] = SimpleQueue()
+        self._line: Line | None = None
+
+    def run(self, on_open: Callable[[], None], on_message: Callable[[str], None]) -> None:
+        """Load the server, connect, then hand over each message, until :meth:`close`. Own thread.
+
+        Raises whatever the loading raises, usually ConfigError, and ConnectionFailed when the server breaks.
+        """
+        server = self._make_server(self._on_notice)
+        try:
+            line = server.connect(self._messages.put, lambda problem: self._messages.put(_Ended(problem)))
+            self._line = line
+            on_open()
+            while not isinstance(message := self._messages.get(), _Ended):
+                on_message(message)
+            line.close()
+        finally:
+            server.close()
+        if message.problem is not None:
+            raise ConnectionFailed(message.problem)
+
+    def send(self, text: str) -> None:
+        """Send one message; blocks while the server has too many to take. Raises ConnectionFailed until connected."""
+        if self._line is None:
+            raise ConnectionFailed("the local voice server is not connected yet")
+        self._line.receive(text)
+
+    def close(self) -> None:
+        """Ask ``run`` to end. Any thread; does not wait; may be called twice or before ``run``."""
+        self._messages.put(_Ended(None))
