@@ -1,0 +1,220 @@
+"""A connected socket to a websocket server: name, address, proxy, TLS, all within one deadline.
+
+websocket-client could connect by itself, but then without a default time limit, giving up when the first of several
+addresses is silent (a broken IPv6 network), and without a way to stop it. So it is handed a connected socket.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import selectors
+import socket
+import ssl
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from realtime_cli.errors import ConfigError, ConnectionFailed
+
+_STOP_CHECK_S = 0.1
+"""How often a wait looks whether it should stop; only ever while connecting."""
+
+_PROXY_ANSWER_BYTES = 16_384
+"""More than any proxy says to a CONNECT."""
+
+
+class Cancelled(Exception):
+    """Connecting was stopped on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """One deadline for all steps, on the clock of ``time.monotonic``, and the wish to stop."""
+
+    deadline: float
+    stopping: threading.Event
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left, at least a millisecond: for a socket, zero would mean something else."""
+        return max(0.001, self.deadline - time.monotonic())
+
+    def share(self, parts: int) -> Patience:
+        """The time that one of ``parts`` attempts may take."""
+        return Patience(time.monotonic() + self.left_s / parts, self.stopping)
+
+    def wait(self, sock: socket.socket, event: int) -> None:
+        """Block until ``sock`` is ready for ``event``. Raises TimeoutError or Cancelled."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock, event)
+            while not selector.select(min(_STOP_CHECK_S, self.left_s)):
+                if self.stopping.is_set():
+                    raise Cancelled
+                if time.monotonic() >= self.deadline:
+                    raise TimeoutError("timed out")
+
+
+def dial(url: str, timeout_s: float, stopping: threading.Event) -> socket.socket:
+    """Connect to ``url`` (ws or wss), through the system's proxy if there is one for it.
+
+    Blocks for ``timeout_s`` at most, plus the time the system takes to resolve the name. The socket that is returned
+    has what is left of that time as its timeout. Raises ConnectionFailed, ConfigError for a proxy that cannot be used,
+    and Cancelled when ``stopping`` is set meanwhile.
+    """
+    target = urlsplit(url)
+    host, secure = target.hostname or "", target.scheme == "wss"
+    port = target.port or (443 if secure else 80)
+    patience = Patience(time.monotonic() + timeout_s, stopping)
+    proxy = _proxy_for(host, port, secure)
+    if proxy is None:
+        sock = _connect(host, port, patience)
+    else:
+        sock = _connect(proxy.hostname or "", proxy.port or 80, patience)
+    try:
+        if proxy is not None:
+            _tunnel(sock, host, port, proxy, patience)
+        if secure:
+            sock = _encrypt(sock, host, patience)
+        sock.settimeout(patience.left_s)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _connect(host: str, port: int, patience: Patience) -> socket.socket:
+    """Try the name's addresses one after the other, each for its share of the time."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError):
+        raise ConnectionFailed(f"the name {host} is unknown", "check --base-url and the network") from None
+    failure: OSError | None = None
+    for tried, (family, kind, protocol, _, address) in enumerate(found):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            _connect_to(sock, address, patience.share(len(found) - tried))
+        except OSError as error:
+            sock.close()
+            failure = error
+        except Cancelled:
+            sock.close()
+            raise
+        else:
+            return sock
+    if isinstance(failure, TimeoutError):
+        raise ConnectionFailed(f"{host} port {port} does not answer", "check --base-url and the network")
+    why = "refuses the connection" if isinstance(failure, ConnectionRefusedError) else f"cannot be reached ({failure})"
+    raise ConnectionFailed(f"{host} port {port} {why}", "is the server running? check --base-url")
+
+
+def _connect_to(sock: socket.socket, address: tuple[object, ...], patience: Patience) -> None:
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    try:
+        sock.connect(address)
+    except BlockingIOError:
+        patience.wait(sock, selectors.EVENT_WRITE)
+        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code)) from None
+
+
+def _encrypt(sock: socket.socket, host: str, patience: Patience) -> ssl.SSLSocket:
+    """TLS, the certificate and the host name verified against the system's authorities (or SSL_CERT_FILE)."""
+    context = ssl.create_default_context()
+    try:
+        secured = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        _shake_hands(secured, patience)
+    except ssl.SSLCertVerificationError as error:
+        raise ConnectionFailed(
+            f"the certificate of {host} is not valid here ({error.verify_message})",
+            "for an authority of your own set SSL_CERT_FILE",
+        ) from None
+    except TimeoutError:
+        raise ConnectionFailed(f"{host} does not answer the TLS handshake", "check --base-url") from None
+    except OSError as error:
+        why = getattr(error, "reason", None) or error.strerror or "no reason given"
+        raise ConnectionFailed(
+            f"{host} fails the TLS handshake ({why})", "does it speak TLS at all? if not, use ws:// or http://"
+        ) from None
+    return secured
+
+
+def _shake_hands(secured: ssl.SSLSocket, patience: Patience) -> None:
+    try:
+        while True:
+            try:
+                secured.do_handshake()
+            except ssl.SSLWantReadError:
+                patience.wait(secured, selectors.EVENT_READ)
+            except ssl.SSLWantWriteError:
+                patience.wait(secured, selectors.EVENT_WRITE)
+            else:
+                return
+    except BaseException:
+        secured.close()
+        raise
+
+
+def _proxy_for(host: str, port: int, secure: bool) -> SplitResult | None:
+    """The system's proxy for this host: http_proxy, https_proxy, all_proxy and no_proxy, or the desktop's settings.
+
+    Never one for this machine itself, where no proxy could reach it.
+    """
+    if host in {"localhost", "127.0.0.1", "::1"}:
+        return None
+    if sys.platform not in {"darwin", "win32"} and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    # Slow to import, and needed by few.
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415
+
+    proxies = getproxies()
+    named = proxies.get("https" if secure else "http") or proxies.get("all")
+    if not named or proxy_bypass(f"{host}:{port}"):
+        return None
+    try:
+        proxy = urlsplit(named if "://" in named else f"http://{named}")
+        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(
+            "the system's proxy setting cannot be used", "only http://host:port will do; no_proxy makes exceptions"
+        )
+    return proxy
+
+
+def _tunnel(sock: socket.socket, host: str, port: int, proxy: SplitResult, patience: Patience) -> None:
+    """Have the proxy connect us through (RFC 9110, 9.3.6)."""
+    authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
+    if proxy.username:
+        login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+        lines.append(f"Proxy-Authorization: Basic {base64.b64encode(login.encode()).decode()}")
+    sock.sendall("\r\n".join([*lines, "", ""]).encode())  # a few hundred bytes always fit the fresh socket's buffer
+    answer = _until_blank_line(sock, proxy, patience)
+    status = answer.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)[1:]
+    if status[:1] != ["200"]:
+        raise ConnectionFailed(
+            f"the proxy {proxy.hostname} does not let us through to {authority} ({' '.join(status) or 'no status'})",
+            "check https_proxy, or make an exception in no_proxy",
+        )
+
+
+def _until_blank_line(sock: socket.socket, proxy: SplitResult, patience: Patience) -> bytes:
+    answer = b""
+    try:
+        while b"\r\n\r\n" not in answer and len(answer) < _PROXY_ANSWER_BYTES:
+            patience.wait(sock, selectors.EVENT_READ)
+            # One byte at a time: what follows the blank line is the server's and must stay in the socket.
+            piece = sock.recv(1)
+            if not piece:
+                break
+            answer += piece
+    except OSError as error:
+        raise ConnectionFailed(f"the proxy {proxy.hostname} does not answer ({error})", "check https_proxy") from None
+    return answer
