@@ -1,0 +1,1 @@
+"""The engines of the local voice server. Importing this package imports none of them."""
