@@ -136,7 +136,7 @@ def load_environment(start: Path | None = None) -> Environment:
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:
-    from dotenv import dotenv_values  # noqa: PLC0415 -- most starts find no file and need not pay for it
+    from dotenv import dotenv_values
 
     try:
         values = dotenv_values(path)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from realtime_cli.conversation.facts import Fact
     from realtime_cli.conversation.records import Record, Snapshot
 
 Deliver = Callable[[bytes], None]
@@ -72,6 +73,19 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Ask ``run`` to end. Any thread; does not wait; may be called twice or before ``run``."""
+
+
+class Input(Protocol):
+    """A person or a script beside the microphone: the keyboard, or lines of standard input."""
+
+    def open(self) -> None:
+        """Take the keyboard, if it is one. Main thread. Raises InputError."""
+
+    def run(self, post: Callable[[Fact], None], stopping: threading.Event) -> None:
+        """Post facts until ``stopping`` is set or there are no more. Own thread. Raises InputError."""
+
+    def close(self) -> None:
+        """Give the keyboard back. Main thread; may be called twice."""
 
 
 class View(Protocol):

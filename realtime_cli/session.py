@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
 
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.effects import (
@@ -21,6 +20,7 @@ from realtime_cli.conversation.effects import (
     EndOfAudio,
     Feed,
     Flush,
+    Mute,
     OpenMic,
     Play,
     Send,
@@ -29,12 +29,9 @@ from realtime_cli.conversation.effects import (
 from realtime_cli.conversation.machine import Conversation
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
 from realtime_cli.pcm import bytes_to_ms
-from realtime_cli.ports import AudioSink, AudioSource, Transport, View
+from realtime_cli.ports import AudioSink, AudioSource, Input, Transport, View
 from realtime_cli.protocol.dialects import Dialect, NotAnEvent, from_wire, to_wire
 from realtime_cli.workers import Outbox, Player, Screen
-
-if TYPE_CHECKING:
-    from realtime_cli.playout import Playout
 
 PROGRESS_S = 0.05
 """How often playback's progress is told while something is audible: well under a syllable."""
@@ -44,9 +41,6 @@ PATIENCE_S = 0.5
 
 SHUTDOWN_S = 3.0
 """What all threads together get to end. They are daemons, so one that hangs in a driver cannot keep the program."""
-
-Input = Callable[[Callable[[f.Fact], None], threading.Event], None]
-"""Something that posts facts on a thread of its own until told to stop: the keyboard, lines of stdin."""
 
 
 class Session:
@@ -61,7 +55,6 @@ class Session:
         dialect: Dialect,
         source: AudioSource | None = None,
         sink: AudioSink | None = None,
-        playout: Playout | None = None,
         inputs: tuple[Input, ...] = (),
         first_facts: tuple[f.Fact, ...] = (),
     ) -> None:
@@ -75,10 +68,11 @@ class Session:
         self._inbox: SimpleQueue[f.Fact] = SimpleQueue()
         self._outbox = Outbox()
         self._screen = Screen(view)
-        self._player = Player(playout) if playout else None
+        self._player: Player | None = None
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._mic_open = False
+        self._muted = False
         self._spoken_ms = 0
         self._exit_code: int | None = None
         self._began = time.monotonic()
@@ -87,7 +81,9 @@ class Session:
         """Hold the conversation; blocks until it ends, and returns the exit code. Raises errors of opening a device."""
         with ExitStack() as stack:
             self._view.open()
-            stack.callback(self._view.close)
+            stack.callback(self._close_view)
+            for each in self._inputs:
+                stack.callback(each.close)
             stack.callback(self._stop)
             try:
                 self._start()
@@ -114,15 +110,17 @@ class Session:
         """Connect first: the handshake goes on while the audio libraries load and the devices open."""
         self._spawn("view", self._screen.run)
         self._spawn("websocket", self._run_transport)
-        if self._sink and self._player:
+        if self._sink:
+            self._player = Player()
             self._sink.open()
             self._spawn("playback", self._player.run)
             self._spawn("speaker", self._sink.run, self._player.playout.pull, self._stopping)
         if self._source:
             self._source.open()
             self._spawn("microphone", self._source.run, self._hear, lambda: self.post(f.MicEnded()), self._stopping)
-        for run_input in self._inputs:
-            self._spawn("input", run_input, self.post, self._stopping)
+        for each in self._inputs:
+            each.open()
+            self._spawn("input", each.run, self.post, self._stopping)
 
     def _stop(self) -> None:
         """Ask everything to end, then join under one deadline; what is still to be sent or shown goes out first."""
@@ -141,8 +139,12 @@ class Session:
             for thread in reversed(self._threads):
                 thread.join(max(0.0, deadline - time.monotonic()))
         except KeyboardInterrupt:
-            # A second Ctrl-C: no more waiting; the view still gives the terminal back.
+            # A second Ctrl-C: no more waiting; the keyboard and the view still give the terminal back.
             self._transport.close()
+
+    def _close_view(self) -> None:
+        with suppress(BrokenPipeError):
+            self._view.close()
 
     def _turn_the_wheel(self) -> None:
         """One round of the main thread: wait for a fact or for time to pass, and see to it."""
@@ -178,6 +180,8 @@ class Session:
                 parts = self._player.playout.flush() if self._player else ()
                 heard = (f.Heard(p.item_id, p.content_index, p.heard_ms, p.finished) for p in parts)
                 self._tell(f.Flushed(tuple(heard)))
+            case Mute():
+                self._muted = effect.on
             case Show():
                 self._screen.put(effect.record, time.monotonic() - self._began)
             case OpenMic():
@@ -195,7 +199,7 @@ class Session:
         """Take a microphone block. Device thread."""
         if self._mic_open:
             self._spoken_ms += bytes_to_ms(len(pcm))
-            self._outbox.put_block(pcm)
+            self._outbox.put_block(bytes(len(pcm)) if self._muted else pcm)
 
     def _feed(self, blocks: Iterator[bytes]) -> None:
         for block in blocks:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
 
 from realtime_cli.conversation.effects import EndOfAudio, Play
 from realtime_cli.conversation.records import Record, Snapshot
@@ -15,9 +14,6 @@ from realtime_cli.pcm import BLOCK_MS
 from realtime_cli.ports import View
 from realtime_cli.protocol.client import ClientEvent
 from realtime_cli.protocol.dialects import append_message
-
-if TYPE_CHECKING:
-    from realtime_cli.playout import Playout
 
 MAX_WAITING_BLOCKS = 10_000 // BLOCK_MS
 """Ten seconds of microphone may wait for a stalled network; more would arrive as a monologue from the past."""
@@ -71,8 +67,10 @@ class Outbox:
 class Player:
     """Decodes the model's audio into the playout buffer."""
 
-    def __init__(self, playout: Playout) -> None:
-        self.playout = playout
+    def __init__(self) -> None:
+        from realtime_cli.playout import Playout  # numpy: text turns do without it
+
+        self.playout = Playout()
         self._queue: SimpleQueue[tuple[int, Play | EndOfAudio] | None] = SimpleQueue()
 
     def put(self, effect: Play | EndOfAudio) -> None:
@@ -85,7 +83,7 @@ class Player:
 
     def run(self) -> None:
         """Decode until closed. Playback thread. Audio that is not base64 is silence, as no other can be made of it."""
-        import numpy as np  # noqa: PLC0415 -- text turns do without it
+        import numpy as np
 
         while (job := self._queue.get()) is not None:
             epoch, effect = job
@@ -107,7 +105,7 @@ class Screen:
     def __init__(self, view: View) -> None:
         self._view = view
         self._queue: SimpleQueue[tuple[Record, float] | None] = SimpleQueue()
-        self._snapshot = self._drawn = Snapshot()
+        self._snapshot = Snapshot()
 
     def put(self, record: Record, t: float) -> None:
         """Queue a record that happened ``t`` seconds after the start. Any thread; returns at once."""
@@ -127,17 +125,11 @@ class Screen:
             try:
                 queued = self._queue.get(timeout=FRAME_S)
             except Empty:
-                self._draw()
+                self._view.draw(self._snapshot)
                 continue
             if queued is None:
-                self._draw()
+                self._view.draw(self._snapshot)
                 return
             self._view.show(*queued)
             if self._queue.empty():
-                self._draw()
-
-    def _draw(self) -> None:
-        snapshot = self._snapshot
-        if snapshot is not self._drawn:
-            self._drawn = snapshot
-            self._view.draw(snapshot)
+                self._view.draw(self._snapshot)

@@ -22,10 +22,10 @@ def register(app: typer.Typer) -> None:
         file: Annotated[Path, typer.Argument(help="A recording, in any format that libsndfile reads", metavar="FILE")],
     ) -> int:
         """Ask one spoken question from a file; the reply goes to stdout, and is spoken with --speaker."""
-        from realtime_cli.audio.choose import open_reply_sink  # noqa: PLC0415 -- --help must not load it
-        from realtime_cli.audio.recording import Recording  # noqa: PLC0415
-        from realtime_cli.cli.wiring import hold  # noqa: PLC0415
-        from realtime_cli.conversation import facts as f  # noqa: PLC0415
+        from realtime_cli.audio.choose import open_reply_sink  # --help must not load it
+        from realtime_cli.audio.recording import Recording
+        from realtime_cli.cli.wiring import hold
+        from realtime_cli.conversation import facts as f
 
         recording = Recording(file)
         recording.check_for_speech()

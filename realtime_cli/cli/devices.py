@@ -14,8 +14,8 @@ def register(app: typer.Typer) -> None:
     @command(app, "Devices")
     def devices(settings: Settings, environment: Environment) -> int:
         """List audio devices, the defaults marked, with their own rates."""
-        from realtime_cli.audio.devices import list_devices  # noqa: PLC0415 -- --help must not load it
-        from realtime_cli.view.devices import show_devices  # noqa: PLC0415
+        from realtime_cli.audio.devices import list_devices  # --help must not load it
+        from realtime_cli.view.devices import show_devices
 
         show_devices(list_devices(), as_json=settings.json)
         return 0

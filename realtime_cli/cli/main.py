@@ -8,6 +8,7 @@ import typer
 
 from realtime_cli import __version__
 from realtime_cli.cli import ask, chat, devices, say
+from realtime_cli.cli.streams import standard_streams
 
 app = typer.Typer(
     name="realtime-cli",
@@ -37,4 +38,5 @@ def main(
 
 def run() -> None:
     """Entry point of the ``realtime-cli`` script."""
-    app()
+    with standard_streams():
+        app()

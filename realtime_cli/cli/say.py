@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -27,9 +28,9 @@ def register(app: typer.Typer) -> None:
         ] = False,
     ) -> int:
         """Say one thing in writing; the reply streams to stdout as it comes."""
-        from realtime_cli.audio.choose import open_reply_sink  # noqa: PLC0415 -- --help must not load it
-        from realtime_cli.cli.wiring import hold, read_standard_input  # noqa: PLC0415
-        from realtime_cli.conversation import facts as f  # noqa: PLC0415
+
+        from realtime_cli.cli.wiring import hold, read_standard_input
+        from realtime_cli.conversation import facts as f
 
         if text is None and not interactive:
             raise InputError("there is nothing to say", 'give a text: realtime-cli say "Hello", or - for stdin')
@@ -39,9 +40,10 @@ def register(app: typer.Typer) -> None:
             if not words.strip():
                 raise InputError("the text is empty", 'give a text: realtime-cli say "Hello"')
             turns.append(f.Typed(words.strip()))
-        sink = open_reply_sink(settings.speaker)
+        sink = open_reply_sink(settings.speaker) if settings.speaker else None
         if interactive:
-            from realtime_cli.terminal.lines import read_turns  # noqa: PLC0415
+            from realtime_cli.terminal.typed import TypedTurns
 
-            return hold(settings, environment, "typed", sink=sink, inputs=(read_turns,), facts=tuple(turns))
+            lines = TypedTurns(sys.stdin.buffer)
+            return hold(settings, environment, "typed", sink=sink, inputs=(lines,), facts=tuple(turns))
         return hold(settings, environment, "typed", sink=sink, facts=(*turns, f.InputsEnded()))

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Literal
 
+from realtime_cli.cli.fetching import fetch_weights_visibly
 from realtime_cli.config import Environment, Settings
+from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.machine import Conversation
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.errors import InputError
-from realtime_cli.local.engines import missing_parts, require_parts
-from realtime_cli.ports import AudioSink, AudioSource, Transport
+from realtime_cli.local.engines.parts import missing_parts, require_parts
+from realtime_cli.ports import AudioSink, AudioSource, Input, Transport
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions
 from realtime_cli.providers.endpoint import Endpoint, endpoint
 from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
-from realtime_cli.session import Input, Session
+from realtime_cli.session import Session
 from realtime_cli.view.choose import choose_view
 
 Shape = Literal["typed", "recorded", "voice"]
@@ -39,6 +41,7 @@ def hold(
     source: AudioSource | None = None,
     sink: AudioSink | None = None,
     inputs: tuple[Input, ...] = (),
+    controls: Callable[[], Controls] = Controls,
     facts: tuple[f.Fact, ...] = (),
 ) -> int:
     """Hold one conversation from beginning to end, and return the exit code. Raises errors of the configuration."""
@@ -46,6 +49,8 @@ def hold(
     place = None if provider is LOCAL else _endpoint(settings, environment, provider)
     if place and place.notice:
         notices.append(place.notice)
+    if provider is LOCAL:
+        notices += fetch_weights_visibly()
     wanted = session_options(settings, provider, shape, spoken=sink is not None)
     dialect = place.dialect if place else Dialect.GA
     conversation = Conversation(
@@ -60,17 +65,21 @@ def hold(
             can_cancel=provider.can_cancel,
             can_truncate=provider.can_truncate,
             max_turns=settings.max_turns,
+            plays=sink is not None,
             mic_end_grace_s=_mic_end_grace_s(wanted),
         )
     )
     session = Session(
         conversation,
-        _transport(settings, place),
-        choose_view(settings, streaming=shape != "voice"),
+        _transport(
+            settings, place, lambda text: session.post(f.Noted(text)), speech=shape != "typed" or sink is not None
+        ),
+        choose_view(
+            settings, streaming=shape != "voice", echo_user=shape != "typed", controls=controls, environ=environment
+        ),
         dialect=dialect,
         source=source,
         sink=sink,
-        playout=_playout() if sink else None,
         inputs=inputs,
         first_facts=(*(f.Noted(text) for text in notices), *facts),
     )
@@ -78,9 +87,7 @@ def hold(
 
 
 def session_options(settings: Settings, provider: Provider, shape: Shape, *, spoken: bool) -> SessionOptions:
-    """What the settings ask of the server. Raises InputError for settings that contradict each other."""
-    if shape == "voice" and settings.vad == "off" and not settings.ptt:
-        raise InputError("--vad off leaves nobody to end your turns", "add --ptt")
+    """What the settings ask of the server."""
     transcription = settings.transcription_model or provider.transcription_model
     return SessionOptions(
         model=settings.model,
@@ -126,20 +133,18 @@ def _endpoint(settings: Settings, environment: Environment, provider: Provider) 
     return endpoint(provider, environment, base_url=settings.base_url, model=settings.model, dialect=dialect)
 
 
-def _transport(settings: Settings, place: Endpoint | None) -> Transport:
+def _transport(
+    settings: Settings, place: Endpoint | None, on_notice: Callable[[str], None], *, speech: bool
+) -> Transport:
     if place is None:
-        from realtime_cli.transport.loopback import LoopbackTransport  # noqa: PLC0415 -- the optional part
+        from realtime_cli.local.engines.loading import load_engines  # the optional part
+        from realtime_cli.local.server import LocalServer
+        from realtime_cli.transport.loopback import LoopbackTransport
 
-        return LoopbackTransport()
-    from realtime_cli.transport.websocket import WebSocketTransport  # noqa: PLC0415 -- only where there is a network
+        return LoopbackTransport(lambda notice: LocalServer(load_engines(notice=notice, speech=speech)), on_notice)
+    from realtime_cli.transport.websocket import WebSocketTransport  # only where there is a network
 
     return WebSocketTransport(place, on_wire=_wire_log if settings.debug else None)
-
-
-def _playout():  # type: ignore[no-untyped-def]
-    from realtime_cli.playout import Playout  # noqa: PLC0415 -- numpy
-
-    return Playout()
 
 
 def _mic_end_grace_s(wanted: SessionOptions) -> float:
@@ -151,6 +156,3 @@ def _mic_end_grace_s(wanted: SessionOptions) -> float:
 
 def _wire_log(direction: str, text: str) -> None:
     sys.stderr.write(f"{direction} {text}\n")
-
-
-__all__ = ["Iterator", "hold", "read_standard_input", "session_options"]

@@ -49,6 +49,12 @@ class CloseMic(msgspec.Struct, frozen=True):
     """Let no microphone block through, and tell how much was let through (``facts.MicClosed``)."""
 
 
+class Mute(msgspec.Struct, frozen=True):
+    """Send silence instead of the microphone, or the microphone again. Silence, so that the server hears an end."""
+
+    on: bool
+
+
 class Show(msgspec.Struct, frozen=True):
     """Show a record."""
 
@@ -62,4 +68,4 @@ class End(msgspec.Struct, frozen=True):
     reason: str
 
 
-Effect: TypeAlias = Send | Play | EndOfAudio | Flush | Feed | OpenMic | CloseMic | Show | End
+Effect: TypeAlias = Send | Play | EndOfAudio | Flush | Feed | OpenMic | CloseMic | Mute | Show | End

@@ -67,6 +67,12 @@ class Flushed(msgspec.Struct, frozen=True):
     parts: tuple[Heard, ...]
 
 
+class Muted(msgspec.Struct, frozen=True):
+    """The user muted the microphone, or opened it again."""
+
+    on: bool
+
+
 class Quit(msgspec.Struct, frozen=True):
     """The user asked for the end, or (with an exit code of its own) a signal did."""
 
@@ -101,6 +107,7 @@ Fact: TypeAlias = (
     | Pressed
     | Released
     | MicClosed
+    | Muted
     | Heard
     | Flushed
     | Quit

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.effects import CloseMic, Effect, End, OpenMic, Play, Send, Show
+from realtime_cli.conversation.effects import CloseMic, Effect, End, Mute, OpenMic, Play, Send, Show
 from realtime_cli.conversation.ending import failure_of
 from realtime_cli.conversation.history import History
 from realtime_cli.conversation.metering import Meter
@@ -120,6 +120,8 @@ class Conversation:
             case f.MicEnded():
                 self._mic_ended = True
                 self._quiet_since = now
+            case f.Muted():
+                return [Mute(fact.on)]
             case f.Noted():
                 return [Show(Notice(text=fact.text))]
             case f.Quit():

@@ -26,6 +26,8 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     push_to_talk: bool = False
     listens: bool = True
     """There is a microphone; without one, turns are typed or recorded, and wait for each other."""
+    plays: bool = True
+    """There is somewhere to play audio; without it, audio that a server sends all the same is passed by."""
     can_cancel: bool = True
     can_truncate: bool = True
     max_turns: int | None = None

@@ -100,12 +100,13 @@ class Replies:
                 return self._whole_text(entry, event.text)
             case OutputTranscriptDone():
                 return self._whole_text(entry, event.transcript)
-            case OutputAudioDelta():
+            case OutputAudioDelta() if self.options.plays:
                 part = entry.parts.setdefault(event.content_index, PartAudio())
                 part.received_frames += base64_frames(event.delta)
                 return [Play(entry.item_id, event.content_index, event.delta)]
             case OutputAudioDone():
                 return self._end_audio(entry, event.content_index)
+        return []
 
     def done(self, response: Response) -> list[Effect]:
         """A response ended, whatever its status; asks for the next one if it was waiting."""

@@ -1,0 +1,70 @@
+"""The keys of a voice chat as facts for the conversation."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+from realtime_cli.controls import Controls
+from realtime_cli.conversation import facts as f
+from realtime_cli.terminal.desk import Action, Desk, Entered, Mute, Talk
+from realtime_cli.terminal.keyboard import Keyboard
+from realtime_cli.terminal.keys import Key
+
+QUIT = ("/quit", "/exit", "/q")
+
+
+class TalkKeys:
+    """Keyboard and desk together. ``controls`` may be read by any thread: the status line and the microphone do."""
+
+    def __init__(
+        self,
+        *,
+        push_to_talk: bool,
+        talk_key: str = "space",
+        stream: TextIO | None = None,
+        on_resume: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._keyboard = Keyboard(stream or sys.stdin, on_resume)
+        self._desk = Desk(push_to_talk=push_to_talk, talk_key=talk_key)
+
+    @property
+    def controls(self) -> Controls:
+        """What the keys have set."""
+        return self._desk.controls
+
+    def open(self) -> None:
+        """Take the terminal; see :meth:`Keyboard.open`. Main thread. Raises InputError."""
+        self._keyboard.open()
+        self._desk.reports_release(self._keyboard.reports_release)
+
+    def run(self, post: Callable[[f.Fact], None], stopping: threading.Event) -> None:
+        """Post what keys ask for until ``stopping`` is set. Own thread."""
+
+        def press(key: Key) -> None:
+            for action in self._desk.press(key, time.monotonic()):
+                post(fact_of(action))
+
+        self._keyboard.run(press, stopping)
+
+    def close(self) -> None:
+        """Give the terminal back. Main thread; may be called twice."""
+        self._keyboard.close()
+
+
+def fact_of(action: Action) -> f.Fact:
+    """What the conversation is told of an action."""
+    match action:
+        case Talk():
+            return f.Pressed() if action.on else f.Released()
+        case Mute():
+            return f.Muted(action.on)
+        case Entered(text) if text in QUIT:
+            return f.Quit()
+        case Entered(text) if text.startswith("/"):
+            return f.Noted(f"{text.split()[0]} is no command; there is /quit")
+        case Entered(text):
+            return f.Typed(text)
