@@ -57,7 +57,9 @@ class Session:
         sink: AudioSink | None = None,
         inputs: tuple[Input, ...] = (),
         first_facts: tuple[f.Fact, ...] = (),
+        on_failure: Callable[[BaseException], None] = lambda _error: None,
     ) -> None:
+        """``on_failure`` is told of each error that ends a thread, on that thread: the place for a traceback."""
         self._conversation = conversation
         self._transport = transport
         self._view = view
@@ -65,6 +67,7 @@ class Session:
         self._source, self._sink = source, sink
         self._inputs = inputs
         self._first_facts = first_facts
+        self._on_failure = on_failure
         self._inbox: SimpleQueue[f.Fact] = SimpleQueue()
         self._outbox = Outbox()
         self._screen = Screen(view)
@@ -232,10 +235,9 @@ class Session:
             target(*arguments)
         except BrokenPipeError:
             self.post(f.Quit(exit_code=0))
-        except RealtimeError as error:
-            self.post(f.Failed(error))
         except Exception as error:  # noqa: BLE001 -- a worker that dies must say so, whatever killed it
-            self.post(f.Failed(InternalError(name, error)))
+            self._on_failure(error)
+            self.post(f.Failed(error if isinstance(error, RealtimeError) else InternalError(name, error)))
 
     def _join(self, name: str, deadline: float) -> None:
         for thread in self._threads:

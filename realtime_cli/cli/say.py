@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
             if not words.strip():
                 raise InputError("the text is empty", 'give a text: realtime-cli say "Hello"')
             turns.append(f.Typed(words.strip()))
-        sink = open_reply_sink(settings.speaker) if settings.speaker else None
+        sink = None
         if interactive:
             from realtime_cli.terminal.typed import TypedTurns
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 from realtime_cli.cli.fetching import fetch_weights_visibly
@@ -82,6 +84,7 @@ def hold(
         sink=sink,
         inputs=inputs,
         first_facts=(*(f.Noted(text) for text in notices), *facts),
+        on_failure=traceback.print_exception if settings.debug else lambda _error: None,
     )
     return session.run()
 
@@ -137,11 +140,10 @@ def _transport(
     settings: Settings, place: Endpoint | None, on_notice: Callable[[str], None], *, speech: bool
 ) -> Transport:
     if place is None:
-        from realtime_cli.local.engines.loading import load_engines  # the optional part
-        from realtime_cli.local.server import LocalServer
+        from realtime_cli.local.server import load_server  # the optional part
         from realtime_cli.transport.loopback import LoopbackTransport
 
-        return LoopbackTransport(lambda notice: LocalServer(load_engines(notice=notice, speech=speech)), on_notice)
+        return LoopbackTransport(partial(load_server, speech=speech), on_notice)
     from realtime_cli.transport.websocket import WebSocketTransport  # only where there is a network
 
     return WebSocketTransport(place, on_wire=_wire_log if settings.debug else None)
