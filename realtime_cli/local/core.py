@@ -43,11 +43,6 @@ class ServerCore:
         return self._outbox.take()
 
     @property
-    def speaks(self) -> bool:
-        """Replies are to be spoken, unless one is asked for otherwise."""
-        return self._session.kind == "realtime" and self._session.replies["output_modalities"] == ["audio"]
-
-    @property
     def deadline(self) -> float | None:
         """When a Tick is due, in the seconds of ``now``; None for never."""
         timeout_s = self._session.idle_timeout_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from realtime_cli.local.effects import Recording, StartReply, Voice
 from realtime_cli.local.facts import (
@@ -21,31 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from realtime_cli.local.engines.interface import LanguageModel, SpeechToText, TextToSpeech, VoiceActivity
+    from realtime_cli.local.engines.loading import Engines
 
 Post: TypeAlias = Callable[[Fact], None]
-
-
-class Engines(Protocol):
-    """The four engines. Each is loaded when it is first asked for; any thread may ask, and waits for the loading."""
-
-    def voice_activity(self) -> VoiceActivity:
-        """A fresh one, for one stream of audio."""
-
-    @property
-    def stt(self) -> SpeechToText:
-        """Speech recognition."""
-
-    @property
-    def lm(self) -> LanguageModel:
-        """The language model."""
-
-    @property
-    def tts(self) -> TextToSpeech:
-        """The voice."""
-
-    def close(self) -> None:
-        """Free them all."""
 
 
 class TranscriptionJob:
@@ -74,7 +52,7 @@ class TranscriptionJob:
         """Recognise; blocks for some hundred ms, and while the engine loads."""
         if self._cancelled.is_set():
             return
-        from realtime_cli.local.ear import recording  # noqa: PLC0415 -- numpy, which a text session does without
+        from realtime_cli.local.ear import recording  # needs numpy, which a text session does without
 
         speech = recording(self._speech) if isinstance(self._speech, Recording) else self._speech
         found = self._engines.stt.transcribe(speech, self._language)
@@ -146,7 +124,7 @@ class ReplyJob:
         frames = self._engines.tts.synthesize(sentence.strip(), voice.name, voice.speed)
         if voice.audio_format == "audio/pcm":
             return frames.astype("<i2").tobytes()
-        from realtime_cli.local import g711  # noqa: PLC0415 -- numpy, which a text session does without
+        from realtime_cli.local import g711  # needs numpy, which a text session does without
 
         return g711.encode(g711.narrow(frames), voice.audio_format)
 

@@ -22,8 +22,8 @@ from realtime_cli.local.facts import (
     TranscriptionFailed,
 )
 from realtime_cli.local.inbox import Closed, Inbox
-from realtime_cli.local.jobs import Engines, ReplyJob, TranscriptionJob
-from realtime_cli.local.worker import Task
+from realtime_cli.local.jobs import ReplyJob, TranscriptionJob
+from realtime_cli.local.worker import describe
 from realtime_cli.protocol.server import server_event_to_json
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from realtime_cli.local.ear import Ear
+    from realtime_cli.local.engines.loading import Engines
     from realtime_cli.local.worker import Worker
 
 _LOG = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class Connection:
             pass
         except Exception as error:  # noqa: BLE001 -- whatever it was, the client must hear of it
             _LOG.debug("the connection's thread failed", exc_info=True)
-            problem = f"the local voice server failed: {type(error).__name__}: {error}"
+            problem = f"the local voice server failed ({describe(error)})"
             self._carry_out_all(self._core.handle(ServerFailed(problem), time.monotonic()))
         finally:
             self.close()
@@ -148,22 +149,15 @@ class Connection:
 
     def _open_ear(self) -> Ear:
         """Begin to listen with the first audio: a text session needs neither numpy nor the engines behind the ear."""
-        from realtime_cli.local.ear import Ear  # noqa: PLC0415
+        from realtime_cli.local.ear import Ear
 
-        engines = self._bench.engines
-        self._bench.recogniser.submit(Task(lambda: engines.stt))
-        if self._core.speaks:
-            self._bench.recogniser.submit(Task(lambda: engines.tts))
-        self._ear = Ear(engines.voice_activity)
+        self._bench.engines.prefetch(speech=True)
+        self._ear = Ear(self._bench.engines.voice_activity)
         self._ear.listen(self._listen.audio_format, self._listen.endpointing)
         return self._ear
 
     def _start_reply(self, wanted: effects.StartReply) -> None:
-        engines = self._bench.engines
-        if wanted.voice is not None:
-            # The recogniser has time just now: the voice loads while the model reads.
-            self._bench.recogniser.submit(Task(lambda: engines.tts))
-        job = ReplyJob(engines, wanted, self._inbox.put)
+        job = ReplyJob(self._bench.engines, wanted, self._inbox.put)
         self._replies[wanted.response_id] = job
         self._bench.speaker.submit(job)
 

@@ -9,15 +9,16 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING
 
 from realtime_cli.local.core import ServerCore
 from realtime_cli.local.pipeline import Connection
 from realtime_cli.local.session_state import SessionType
-from realtime_cli.local.worker import Task, Worker
+from realtime_cli.local.worker import Worker
 
 if TYPE_CHECKING:
-    from realtime_cli.local.jobs import Engines
+    from realtime_cli.local.engines.loading import Engines
 
 MODEL = "local"
 """What a session's ``model`` is called unless the client's address names one."""
@@ -59,8 +60,6 @@ class LocalServer:
         connection = Connection(ServerCore(new_id, model, kind), self, deliver, gone)
         with self._lock:
             self._connections.add(connection)
-        if kind == "realtime":
-            self.speaker.submit(Task(lambda: self.engines.lm))
         connection.start()
         return connection
 
@@ -79,6 +78,39 @@ class LocalServer:
         for worker in workers:
             worker.join(max(0.0, deadline - time.monotonic()))
         self.engines.close()
+
+
+def load_server(
+    on_notice: Callable[[str], None], stopped: Callable[[], bool] = lambda: False, *, speech: bool = True
+) -> LocalServer:
+    """A server with the bundled engines, loaded and warm; those of speech only if ``speech``, else on demand.
+
+    Blocks for about 2 s, and for the download of the language model's weights on the very first use. ``on_notice`` gets
+    lines for the user on a loading thread. Raises ConfigError when a part is missing or broken, and CancelledError soon
+    after ``stopped()`` is true while downloading.
+    """
+    from realtime_cli.local.engines.loading import load_engines
+
+    told_tenths = -1
+
+    def progress(done_bytes: int, total_bytes: int) -> None:
+        nonlocal told_tenths
+        if stopped():
+            raise CancelledError
+        tenths = done_bytes * 10 // max(total_bytes, 1)
+        if tenths > told_tenths:
+            told_tenths = tenths
+            on_notice(f"fetching the language model, once: {done_bytes / 1e6:.0f} of {total_bytes / 1e6:.0f} MB")
+
+    engines = load_engines(progress, on_notice, speech=speech)
+    try:
+        _ = engines.lm
+        if speech:
+            _ = engines.stt, engines.tts, engines.voice_activity()
+    except BaseException:
+        engines.close()
+        raise
+    return LocalServer(engines)
 
 
 def new_id(prefix: str) -> str:

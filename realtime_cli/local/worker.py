@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -21,20 +20,6 @@ class Job(Protocol):
 
     def failed(self, problem: str) -> None:
         """``run`` raised; tell whoever waits for the job."""
-
-
-class Task:
-    """A job that nobody waits for, such as loading an engine early; when it fails, so will the first real one."""
-
-    def __init__(self, do: Callable[[], object]) -> None:
-        self._do = do
-
-    def run(self) -> None:
-        """Do it."""
-        self._do()
-
-    def failed(self, problem: str) -> None:
-        """Nobody waits."""
 
 
 class Worker:
@@ -63,8 +48,11 @@ class Worker:
         while (job := self._jobs.get()) is not None and not self._closing:
             try:
                 job.run()
-            except RealtimeError as error:
-                job.failed(str(error))
             except Exception as error:  # noqa: BLE001 -- whatever an engine's library raises, the client must hear of it
                 _LOG.debug("a job failed", exc_info=True)
-                job.failed(f"{type(error).__name__}: {error}")
+                job.failed(describe(error))
+
+
+def describe(error: Exception) -> str:
+    """One line about an error; one that is not ours is named, for its text alone may say little."""
+    return str(error) if isinstance(error, RealtimeError) else f"{type(error).__name__}: {error}"

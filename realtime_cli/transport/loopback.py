@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from queue import SimpleQueue
 from typing import Protocol, TypeAlias
 
@@ -29,8 +31,11 @@ class VoiceServer(Protocol):
         """End the server; blocks for at most some seconds."""
 
 
-MakeServer: TypeAlias = Callable[[Callable[[str], None]], VoiceServer]
-"""Loads a server, telling its progress in short lines; blocks for seconds; raises :mod:`realtime_cli.errors`."""
+MakeServer: TypeAlias = Callable[[Callable[[str], None], Callable[[], bool]], VoiceServer]
+"""Loads a server: called with a taker of short lines about the progress, and a question whether to stop.
+
+Blocks for seconds. Raises :mod:`realtime_cli.errors`, or CancelledError when it was to stop.
+"""
 
 
 class _Ended:
@@ -44,10 +49,11 @@ class LoopbackTransport:
     """One connection to a server in this process (:class:`realtime_cli.ports.Transport`)."""
 
     def __init__(self, make_server: MakeServer, on_notice: Callable[[str], None]) -> None:
-        """``on_notice`` is told how the loading goes, on the thread of :meth:`run`."""
+        """``on_notice`` is told how the loading goes, on any thread."""
         self._make_server = make_server
         self._on_notice = on_notice
         self._messages: SimpleQueue[str | _Ended] = SimpleQueue()
+        self._closing = threading.Event()
         self._line: Line | None = None
 
     def run(self, on_open: Callable[[], None], on_message: Callable[[str], None]) -> None:
@@ -55,7 +61,10 @@ class LoopbackTransport:
 
         Raises whatever the loading raises, usually ConfigError, and ConnectionFailed when the server breaks.
         """
-        server = self._make_server(self._on_notice)
+        try:
+            server = self._make_server(self._on_notice, self._closing.is_set)
+        except CancelledError:
+            return
         try:
             line = server.connect(self._messages.put, lambda problem: self._messages.put(_Ended(problem)))
             self._line = line
@@ -76,4 +85,5 @@ class LoopbackTransport:
 
     def close(self) -> None:
         """Ask ``run`` to end. Any thread; does not wait; may be called twice or before ``run``."""
+        self._closing.set()
         self._messages.put(_Ended(None))
