@@ -58,10 +58,18 @@ class WebSocketTransport:
     """One connection to ``endpoint``; a :class:`~realtime_cli.ports.Transport`. Not to be run twice."""
 
     def __init__(
-        self, endpoint: Endpoint, *, connect_timeout_s: float = CONNECT_TIMEOUT_S, on_wire: OnWire | None = None
+        self,
+        endpoint: Endpoint,
+        *,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
+        ping_interval_s: float = PING_INTERVAL_S,
+        ping_timeout_s: float = PING_TIMEOUT_S,
+        on_wire: OnWire | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._connect_timeout_s = connect_timeout_s
+        self._ping_interval_s = ping_interval_s
+        self._ping_timeout_s = ping_timeout_s
         self._on_wire = on_wire
         self._closing = threading.Event()
         self._ended = threading.Event()
@@ -166,8 +174,8 @@ class WebSocketTransport:
             socket=sock,
         )
         app.run_forever(
-            ping_interval=PING_INTERVAL_S,
-            ping_timeout=PING_TIMEOUT_S,
+            ping_interval=self._ping_interval_s,
+            ping_timeout=self._ping_timeout_s,
             skip_utf8_validation=True,
             suppress_origin=True,
             # The library opens a socket of its own only to follow a redirect. An impossible proxy prevents that.

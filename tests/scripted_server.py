@@ -1,0 +1,203 @@
+"""A Realtime server that does what a script says: the one fake of the outside world in these tests.
+
+A script is a function of a :class:`~tests.scripted_talk.Talk`, read from top to bottom, called once a connection::
+
+    def greets_and_answers(talk: Talk) -> None:
+        talk.greet()                                # session.created
+        talk.obey_until("response.create")          # session.update is answered, items are added, ...
+        talk.reply("Hello there.", audio_ms=400)    # response.created to response.done
+        talk.obey_until_closed()
+
+    with ScriptedServer(greets_and_answers) as server:
+        ...                                         # connect to server.url
+    assert server.types == ["session.update", ...]
+
+:mod:`tests.scripts` has ready ones, also for servers that refuse, misbehave, or are none. Both directions are checked
+against the official SDK's types; leaving the ``with`` block raises what was invalid, and what a script did not expect.
+
+``python -m tests.scripted_server --port 0 --script text`` serves until it is interrupted, and prints its URL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+from websockets.sync.server import Server, ServerConnection, serve
+
+from tests.scripted_talk import ClientGone, Talk
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """How a client asked to connect."""
+
+    path: str
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """Instead of a script: answer the handshake with an HTTP status."""
+
+    status: int
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Instead of a script: something on the bare socket, before any handshake. Returning closes the socket."""
+
+    behave: Callable[[socket.socket, threading.Event], None]
+
+
+Script = Callable[[Talk], None]
+
+
+class ScriptedServer:
+    """Serves one script on a free port of this machine while its ``with`` block lasts.
+
+    ``beta``: speak the beta dialect. ``checked``: validate events against the SDK's types. ``received`` holds the
+    clients' events in order, ``handshakes`` how they connected.
+    """
+
+    def __init__(
+        self,
+        script: Script | HttpAnswer | Raw,
+        *,
+        beta: bool = False,
+        checked: bool = True,
+        port: int = 0,
+        model: str = "gpt-realtime-2.1",
+    ) -> None:
+        self._script = script
+        self._checked = checked
+        self._port = port
+        self._failures: list[BaseException] = []
+        self._listener: Server | socket.socket | None = None
+        self._thread: threading.Thread | None = None
+        self.beta = beta
+        self.model = model
+        self.stopping = threading.Event()
+        self.received: list[dict[str, Any]] = []
+        self.handshakes: list[Handshake] = []
+        self.url = ""
+
+    @property
+    def types(self) -> list[str]:
+        """The types of the events received, microphone audio left out."""
+        return [event["type"] for event in self.received if event["type"] != "input_audio_buffer.append"]
+
+    def of_type(self, kind: str) -> list[dict[str, Any]]:
+        """The received events of one type."""
+        return [event for event in self.received if event["type"] == kind]
+
+    def __enter__(self) -> ScriptedServer:
+        if isinstance(self._script, Raw):
+            listener = socket.create_server(("127.0.0.1", self._port))
+            port, target = listener.getsockname()[1], self._serve_raw
+            self._listener = listener
+        else:
+            server = serve(
+                self._handle,
+                "127.0.0.1",
+                self._port,
+                process_request=self._shake_hands,
+                compression=None,
+                max_size=None,
+                ping_interval=None,
+            )
+            port, target = server.socket.getsockname()[1], server.serve_forever
+            self._listener = server
+        self.url = f"ws://127.0.0.1:{port}/v1"
+        self._thread = threading.Thread(target=target, name="scripted server")
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.stopping.set()
+        if isinstance(self._listener, Server):
+            self._listener.shutdown()
+        elif self._listener is not None:
+            with contextlib.suppress(OSError):  # some systems wake accept at close only, and refuse this
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+        if self._thread is not None:
+            self._thread.join()
+        if self._failures and kind is None:
+            raise self._failures[0]
+
+    def check(self, side: str, event: dict[str, Any]) -> None:
+        """Validate an event of the ``server`` or the ``client``."""
+        if not self._checked:
+            return
+        from tests import schema_check  # slow to import, and not needed by benchmarks
+
+        dialect = "beta_" if self.beta else ""
+        getattr(schema_check, f"check_{dialect}{side}_event")(event)
+
+    def _shake_hands(self, _connection: ServerConnection, request: Request) -> Response | None:
+        parts = urlsplit(request.path)
+        self.handshakes.append(Handshake(parts.path, parse_qs(parts.query), dict(request.headers.raw_items())))
+        if not isinstance(self._script, HttpAnswer):
+            return None
+        body = self._script.body.encode()
+        headers = Headers({"Content-Length": str(len(body)), "Connection": "close", **self._script.headers})
+        return Response(self._script.status, "Scripted", headers, body)
+
+    def _handle(self, connection: ServerConnection) -> None:
+        assert not isinstance(self._script, HttpAnswer | Raw)
+        try:
+            self._script(Talk(self, connection))
+        except ClientGone:
+            return
+        except Exception as failure:
+            self._failures.append(failure)
+            raise
+
+    def _serve_raw(self) -> None:
+        assert isinstance(self._script, Raw)
+        assert isinstance(self._listener, socket.socket)
+        while not self.stopping.is_set():
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with client, contextlib.suppress(OSError):  # the client is free to hang up
+                self._script.behave(client, self.stopping)
+
+
+def main() -> None:
+    """Serve a ready script until interrupted."""
+    from tests.scripts import READY
+
+    parser = argparse.ArgumentParser(
+        description="A scripted Realtime server, for benchmarks and for trying things out."
+    )
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--script", choices=sorted(READY), default="text")
+    parser.add_argument("--beta", action="store_true", help="speak the beta dialect")
+    chosen = parser.parse_args()
+    with ScriptedServer(READY[chosen.script], beta=chosen.beta, checked=False, port=chosen.port) as server:
+        sys.stdout.write(f"{server.url}\n")
+        sys.stdout.flush()
+        try:
+            server.stopping.wait()
+        except KeyboardInterrupt:
+            return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""One connection of the scripted server, in the words that scripts are written in."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import ServerConnection
+
+from tests.scripted_beta import in_beta
+from tests.scripted_reply import Reply
+
+if TYPE_CHECKING:
+    from tests.scripted_server import ScriptedServer
+
+PATIENCE_S = 20.0
+"""How long a script waits for the client before it is a failure; never reached when all is well."""
+
+LOUD = 500
+"""Peak of a block, of 32767, from which on the fake takes it for speech."""
+
+
+class ClientGone(Exception):
+    """The client closed the connection; ends a script in good order."""
+
+
+class Talk:
+    """One connection, from the server's side."""
+
+    def __init__(self, server: ScriptedServer, connection: ServerConnection) -> None:
+        self._server = server
+        self._connection = connection
+        self._ids = 0
+        self._text_only = False
+        self.active: Reply | None = None
+
+    def send(self, event: dict[str, Any]) -> None:
+        """Send an event in GA shape; it gets an id, is checked, and is put into the beta's shape if that is spoken."""
+        named = {"type": event["type"], "event_id": self.new_id("event"), **event}
+        spoken = in_beta(named) if self._server.beta else named
+        if spoken is not None:
+            self._server.check("server", spoken)
+            self.send_raw(json.dumps(spoken))
+
+    def send_raw(self, data: str | bytes) -> None:
+        """Send anything: text, or bytes as a binary frame."""
+        try:
+            self._connection.send(data)
+        except ConnectionClosed:
+            raise ClientGone from None
+
+    def receive(self) -> dict[str, Any]:
+        """The client's next event. Raises ClientGone."""
+        try:
+            event: dict[str, Any] = json.loads(self._connection.recv(PATIENCE_S))
+        except ConnectionClosed:
+            raise ClientGone from None
+        self._server.received.append(event)
+        self._server.check("client", event)
+        return event
+
+    def expect(self, kind: str) -> dict[str, Any]:
+        """The client's next event but for microphone audio, which must be a ``kind``; it is not answered."""
+        while (event := self.receive())["type"] == "input_audio_buffer.append" != kind:
+            pass
+        assert event["type"] == kind, f"expected {kind}, the client sent {event['type']}"
+        return event
+
+    def obey_until(self, kind: str) -> dict[str, Any]:
+        """Answer whatever comes as a server would, up to a ``kind``, which is returned unanswered."""
+        while (event := self.receive())["type"] != kind:
+            self._obey(event)
+        return event
+
+    def obey_until_closed(self) -> None:
+        """Answer whatever comes until the client goes; a ``response.create`` is left unanswered."""
+        while True:
+            self._obey(self.receive())
+
+    def hear_speech(self) -> None:
+        """Wait for a loud block of microphone audio; everything else is answered."""
+        while not _is_loud(self.obey_until("input_audio_buffer.append")):
+            pass
+
+    def hear_silence(self, ms: int = 300) -> None:
+        """Wait for that much quiet microphone audio in a row."""
+        quiet_ms = 0.0
+        while quiet_ms < ms:
+            block = self.obey_until("input_audio_buffer.append")
+            quiet_ms = 0.0 if _is_loud(block) else quiet_ms + len(base64.b64decode(block["audio"])) / 48
+
+    def greet(self) -> None:
+        """``session.created``."""
+        self.send({"type": "session.created", "session": self._session({})})
+
+    def hear_turn(self, transcript: str | None = None) -> str:
+        """A spoken turn found by voice detection: from ``speech_started`` to the user's item, and its transcript."""
+        item_id = self.new_id("item")
+        self.hear_speech()
+        self.send({"type": "input_audio_buffer.speech_started", "item_id": item_id, "audio_start_ms": 0})
+        self.hear_silence()
+        self.send({"type": "input_audio_buffer.speech_stopped", "item_id": item_id, "audio_end_ms": 1000})
+        self.commit(item_id, transcript)
+        return item_id
+
+    def commit(self, item_id: str, transcript: str | None = None) -> None:
+        """The input buffer becomes a user item."""
+        self.send({"type": "input_audio_buffer.committed", "item_id": item_id, "previous_item_id": None})
+        content = [{"type": "input_audio", "transcript": None}]
+        self._add({"id": item_id, "type": "message", "role": "user", "content": content})
+        if transcript is not None:
+            prefix = "conversation.item.input_audio_transcription"
+            place = {"item_id": item_id, "content_index": 0}
+            self.send({"type": f"{prefix}.delta", **place, "delta": transcript})
+            usage = {"type": "duration", "seconds": 1.0}
+            self.send({"type": f"{prefix}.completed", **place, "transcript": transcript, "usage": usage})
+
+    def begin_reply(self) -> Reply:
+        """``response.created``; the rest is the caller's."""
+        return Reply(self, text_only=self._text_only)
+
+    def reply(self, text: str, *, audio_ms: int = 400, pauses_s: tuple[float, ...] = ()) -> None:
+        """A whole reply: spoken, or written if the session asks for text."""
+        reply = self.begin_reply()
+        reply.say(text, audio_ms=audio_ms, pauses_s=pauses_s)
+        reply.finish()
+
+    def error(
+        self, code: str | None, message: str = "No.", *, param: str | None = None, event_id: str | None = None
+    ) -> None:
+        """An ``error`` event."""
+        detail = {"type": "invalid_request_error", "code": code, "message": message, "param": param}
+        self.send({"type": "error", "error": {**detail, "event_id": event_id}})
+
+    @property
+    def close_code(self) -> int | None:
+        """The code that the client closed with, once it has."""
+        return self._connection.close_code
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close the connection."""
+        self._connection.close(code, reason)
+
+    def pause(self, seconds: float) -> None:
+        """Do nothing for a while; ends early when the server stops."""
+        if self._server.stopping.wait(seconds):
+            raise ClientGone
+
+    def new_id(self, kind: str) -> str:
+        """An id that is new to this connection."""
+        self._ids += 1
+        return f"{kind}_{self._ids:04d}"
+
+    def _obey(self, event: dict[str, Any]) -> None:
+        kind = event["type"]
+        if kind in {"session.update", "transcription_session.update"}:
+            self._update(event["session"])
+        elif kind == "conversation.item.create":
+            self._add({"id": self.new_id("item"), **event["item"]})
+        elif kind == "conversation.item.truncate":
+            kept = {name: event[name] for name in ("item_id", "content_index", "audio_end_ms")}
+            self.send({"type": "conversation.item.truncated", **kept})
+        elif kind == "conversation.item.delete":
+            self.send({"type": "conversation.item.deleted", "item_id": event["item_id"]})
+        elif kind == "input_audio_buffer.clear":
+            self.send({"type": "input_audio_buffer.cleared"})
+        elif kind == "input_audio_buffer.commit":
+            self.commit(self.new_id("item"))
+        elif kind == "response.cancel":
+            self._cancel(event)
+
+    def _update(self, session: dict[str, Any]) -> None:
+        modalities = session.get("output_modalities") or session.get("modalities") or ["audio"]
+        self._text_only = "audio" not in modalities
+        self.send({"type": "session.updated", "session": self._session(session)})
+
+    def _cancel(self, event: dict[str, Any]) -> None:
+        if self.active is None:
+            self.error("response_cancel_not_active", "Nothing to cancel.", event_id=event.get("event_id"))
+        else:
+            self.active.finish("cancelled", "client_cancelled")
+
+    def _add(self, item: dict[str, Any]) -> None:
+        whole = {"object": "realtime.item", "status": "completed", **item}
+        for stage in ("added", "done"):
+            self.send({"type": f"conversation.item.{stage}", "previous_item_id": None, "item": whole})
+
+    def _session(self, changes: dict[str, Any]) -> dict[str, Any]:
+        base = {"id": "sess_1", "object": "realtime.session", "model": self._server.model}
+        if self._server.beta:
+            return base | {"modalities": ["text", "audio"], "voice": "alloy"} | changes
+        return base | {"type": "realtime", "output_modalities": ["audio"], "audio": {}} | changes
+
+
+def _is_loud(block: dict[str, Any]) -> bool:
+    samples = memoryview(base64.b64decode(block["audio"])).cast("h")
+    return max(map(abs, samples), default=0) >= LOUD
