@@ -1,0 +1,20 @@
+"""What the user's keys have set, for the keyboard that sets it and the status line that shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """Immutable, so that the keyboard's thread can replace it while the view's thread reads it."""
+
+    keyboard: bool = False
+    """Keys are read at all; without them the status line names none but Ctrl-C."""
+    push_to_talk: bool = False
+    hold: bool = False
+    """The terminal reports releases: the talk key is held, not tapped."""
+    talk_key: str = "space"
+    muted: bool = False
+    typing: str | None = None
+    """The line being typed, or None when keys are commands."""

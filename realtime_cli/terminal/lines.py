@@ -1,0 +1,72 @@
+"""Lines from standard input that is no keyboard: a pipe, a file, or a terminal that edits lines itself."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from realtime_cli.conversation import facts as f
+from realtime_cli.errors import InputError
+
+WATCH_S = 0.25
+"""How often ``stopping`` is looked at while nothing comes."""
+
+READ_BYTES = 65536
+
+
+def read_lines(
+    stream: BinaryIO, on_line: Callable[[str], None], on_end: Callable[[], None], stopping: threading.Event
+) -> None:
+    """Tell ``on_line`` of each line, without its ending, then ``on_end`` once; ends early when ``stopping`` is set.
+
+    Own thread, and the stream's only reader. On Windows, where a pipe cannot be waited for, a blocked read ends only
+    with the next line. Raises InputError for a line that is not UTF-8.
+    """
+    for number, line in enumerate(_lines(stream, stopping), 1):
+        if stopping.is_set():
+            return
+        on_line(_decoded(line, number))
+    if not stopping.is_set():
+        on_end()
+
+
+def read_turns(post: Callable[[f.Fact], None], stopping: threading.Event) -> None:
+    """Post each line of standard input that is not blank as a typed turn. Own thread. Raises InputError."""
+
+    def turn(line: str) -> None:
+        if line.strip():
+            post(f.Quit() if line.strip() == "/quit" else f.Typed(line.strip()))
+
+    read_lines(sys.stdin.buffer, turn, lambda: post(f.InputsEnded()), stopping)
+
+
+def _decoded(line: bytes, number: int) -> str:
+    try:
+        # A byte-order mark, as Windows editors write it, is no part of the text.
+        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"standard input, line {number}, is not UTF-8 (byte {error.start + 1} of the line)", "convert it first"
+        ) from error
+    return text.rstrip("\r\n")
+
+
+def _lines(stream: BinaryIO, stopping: threading.Event) -> Iterator[bytes]:
+    if sys.platform == "win32":
+        yield from stream
+        return
+    rest = b""
+    while not stopping.is_set():
+        if not select.select([stream], [], [], WATCH_S)[0]:
+            continue
+        data = os.read(stream.fileno(), READ_BYTES)
+        if not data:
+            break
+        *whole, rest = (rest + data).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest

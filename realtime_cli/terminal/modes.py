@@ -1,0 +1,111 @@
+"""The terminal's state while keys are read one by one, and its return to what it was. POSIX only.
+
+What is written comes from xterm's control sequences (https://invisible-island.net/xterm/ctlseqs/ctlseqs.html) and the
+kitty keyboard protocol (https://sw.kovidgoyal.net/kitty/keyboard-protocol/).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import termios
+
+PASTE_ON, PASTE_OFF = "\x1b[?2004h", "\x1b[?2004l"
+"""Bracketed paste: pasted text comes marked, so that no letter of it is taken for a command."""
+
+SHOW_CURSOR = "\x1b[?25h"
+
+KITTY_FLAGS = 0b11111
+"""All of the kitty protocol: only with "all keys as escape codes" (8) are releases of text keys such as space certain.
+
+It then takes the text (16) and the Latin key (4, for shortcuts on other layouts) to make sense of what comes.
+"""
+
+KITTY_RELEASES = 0b01010
+"""The flags that must be active for the release of a text key to be reported: event types and all keys."""
+
+KITTY_PUSH, KITTY_POP = f"\x1b[>{KITTY_FLAGS}u", "\x1b[<u"
+
+KITTY_QUERY = "\x1b[?u\x1b[c"
+"""Which flags are active? Followed by a question every terminal answers: silence on the first is then an answer too."""
+
+
+class TerminalModes:
+    """Puts one terminal into one-key mode and back, as often as suspending asks for. Any thread, one at a time."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._found = termios.tcgetattr(fd)
+        # Its own descriptor: standard input may be open for reading only, standard output may be a file.
+        self._out = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NOCTTY)
+        self._entered = False
+        self._pushed = False
+        self.kitty = False
+        """The kitty protocol is to be used; set once the terminal said that it knows it."""
+        self.owed_answers = 0
+        """Queries not answered yet; answers left unread would appear in the shell."""
+
+    def enter(self) -> bool:
+        """No echo, no line editing, signals on; may be called again. False in a background job, which may not."""
+        if self._in_background():
+            return False
+        wanted = termios.tcgetattr(self._fd)
+        wanted[3] = wanted[3] & ~(termios.ECHO | termios.ICANON) | termios.ISIG
+        wanted[6][termios.VMIN], wanted[6][termios.VTIME] = 1, 0
+        termios.tcsetattr(self._fd, termios.TCSANOW, wanted)
+        self._entered = True
+        self.write(PASTE_ON)
+        self._push()
+        return True
+
+    def ask(self) -> None:
+        """Ask which kitty flags are active."""
+        self.owed_answers += 1
+        self.write(KITTY_QUERY)
+
+    def use_kitty(self) -> None:
+        """Turn on the kitty protocol, now and after every suspension, and ask what of it the terminal grants."""
+        self.kitty = True
+        self._push()
+        self.ask()
+
+    def leave(self) -> None:
+        """Everything as found, and the cursor visible. May be called twice, and when the terminal is gone."""
+        if not self._entered or self._in_background():
+            return
+        # A terminal that hung up has no state left to restore.
+        with contextlib.suppress(OSError, termios.error):
+            if self._pushed:
+                self._pushed = False
+                self.write(KITTY_POP)
+            if self.kitty or self.owed_answers:
+                termios.tcflush(self._fd, termios.TCIFLUSH)
+            self.write(PASTE_OFF + SHOW_CURSOR)
+            # TCSANOW: waiting for output to drain would hang on a terminal stopped with Ctrl-S.
+            termios.tcsetattr(self._fd, termios.TCSANOW, self._found)
+        # Last, so that a signal in the midst of this, whose handler leaves as well, leaves nothing undone.
+        self._entered = False
+
+    def close(self) -> None:
+        """Leave for good."""
+        self.leave()
+        if self._out >= 0:
+            os.close(self._out)
+            self._out = -1
+
+    def write(self, sequences: str) -> None:
+        """Send control sequences to the terminal."""
+        os.write(self._out, sequences.encode("ascii"))
+
+    def _push(self) -> None:
+        if self.kitty and not self._pushed:
+            self._pushed = True
+            self.write(KITTY_PUSH)
+
+    def _in_background(self) -> bool:
+        """Another job owns the terminal; touching it would stop us (SIGTTOU)."""
+        try:
+            return os.tcgetpgrp(self._fd) != os.getpgrp()
+        except OSError:
+            # Not our controlling terminal: no job control applies.
+            return False

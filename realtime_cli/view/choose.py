@@ -1,0 +1,77 @@
+"""Which view the flags and the terminal ask for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import TextIO
+
+from realtime_cli.config import Settings
+from realtime_cli.controls import Controls
+from realtime_cli.errors import InputError
+from realtime_cli.ports import View
+from realtime_cli.view.jsonl import JsonView
+from realtime_cli.view.plain import PlainView
+from realtime_cli.view.quiet import QuietView
+from realtime_cli.view.stats import StatsView
+
+DUMB = ("dumb", "unknown")
+"""What TERM says of a terminal that cannot move its cursor."""
+
+
+def choose_view(
+    settings: Settings,
+    *,
+    streaming: bool,
+    echo_user: bool = True,
+    controls: Callable[[], Controls] = Controls,
+    out: TextIO | None = None,
+    err: TextIO | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> View:
+    """The live view on a terminal, else the plain one, unless a flag names another.
+
+    ``streaming`` (typed and recorded turns): replies are written as they come, which needs no live view.
+    ``echo_user``: show what the user said, if not typed just now. ``controls`` is for the live view's status line.
+    ``out`` and ``err`` default to the program's own. Raises InputError for flags that exclude each other.
+    """
+    named = [flag for flag in ("plain", "json", "quiet") if getattr(settings, flag)]
+    if len(named) > 1:
+        raise InputError(" and ".join(f"--{flag}" for flag in named) + " exclude each other", "give one of them")
+    out, err = out or sys.stdout, err or sys.stderr
+    if settings.speaker == "-":
+        if settings.json:
+            raise InputError("--json and --speaker - both need standard output", "name a .wav file for --speaker")
+        # Standard output is the loudspeaker.
+        out = err
+    if settings.json:
+        view: View = JsonView(out.buffer)
+    elif settings.quiet:
+        view = QuietView(out, err, streaming=streaming)
+    elif settings.plain or streaming or not can_live(out, err, environ):
+        view = PlainView(out, err, streaming=streaming, echo_user=echo_user)
+    else:
+        view = _live(out, err, environ, controls)
+    if not settings.stats:
+        return view
+    tells_notices = not (settings.json or settings.quiet)
+    return StatsView(view, None if tells_notices else err)
+
+
+def can_live(out: TextIO, err: TextIO, environ: Mapping[str, str]) -> bool:
+    """Both streams are a terminal that moves its cursor and shows our symbols."""
+    encoding = (getattr(out, "encoding", None) or "").lower().replace("-", "")
+    return encoding == "utf8" and out.isatty() and err.isatty() and environ.get("TERM", "") not in DUMB
+
+
+def _live(out: TextIO, err: TextIO, environ: Mapping[str, str], controls: Callable[[], Controls]) -> View:
+    # rich takes 20 ms to import, which only this view needs.
+    from rich.console import Console
+
+    from realtime_cli.view.live import LiveView
+
+    console = Console(file=out, no_color=bool(environ.get("NO_COLOR")), highlight=False, emoji=False, markup=False)
+    if console.legacy_windows:
+        return PlainView(out, err, streaming=False)
+    return LiveView(console, environ, controls)

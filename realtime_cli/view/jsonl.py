@@ -1,0 +1,36 @@
+"""The JSON view: one object a line on standard output, and nothing anywhere else.
+
+``type`` comes first, then ``t`` (seconds since the start), then the record's own fields as
+:mod:`realtime_cli.conversation.records` names them. Always UTF-8, each line flushed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+import msgspec
+
+from realtime_cli.conversation.records import Record, Snapshot
+
+
+class JsonView:
+    """Writes bytes, so that the platform's idea of a text encoding has no say."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def open(self) -> None:
+        """Nothing to prepare."""
+
+    def show(self, record: Record, t: float) -> None:
+        """Write one line. Raises BrokenPipeError."""
+        fields: dict[str, Any] = msgspec.to_builtins(record)
+        line = {"type": fields.pop("type"), "t": round(t, 3), **fields}
+        self._out.write(msgspec.json.encode(line) + b"\n")
+        self._out.flush()
+
+    def draw(self, snapshot: Snapshot) -> None:
+        """Nothing: a script reads what happened."""
+
+    def close(self) -> None:
+        """Nothing to restore."""

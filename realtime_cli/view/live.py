@@ -1,0 +1,147 @@
+"""The live view: finished lines scroll up into the terminal's history; below them what is going on, and a status line.
+
+It has no thread and no timer: nothing is written unless something that is shown has changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import TextIO, cast
+
+from rich.console import Console
+from rich.text import Text
+
+from realtime_cli.controls import Controls
+from realtime_cli.conversation.records import Notice, Record, Snapshot, Trouble
+from realtime_cli.view.paragraph import UNHEARD, Paragraph, finished, in_progress, note, wrapped
+from realtime_cli.view.region import Region, Row, reflows
+from realtime_cli.view.status import status_line, typing_line
+from realtime_cli.view.transcript import Done, Transcript
+
+SETTLE_S = 0.3
+"""How long the window's width must stay the same before it is drawn on.
+
+A window that is being dragged changes faster than programs hear of it: tmux tells of a change up to 250 ms late.
+"""
+
+DEFAULT_SIZE = os.terminal_size((80, 24))
+
+SPARE_ROWS = 3
+"""Rows of the window that lines in progress leave free: for the status line, the line being typed, and one above."""
+
+
+class LiveView:
+    """Draws on ``console``'s stream, which must be a terminal. ``controls`` says what the keys have set."""
+
+    def __init__(
+        self, console: Console, environ: Mapping[str, str], controls: Callable[[], Controls] = Controls
+    ) -> None:
+        self._console = console
+        self._stream = cast(TextIO, console.file)
+        self._controls = controls
+        self._region = Region(self._stream, reflows=reflows(environ))
+        self._transcript = Transcript()
+        self._snapshot = Snapshot()
+        self._notes: list[Paragraph] = []
+        self._talking_since: float | None = None
+        self._shown: object = None
+        self._columns, self._columns_since = 0, 0.0
+        self._resumed = False
+
+    def open(self) -> None:
+        """Nothing to prepare: the first drawing does it."""
+
+    def show(self, record: Record, _t: float) -> None:
+        """Keep a notice or an error for the next drawing; all else is in the snapshots."""
+        if isinstance(record, Notice | Trouble):
+            self._notes.append(note(record))
+
+    def draw(self, snapshot: Snapshot) -> None:
+        """Draw what has changed: the snapshot, the keys' settings, the window. Writes nothing when nothing has.
+
+        To be called regularly, also with a snapshot that was drawn before. Raises BrokenPipeError.
+        """
+        self._snapshot = snapshot
+        if self._resumed:
+            self._resumed, self._shown = False, None
+            self._region.forget()
+        size, controls, talking_s = self._size(), self._controls(), self._talking_s()
+        shown = (snapshot, controls, size, talking_s)
+        if self._being_dragged(size.columns) or (shown == self._shown and not self._notes):
+            return
+        self._shown = shown
+        # The last cell of a row stays free: a cursor that waits behind it moves differently from terminal to terminal.
+        width = size.columns - 1
+        above = self._above(self._transcript.take_done(snapshot.lines), width)
+        rows = self._in_progress(snapshot, width, max(0, size.lines - SPARE_ROWS))
+        if controls.typing is not None:
+            rows.append(typing_line(controls.typing, width))
+        rows.append(status_line(snapshot, controls, width, talking_s))
+        self._region.draw(above, [self._row(row) for row in rows], size.columns)
+
+    def resumed(self) -> None:
+        """The program goes on after a suspension, below whatever the shell wrote. Any thread."""
+        self._resumed = True
+
+    def close(self) -> None:
+        """Print the lines that are left, remove the region and show the cursor. May be called twice."""
+        width = self._size().columns
+        above = self._above(self._transcript.take_all(self._snapshot.lines), width - 1)
+        # The terminal may be gone, and with it all that would need restoring.
+        with contextlib.suppress(OSError):
+            self._region.close(above, width)
+
+    def _above(self, done: list[Done], width: int) -> list[Row]:
+        """Lines and notes to be printed for good."""
+        paragraphs = [finished(it) for it in done if it.line.text or it.line.pending or it.line.interrupted]
+        paragraphs += self._notes
+        self._notes.clear()
+        return [self._row(row) for paragraph in paragraphs for row in wrapped(paragraph, self._console, width)]
+
+    def _in_progress(self, snapshot: Snapshot, width: int, height: int) -> list[Text]:
+        """The lines in progress, at most ``height`` rows of them: those where the voice is now."""
+        rows = [
+            row
+            for line in self._transcript.left(snapshot.lines)
+            if line.text or line.pending
+            for row in wrapped(in_progress(line), self._console, width)
+        ]
+        unheard = (at for at, row in enumerate(rows) if any(span.style == UNHEARD for span in row.spans))
+        # One row of what is still to be said stays in sight.
+        end = min(len(rows), max(height, next(unheard, len(rows)) + 2))
+        return rows[max(0, end - height) : end]
+
+    def _row(self, text: Text) -> Row:
+        with self._console.capture() as capture:
+            self._console.print(text, soft_wrap=True, end="")
+        return Row(capture.get(), text.cell_len)
+
+    def _talking_s(self) -> int:
+        """Whole seconds since the talk key opened the microphone."""
+        if not self._snapshot.talking:
+            self._talking_since = None
+            return 0
+        now = time.monotonic()
+        if self._talking_since is None:
+            self._talking_since = now
+        return int(now - self._talking_since)
+
+    def _being_dragged(self, columns: int) -> bool:
+        now = time.monotonic()
+        if columns != self._columns:
+            # The first width of all has nothing to settle from.
+            self._columns_since = now if self._columns else -math.inf
+            self._columns = columns
+        return now - self._columns_since < SETTLE_S
+
+    def _size(self) -> os.terminal_size:
+        """The window's size now, which rich would take from the environment, where it outlives a resize."""
+        try:
+            size = os.get_terminal_size(self._stream.fileno())
+        except OSError:
+            return DEFAULT_SIZE
+        return size if size.columns > 1 and size.lines else DEFAULT_SIZE

@@ -1,0 +1,39 @@
+"""The quiet view: replies on standard output, errors on standard error, nothing else."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from realtime_cli.conversation.records import AssistantDelta, AssistantSaid, Record, Snapshot, Trouble
+from realtime_cli.view.replies import ReplyWriter
+from realtime_cli.view.text import one_line, printable
+
+
+class QuietView:
+    """``streaming`` as in :class:`~realtime_cli.view.plain.PlainView`."""
+
+    def __init__(self, out: TextIO, err: TextIO, *, streaming: bool) -> None:
+        self._err = err
+        self._replies = ReplyWriter(out, streaming=streaming)
+
+    def open(self) -> None:
+        """Nothing to prepare."""
+
+    def show(self, record: Record, _t: float) -> None:
+        """Print replies and errors. Raises BrokenPipeError."""
+        match record:
+            case AssistantDelta():
+                self._replies.add(record)
+            case AssistantSaid():
+                self._replies.finish(record)
+            case Trouble():
+                self._replies.end_line()
+                self._err.write(printable(one_line(f"error: {record.message}"), self._err) + "\n")
+                self._err.flush()
+
+    def draw(self, snapshot: Snapshot) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """End an open line. Raises BrokenPipeError."""
+        self._replies.end_line()
