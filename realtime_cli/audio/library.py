@@ -1,0 +1,84 @@
+"""PortAudio itself: loading it, and letting it look for devices anew.
+
+PortAudio may be used by one thread at a time only, apart from its callbacks (portaudio.h: "not thread-safe"), and it
+finds new devices only when it is ended and started again, which ends every stream of the program. So all of that goes
+through here.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from realtime_cli.audio.quiet import libraries_silenced
+from realtime_cli.errors import AudioError
+
+_INSTALL = (
+    ("/etc/debian_version", "sudo apt-get install libportaudio2"),
+    ("/etc/fedora-release", "sudo dnf install portaudio"),
+    ("/etc/redhat-release", "sudo dnf install portaudio"),
+    ("/etc/arch-release", "sudo pacman -S portaudio"),
+    ("/etc/SUSE-brand", "sudo zypper install libportaudio2"),
+    ("/etc/alpine-release", "sudo apk add portaudio"),
+)
+"""What marks a Linux distribution, and its command. Wheels for macOS and Windows bring their own PortAudio."""
+
+_LOCK = threading.RLock()
+_STREAM_ENDERS: set[Callable[[], None]] = set()
+
+
+@contextmanager
+def portaudio() -> Iterator[Any]:
+    """The ``sounddevice`` module, for this thread alone, with PortAudio's messages kept off the screen.
+
+    Blocks while another thread has it; the first use loads the library. Raises AudioError when there is none.
+    """
+    with _LOCK, libraries_silenced():
+        try:
+            import sounddevice
+        except OSError as error:
+            raise AudioError("the PortAudio library is not installed", install_command()) from error
+        yield sounddevice
+
+
+def install_command() -> str:
+    """How to install PortAudio on this system."""
+    if sys.platform == "darwin":
+        return "brew install portaudio"
+    if sys.platform == "win32":
+        return "pip install --force-reinstall sounddevice"
+    commands = (command for marker, command in _INSTALL if Path(marker).exists())
+    return next(commands, "install the package portaudio with your package manager")
+
+
+def register_stream(end: Callable[[], None]) -> None:
+    """``end`` is called before PortAudio is started again, and must abandon its stream; it may be called twice."""
+    with _LOCK:
+        _STREAM_ENDERS.add(end)
+
+
+def unregister_stream(end: Callable[[], None]) -> None:
+    """Take back :func:`register_stream`."""
+    with _LOCK:
+        _STREAM_ENDERS.discard(end)
+
+
+def look_for_devices() -> None:
+    """Let PortAudio see devices that came or went since it was started. Blocks for about 10 ms; ends every stream.
+
+    Raises AudioError when PortAudio does not start again.
+    """
+    with portaudio() as sounddevice:
+        for end in tuple(_STREAM_ENDERS):
+            end()
+        try:
+            # Not in sounddevice's documented interface, but the way that its author names:
+            # https://github.com/spatialaudio/python-sounddevice/issues/125
+            sounddevice._terminate()
+            sounddevice._initialize()
+        except sounddevice.PortAudioError as error:
+            raise AudioError("PortAudio found no sound system", str(error)) from error

@@ -1,0 +1,151 @@
+"""Microphones and loudspeakers through PortAudio."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from realtime_cli.audio.stream import DeviceStream, Notice, StreamCallback
+from realtime_cli.pcm import BLOCK_FRAMES, RATE_HZ
+from realtime_cli.ports import Deliver, Pull
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_LONGEST_DRAIN_S = 0.25
+"""A device that claims a longer latency than this does not get to hold up the end of the program."""
+
+
+class PortAudioSource(DeviceStream):
+    """A microphone: the system's default one, or one given by number or by a unique part of its name.
+
+    A device with several channels gives the mean of its first two.
+    """
+
+    def __init__(self, device: str | int | None = None, on_notice: Notice | None = None) -> None:
+        super().__init__(device, "input", on_notice)
+        self._deliver: Deliver | None = None
+        self.overflows = 0
+        """How often the system lost audio because the program took it too late."""
+
+    def run(self, deliver: Deliver, at_end: Callable[[], None], stopping: threading.Event) -> None:  # noqa: ARG002
+        """Deliver blocks of 20 ms on PortAudio's thread. Own thread; blocks until stopped. Raises AudioError.
+
+        A lost device is replaced meanwhile, by itself or by the default one, and the user told.
+        """
+        self._deliver = deliver
+        self._watch(stopping)
+
+    def _callback(self, rate_hz: int, channels: int) -> StreamCallback:
+        import sounddevice
+
+        from realtime_cli.audio.resampling import resampler
+
+        resample = resampler(rate_hz, RATE_HZ) if rate_hz != RATE_HZ else None
+        cut = _block_cutter(self._hand_over)
+
+        def capture(indata: npt.NDArray[np.int16], _frames: int, _time: Any, status: Any) -> None:
+            self._beats += 1
+            if status.input_overflow:
+                self.overflows += 1
+            mono = indata[:, 0] if channels == 1 else indata[:, :2].mean(axis=1).astype(indata.dtype)
+            try:
+                cut(resample(mono) if resample else mono)
+            except Exception as error:  # raised again by run(): this thread has nobody who could catch it
+                self._failure = error
+                raise sounddevice.CallbackAbort from error
+
+        return capture
+
+    def _hand_over(self, block: bytes) -> None:
+        if self._deliver:
+            self._deliver(block)
+
+
+class PortAudioSink(DeviceStream):
+    """A loudspeaker: the system's default one, or one given by number or by a unique part of its name.
+
+    A device with several channels plays the same on all.
+    """
+
+    def __init__(self, device: str | int | None = None, on_notice: Notice | None = None) -> None:
+        super().__init__(device, "output", on_notice)
+        self._pull: Pull | None = None
+        self.underflows = 0
+        """How often the system had nothing to play because the program gave it too late."""
+
+    @property
+    def latency_ms(self) -> float:
+        """How long after it was pulled a frame is heard, as far as PortAudio knows; 0.0 before :meth:`open`."""
+        from realtime_cli.audio.resampling import held_ms
+
+        if not self.opened:
+            return 0.0
+        return self.opened.latency_ms + (held_ms(RATE_HZ) if self.opened.rate_hz != RATE_HZ else 0.0)
+
+    def run(self, pull: Pull, stopping: threading.Event) -> None:
+        """Play on PortAudio's thread. Own thread; blocks until stopped. Raises AudioError.
+
+        A lost device is replaced meanwhile, by itself or by the default one, and the user told.
+        """
+        self._pull = pull
+        self._watch(stopping)
+
+    def close(self) -> None:
+        """Pull no more, let what was pulled be heard, and let go of the device. Any thread; blocks for its latency."""
+        was_open = not self._closed.is_set() and self._alive()
+        self._closed.set()
+        if was_open:
+            time.sleep(min(self.latency_ms / 1000, _LONGEST_DRAIN_S))
+        super().close()
+
+    def _callback(self, rate_hz: int, channels: int) -> StreamCallback:  # noqa: ARG002
+        import sounddevice
+
+        from realtime_cli.audio.resampling import resampled_pull
+
+        pull = self._pull_or_silence if rate_hz == RATE_HZ else resampled_pull(self._pull_or_silence, RATE_HZ, rate_hz)
+
+        def play(outdata: npt.NDArray[np.int16], frames: int, _time: Any, status: Any) -> None:
+            self._beats += 1
+            if status.output_underflow:
+                self.underflows += 1
+            try:
+                outdata[:] = pull(frames)[:, None]
+            except Exception as error:  # raised again by run(): this thread has nobody who could catch it
+                self._failure = error
+                raise sounddevice.CallbackAbort from error
+
+        return play
+
+    def _pull_or_silence(self, frames: int) -> npt.NDArray[np.int16]:
+        if self._pull and not self._closed.is_set():
+            return self._pull(frames)
+        import numpy as np
+
+        return np.zeros(frames, np.int16)
+
+
+def _block_cutter(deliver: Deliver) -> Callable[[npt.NDArray[np.int16]], None]:
+    """A function that takes chunks of any length, shape ``(frames,)``, and delivers full blocks."""
+    import numpy as np
+
+    block = np.empty(BLOCK_FRAMES, "<i2")
+    filled = 0
+
+    def cut(samples: npt.NDArray[np.int16]) -> None:
+        nonlocal filled
+        at = 0
+        while at < len(samples):
+            count = min(BLOCK_FRAMES - filled, len(samples) - at)
+            block[filled : filled + count] = samples[at : at + count]
+            filled += count
+            at += count
+            if filled == BLOCK_FRAMES:
+                deliver(block.tobytes())
+                filled = 0
+
+    return cut
