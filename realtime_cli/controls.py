@@ -16,5 +16,7 @@ class Controls:
     """The terminal reports releases: the talk key is held, not tapped."""
     talk_key: str = "space"
     muted: bool = False
+    resumed: int = 0
+    """How often the program went on after Ctrl-Z, below whatever the shell wrote meanwhile."""
     typing: str | None = None
     """The line being typed, or None when keys are commands."""

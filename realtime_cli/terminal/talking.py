@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TextIO
 
 from realtime_cli.controls import Controls
@@ -26,15 +27,15 @@ class TalkKeys:
         push_to_talk: bool,
         talk_key: str = "space",
         stream: TextIO | None = None,
-        on_resume: Callable[[], None] = lambda: None,
     ) -> None:
-        self._keyboard = Keyboard(stream or sys.stdin, on_resume)
+        self._keyboard = Keyboard(stream or sys.stdin, self._count_resumption)
+        self._resumed = 0
         self._desk = Desk(push_to_talk=push_to_talk, talk_key=talk_key)
 
     @property
     def controls(self) -> Controls:
         """What the keys have set."""
-        return self._desk.controls
+        return replace(self._desk.controls, resumed=self._resumed)
 
     def open(self) -> None:
         """Take the terminal; see :meth:`Keyboard.open`. Main thread. Raises InputError."""
@@ -53,6 +54,9 @@ class TalkKeys:
     def close(self) -> None:
         """Give the terminal back. Main thread; may be called twice."""
         self._keyboard.close()
+
+    def _count_resumption(self) -> None:
+        self._resumed += 1
 
 
 def fact_of(action: Action) -> f.Fact:

@@ -50,7 +50,7 @@ class LiveView:
         self._talking_since: float | None = None
         self._shown: object = None
         self._columns, self._columns_since = 0, 0.0
-        self._resumed = False
+        self._resumed = 0
 
     def open(self) -> None:
         """Nothing to prepare: the first drawing does it."""
@@ -66,10 +66,10 @@ class LiveView:
         To be called regularly, also with a snapshot that was drawn before. Raises BrokenPipeError.
         """
         self._snapshot = snapshot
-        if self._resumed:
-            self._resumed, self._shown = False, None
-            self._region.forget()
         size, controls, talking_s = self._size(), self._controls(), self._talking_s()
+        if controls.resumed != self._resumed:
+            self._resumed = controls.resumed
+            self._region.forget()
         shown = (snapshot, controls, size, talking_s)
         if self._being_dragged(size.columns) or (shown == self._shown and not self._notes):
             return
@@ -82,10 +82,6 @@ class LiveView:
             rows.append(typing_line(controls.typing, width))
         rows.append(status_line(snapshot, controls, width, talking_s))
         self._region.draw(above, [self._row(row) for row in rows], size.columns)
-
-    def resumed(self) -> None:
-        """The program goes on after a suspension, below whatever the shell wrote. Any thread."""
-        self._resumed = True
 
     def close(self) -> None:
         """Print the lines that are left, remove the region and show the cursor. May be called twice."""
