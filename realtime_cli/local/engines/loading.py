@@ -1,7 +1,7 @@
 """Loads the engines: side by side, each at most once, and those that nobody asks for never.
 
-Measured on two cores, from the first import until warm: all four 1.8-2.2 s and 570 MB resident, the language model alone
-1.3 s and 260 MB.
+Measured on two cores, from the first import until warm: all four 1.8-2.2 s and 570 MB resident, the language model
+alone 1.3 s and 260 MB.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Engines:
             self._text_to_speech.begin()
             self._voice_activity.begin()
 
-    def new_voice_activity(self) -> VoiceActivity:
+    def voice_activity(self) -> VoiceActivity:
         """Voice activity for one stream of audio. Blocks until it is loaded; raises what loading raised."""
         return self._voice_activity.get()()
 
