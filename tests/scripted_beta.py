@@ -22,6 +22,10 @@ def in_beta(event: dict[str, Any]) -> dict[str, Any] | None:
         response = dict(spoken["response"])
         response["modalities"] = ["text", "audio"] if "audio" in response.pop("output_modalities") else ["text"]
         response["output"] = [_beta_item(item) for item in response["output"]]
+        if response["usage"]:
+            read = response["usage"]["input_token_details"]
+            known = {name: read[name] for name in ("text_tokens", "audio_tokens", "cached_tokens")}
+            response["usage"] = {**response["usage"], "input_token_details": known}
         spoken["response"] = response
     return spoken
 

@@ -80,7 +80,6 @@ class ScriptedServer:
         beta: bool = False,
         checked: bool = True,
         port: int = 0,
-        model: str = "gpt-realtime-2.1",
     ) -> None:
         self._script = script
         self._checked = checked
@@ -89,7 +88,7 @@ class ScriptedServer:
         self._listener: Server | socket.socket | None = None
         self._thread: threading.Thread | None = None
         self.beta = beta
-        self.model = model
+        self.model = "gpt-4o-realtime-preview" if beta else "gpt-realtime-2.1"
         self.stopping = threading.Event()
         self.received: list[dict[str, Any]] = []
         self.handshakes: list[Handshake] = []

@@ -217,7 +217,6 @@ def self_signed(folder: Path) -> Path:
     openssl = shutil.which("openssl")
     assert openssl, "install openssl"
     key, certificate = folder / "key.pem", folder / "certificate.pem"
-    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
     command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)

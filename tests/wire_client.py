@@ -33,6 +33,7 @@ class Client:
         self.messages: list[str] = []
         self.opened = threading.Event()
         self.error: BaseException | None = None
+        self._ended = False
         self._arrived = threading.Condition()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -42,6 +43,10 @@ class Client:
             self.transport.run(self.opened.set, self._take)
         except RealtimeError as error:
             self.error = error
+        finally:
+            with self._arrived:
+                self._ended = True
+                self._arrived.notify_all()
 
     def _take(self, message: str) -> None:
         with self._arrived:
@@ -50,7 +55,10 @@ class Client:
 
     def wait_for(self, count: int) -> None:
         with self._arrived:
-            assert self._arrived.wait_for(lambda: len(self.messages) >= count, PATIENCE_S)
+            assert self._arrived.wait_for(lambda: len(self.messages) >= count or self._ended, PATIENCE_S)
+            assert len(self.messages) >= count, (
+                f"the connection ended after {len(self.messages)} messages: {self.error}"
+            )
 
     def wait_open(self) -> None:
         assert self.opened.wait(PATIENCE_S)

@@ -170,7 +170,7 @@ def _proxy_for(host: str, port: int, secure: bool) -> SplitResult | None:
     if sys.platform not in {"darwin", "win32"} and not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
     # Slow to import, and needed by few.
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415
+    from urllib.request import getproxies, proxy_bypass
 
     proxies = getproxies()
     named = proxies.get("https" if secure else "http") or proxies.get("all")

@@ -114,14 +114,7 @@ class WebSocketTransport:
         While ``run`` resolves a name, which nothing can interrupt, it ends when that is done.
         """
         self._closing.set()
-        connection = self._connection
-        if connection is not None and self._sending.acquire(blocking=False):
-            # Where a message is stuck in a dead network there is nobody to say farewell to.
-            try:
-                with contextlib.suppress(websocket.WebSocketException, OSError):
-                    connection.send(_NORMAL_CLOSURE, websocket.ABNF.OPCODE_CLOSE)
-            finally:
-                self._sending.release()
+        self._say_farewell()
         self._hang_up()
 
     @property
@@ -164,6 +157,9 @@ class WebSocketTransport:
         def failed(app: Any, error: Exception) -> None:
             errors.append(error)
             app.keep_running = False
+            # Before the library's own close, which would wait for the server's.
+            self._say_farewell()
+            self._hang_up()
 
         app = websocket.WebSocketApp(
             self._endpoint.url,
@@ -237,6 +233,17 @@ class WebSocketTransport:
             raise ConnectionFailed(
                 f"{self._endpoint.where} sent something that is not text", "is this a Realtime endpoint?"
             ) from None
+
+    def _say_farewell(self) -> None:
+        """Send a close frame, unless a message is stuck in a dead network: then there is nobody to say farewell to."""
+        connection = self._connection
+        if connection is None or not connection.connected or not self._sending.acquire(blocking=False):
+            return
+        try:
+            with contextlib.suppress(websocket.WebSocketException, OSError):
+                connection.send(_NORMAL_CLOSURE, websocket.ABNF.OPCODE_CLOSE)
+        finally:
+            self._sending.release()
 
     def _hang_up(self) -> None:
         """Wake ``run`` and whoever is stuck in ``send``: the socket comes to an end on both sides."""

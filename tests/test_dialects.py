@@ -1,0 +1,295 @@
+"""Translation at the edge: what is sent in each dialect, and both families of names understood."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from realtime_cli.errors import ConnectionFailed, InputError
+from realtime_cli.protocol.client import (
+    ConversationItemCreate,
+    InputAudioBufferAppend,
+    ResponseCancel,
+    ResponseCreate,
+    SessionUpdate,
+)
+from realtime_cli.protocol.conversation_events import ConversationItemCreated, ErrorEvent, SessionCreated
+from realtime_cli.protocol.dialects import Dialect, NotAnEvent, append_message, dialect_of, from_wire, to_wire
+from realtime_cli.protocol.items import Content, Item
+from realtime_cli.protocol.response_events import OutputAudioDelta, ResponseDone
+from realtime_cli.protocol.server_event import UnknownEvent
+from realtime_cli.protocol.session_body import session_update, transcription_session
+from realtime_cli.protocol.session_options import SessionOptions
+
+EVERYTHING = SessionOptions(
+    model="gpt-realtime-2.1",
+    instructions="Be brief.",
+    voice="marin",
+    speed=1.2,
+    language="en",
+    max_output_tokens=500,
+    vad_threshold=0.6,
+    silence_ms=400,
+    prefix_padding_ms=200,
+    create_response=True,
+    noise_reduction="near",
+    transcription_model="gpt-transcribe",
+    reasoning="low",
+    tools=({"type": "function", "name": "now", "parameters": {"type": "object", "properties": {}}},),
+)
+PCM = {"type": "audio/pcm", "rate": 24000}
+VAD = {
+    "type": "server_vad",
+    "threshold": 0.6,
+    "prefix_padding_ms": 200,
+    "silence_duration_ms": 400,
+    "create_response": True,
+}
+
+
+def test_a_ga_session_says_everything_that_was_asked_for() -> None:
+    assert session_update(EVERYTHING, Dialect.GA) == {
+        "type": "realtime",
+        "output_modalities": ["audio"],
+        "instructions": "Be brief.",
+        "max_output_tokens": 500,
+        "reasoning": {"effort": "low"},
+        "tools": [dict(EVERYTHING.tools[0])],
+        "audio": {
+            "input": {
+                "format": PCM,
+                "transcription": {"model": "gpt-transcribe", "language": "en"},
+                "turn_detection": VAD,
+                "noise_reduction": {"type": "near_field"},
+            },
+            "output": {"format": PCM, "voice": "marin", "speed": 1.2},
+        },
+    }
+
+
+def test_a_ga_session_says_nothing_that_was_not_asked_for() -> None:
+    assert session_update(SessionOptions(), Dialect.GA) == {
+        "type": "realtime",
+        "output_modalities": ["audio"],
+        "audio": {
+            "input": {"format": PCM, "transcription": None, "turn_detection": {"type": "server_vad"}},
+            "output": {"format": PCM},
+        },
+    }
+
+
+def test_a_beta_session_is_flat_and_has_no_type() -> None:
+    assert session_update(EVERYTHING, Dialect.BETA) == {
+        "modalities": ["text", "audio"],
+        "instructions": "Be brief.",
+        "voice": "marin",
+        "speed": 1.2,
+        "max_response_output_tokens": 500,
+        "tools": [dict(EVERYTHING.tools[0])],
+        "input_audio_transcription": {"model": "gpt-transcribe", "language": "en"},
+        "input_audio_noise_reduction": {"type": "near_field"},
+        "turn_detection": VAD,
+    }
+
+
+def test_an_xai_session_has_voice_and_turn_detection_at_the_top_and_formats_inside() -> None:
+    assert session_update(EVERYTHING, Dialect.XAI) == {
+        "instructions": "Be brief.",
+        "voice": "marin",
+        "tools": [dict(EVERYTHING.tools[0])],
+        "turn_detection": VAD,
+        "audio": {"input": {"format": PCM}, "output": {"format": PCM}},
+    }
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_voice_detection_that_is_off_is_an_explicit_null(dialect: Dialect) -> None:
+    body = session_update(SessionOptions(vad="off"), dialect)
+    holder = body["audio"]["input"] if dialect is Dialect.GA else body
+    assert holder["turn_detection"] is None
+
+
+def test_semantic_detection_takes_eagerness_and_none_of_the_servers_tuning() -> None:
+    options = SessionOptions(vad="semantic", eagerness="high", silence_ms=400, create_response=False)
+    detection = session_update(options, Dialect.GA)["audio"]["input"]["turn_detection"]
+    assert detection == {"type": "semantic_vad", "eagerness": "high", "create_response": False}
+
+
+def test_text_only_noise_reduction_and_transcription_are_said_in_each_dialects_way() -> None:
+    options = SessionOptions(text_only=True, noise_reduction="off")
+    ga, beta, xai = (session_update(options, dialect) for dialect in Dialect)
+    assert ga["output_modalities"] == beta["modalities"] == xai["modalities"] == ["text"]
+    assert ga["audio"]["input"]["noise_reduction"] is None
+    assert beta["input_audio_noise_reduction"] is None
+    assert beta["input_audio_transcription"] is None
+
+
+def test_a_transcription_session_has_input_and_nothing_else() -> None:
+    options = SessionOptions(transcription_model="gpt-transcribe", language="de", create_response=True, voice="marin")
+    transcription = {"model": "gpt-transcribe", "language": "de"}
+    detection = {"type": "server_vad"}
+    assert transcription_session(options, Dialect.GA) == {
+        "type": "transcription",
+        "audio": {"input": {"format": PCM, "transcription": transcription, "turn_detection": detection}},
+    }
+
+
+def test_a_beta_transcription_session_goes_out_under_its_own_event_name() -> None:
+    session = transcription_session(SessionOptions(transcription_model="whisper-1"), Dialect.BETA)
+    sent = json.loads(to_wire(SessionUpdate(session=session), Dialect.BETA))
+    assert sent == {
+        "type": "transcription_session.update",
+        "session": {"input_audio_transcription": {"model": "whisper-1"}, "turn_detection": {"type": "server_vad"}},
+    }
+
+
+def test_models_that_transcribe_as_the_audio_comes_get_no_voice_detection() -> None:
+    session = transcription_session(SessionOptions(transcription_model="gpt-live-transcribe"), Dialect.GA)
+    assert session["audio"]["input"]["turn_detection"] is None
+
+
+def test_a_transcription_without_a_model_is_the_users_to_mend() -> None:
+    with pytest.raises(InputError, match="--transcription-model"):
+        transcription_session(SessionOptions(), Dialect.GA)
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_a_block_of_audio_is_the_same_message_in_every_dialect(dialect: Dialect) -> None:
+    pcm = bytes(range(256))
+    audio = base64.b64encode(pcm).decode()
+    message = append_message(pcm)
+    assert json.loads(message) == {"type": "input_audio_buffer.append", "audio": audio}
+    assert to_wire(InputAudioBufferAppend(audio=audio), dialect) == message
+    named = json.loads(to_wire(InputAudioBufferAppend(audio=audio, event_id="event_1"), dialect))
+    assert named == {"type": "input_audio_buffer.append", "event_id": "event_1", "audio": audio}
+
+
+def test_a_request_for_a_response_is_flat_in_beta_and_has_modalities_with_xai() -> None:
+    said = Item(type="message", role="assistant", content=(Content(type="output_text", text="Hi"),))
+    body: dict[str, Any] = {
+        "output_modalities": ["audio"],
+        "audio": {"output": {"voice": "ash", "format": PCM}},
+        "max_output_tokens": 9,
+        "reasoning": {"effort": "low"},
+        "metadata": {"a": "b"},
+        "input": [said],
+    }
+    event = ResponseCreate(response=body, event_id="event_1")
+    assert json.loads(to_wire(event, Dialect.BETA)) == {
+        "type": "response.create",
+        "event_id": "event_1",
+        "response": {
+            "modalities": ["text", "audio"],
+            "voice": "ash",
+            "max_response_output_tokens": 9,
+            "metadata": {"a": "b"},
+            "input": [{"type": "message", "role": "assistant", "content": [{"type": "text", "text": "Hi"}]}],
+        },
+    }
+    assert json.loads(to_wire(event, Dialect.XAI))["response"]["modalities"] == ["audio"]
+    assert json.loads(to_wire(event, Dialect.GA))["response"]["output_modalities"] == ["audio"]
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_events_that_are_alike_everywhere_are_left_alone(dialect: Dialect) -> None:
+    assert to_wire(ResponseCreate(), dialect) == '{"type":"response.create"}'
+    assert json.loads(to_wire(ResponseCancel(response_id="r"), dialect)) == {
+        "type": "response.cancel",
+        "response_id": "r",
+    }
+
+
+def test_an_assistants_item_is_spelt_the_betas_way_and_a_users_is_not_changed() -> None:
+    parts = (Content(type="output_audio", transcript="Hi"), Content(type="input_text", text="Ho"))
+    event = ConversationItemCreate(item=Item(type="message", role="assistant", content=parts))
+    content = json.loads(to_wire(event, Dialect.BETA))["item"]["content"]
+    assert [part["type"] for part in content] == ["audio", "input_text"]
+
+
+@pytest.mark.parametrize(
+    ("beta", "ga"),
+    [
+        ("response.text.delta", "response.output_text.delta"),
+        ("response.text.done", "response.output_text.done"),
+        ("response.audio.delta", "response.output_audio.delta"),
+        ("response.audio.done", "response.output_audio.done"),
+        ("response.audio_transcript.delta", "response.output_audio_transcript.delta"),
+        ("response.audio_transcript.done", "response.output_audio_transcript.done"),
+        ("transcription_session.created", "session.created"),
+        ("transcription_session.updated", "session.updated"),
+    ],
+)
+def test_both_names_of_a_server_event_mean_the_same(beta: str, ga: str) -> None:
+    fields = {"item_id": "item_1", "response_id": "resp_1", "delta": "AAAA", "event_id": "event_1"}
+    assert from_wire(json.dumps({"type": beta, **fields})) == from_wire(json.dumps({"type": ga, **fields}))
+    assert not isinstance(from_wire(json.dumps({"type": beta})), UnknownEvent)
+
+
+def test_content_types_of_an_assistant_become_the_ga_ones_and_the_users_stay() -> None:
+    def kinds(role: str, *types: str) -> list[str]:
+        item = {"id": "item_1", "role": role, "content": [{"type": kind} for kind in types]}
+        event = from_wire(json.dumps({"type": "conversation.item.created", "item": item}))
+        assert isinstance(event, ConversationItemCreated)
+        assert event.item.content is not None
+        return [part.type for part in event.item.content]
+
+    assert kinds("assistant", "text", "audio", "output_text") == ["output_text", "output_audio", "output_text"]
+    assert kinds("user", "input_text", "text") == ["input_text", "text"]
+
+
+def test_a_beta_response_is_read_like_a_ga_one() -> None:
+    output = [{"role": "assistant", "content": [{"type": "audio", "transcript": "Hi"}]}]
+    body = {"id": "resp_1", "status": "completed", "modalities": ["text", "audio"], "output": output}
+    event = from_wire(json.dumps({"type": "response.done", "response": body}))
+    assert isinstance(event, ResponseDone)
+    assert event.response.output_modalities == ("audio",)
+    assert event.response.output is not None
+    assert event.response.output[0].content == (Content(type="output_audio", transcript="Hi"),)
+
+
+def test_bytes_are_as_good_as_text() -> None:
+    assert from_wire(b'{"type":"response.output_audio.delta","delta":"AAAA"}') == OutputAudioDelta(delta="AAAA")
+
+
+@pytest.mark.parametrize("garbage", ["", "<html>", "null", "[]", '"text"', "{}", '{"type":7}', '{"type":"x"', b"\xff"])
+def test_what_is_no_event_is_said_so_in_one_line(garbage: str | bytes) -> None:
+    with pytest.raises(NotAnEvent, match="is this a Realtime endpoint") as failed:
+        from_wire(garbage)
+    assert isinstance(failed.value, ConnectionFailed)
+    assert isinstance(failed.value, ValueError)
+
+
+@pytest.mark.parametrize("odd", ["item", "response", "error", "session"])
+def test_a_part_of_the_wrong_shape_is_no_reason_to_fail(odd: str) -> None:
+    values: tuple[Any, ...] = (None, 3, [], "text", {"content": "x", "output": 3, "modalities": None})
+    for kind in ("conversation.item.added", "response.done", "error", "session.created"):
+        for value in values:
+            from_wire(json.dumps({"type": kind, odd: value}))
+
+
+def test_a_key_that_a_server_repeats_in_an_error_is_hidden_at_the_edge() -> None:
+    message = "Incorrect API key provided: sk-proj-abcdefghijk"
+    for error in ({"message": message}, message):
+        event = from_wire(json.dumps({"type": "error", "error": error}))
+        assert isinstance(event, ErrorEvent)
+        assert event.error.message == "Incorrect API key provided: [hidden]"
+
+
+@pytest.mark.parametrize(
+    ("session", "dialect"),
+    [
+        ({"type": "realtime", "audio": {}, "id": "sess_1"}, Dialect.GA),
+        ({"type": "transcription"}, Dialect.GA),
+        ({"modalities": ["text"], "voice": "alloy", "turn_detection": None}, Dialect.BETA),
+        ({"input_audio_format": "pcm16"}, Dialect.BETA),
+        ({"voice": "Eve", "turn_detection": None, "audio": {}}, Dialect.XAI),
+        ({"id": "sess_1"}, None),
+    ],
+)
+def test_a_session_shows_its_dialect(session: dict[str, Any], dialect: Dialect | None) -> None:
+    event = from_wire(json.dumps({"type": "session.created", "session": session}))
+    assert isinstance(event, SessionCreated)
+    assert dialect_of(event.session) is dialect
