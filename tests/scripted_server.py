@@ -199,4 +199,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    from tests import scripted_server  # the module that the scripts import is another one than __main__
+
+    scripted_server.main()

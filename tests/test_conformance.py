@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +31,7 @@ from realtime_cli.protocol.session_options import Eagerness, NoiseReduction, Ses
 from tests import scripts
 from tests.schema_check import check_beta_client_event, check_client_event, check_order
 from tests.scripted_server import Script, ScriptedServer
-from tests.wire_client import connected
+from tests.wire_client import Client, connected
 
 TOOL: dict[str, Any] = {
     "type": "function",
@@ -131,3 +134,16 @@ def test_the_scripted_server_reports_what_a_client_sends_amiss() -> None:
         client.join()
     with pytest.raises(AssertionError, match="unknown event type 'telepathy'"):
         server.__exit__(None, None, None)
+
+
+def test_the_scripted_server_runs_as_a_process_too() -> None:
+    command = [sys.executable, "-m", "tests.scripted_server", "--script", "wrong-model"]
+    root = Path(__file__).parent.parent
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:
+        try:
+            assert process.stdout is not None
+            client = Client(process.stdout.readline().strip())
+            client.join()
+        finally:
+            process.terminate()
+    assert "does not know the model" in str(client.error)

@@ -146,9 +146,7 @@ def test_a_remedy_names_the_variable_that_the_key_came_from() -> None:
 
 def test_a_mismatch_of_dialects_says_which_one_to_use() -> None:
     beta = fatal_error(ErrorDetail(code="unknown_parameter", param="session.type", message="Unknown parameter."))
-    assert (
-        str(beta) == "the server refuses: Unknown parameter.: this server speaks the beta dialect: use --dialect beta"
-    )
+    assert str(beta) == "the server refuses: Unknown parameter: this server speaks the beta dialect: use --dialect beta"
     assert "--dialect ga" in remedy_for("missing_required_parameter", "session.type")
 
 

@@ -12,7 +12,6 @@ from realtime_cli.providers.endpoint import Endpoint, endpoint, realtime_url
 from realtime_cli.providers.profiles import (
     AZURE,
     CUSTOM,
-    DASHSCOPE,
     LOCAL,
     LOCALAI,
     OPENAI,
@@ -153,7 +152,7 @@ def test_a_custom_server_gets_the_general_key_if_there_is_one_and_the_beta_heade
     assert keyed.headers["OpenAI-Beta"] == "realtime=v1"
 
 
-@pytest.mark.parametrize("provider", [OPENAI, AZURE, XAI, DASHSCOPE], ids=lambda provider: provider.name)
+@pytest.mark.parametrize("provider", [OPENAI, AZURE, XAI], ids=lambda provider: provider.name)
 def test_a_missing_key_is_named_and_an_empty_one_is_missing(provider: Provider) -> None:
     home = {"AZURE_OPENAI_ENDPOINT": "https://h", provider.key_variable: ""}
     with pytest.raises(ConfigError, match=f"set {provider.key_variable} in the environment or in .env"):

@@ -130,9 +130,10 @@ def fatal_error(detail: ErrorDetail, key_variable: str = "") -> ConnectionFailed
     The server's own words about a wrong key are left out: they repeat parts of it.
     """
     code = code_of(detail)
-    words = "" if FATAL.get(code) == _WRONG_KEY else detail.message
-    problem = f"the server refuses: {words or code or 'no reason given'}"
-    return ConnectionFailed(problem, remedy_for(code, detail.param or "", key_variable))
+    if FATAL.get(code) == _WRONG_KEY:
+        return ConnectionFailed("the server refuses the key", remedy_for(code, key_variable=key_variable))
+    words = detail.message.rstrip(". ") or code or "no reason given"
+    return ConnectionFailed(f"the server refuses: {words}", remedy_for(code, detail.param or "", key_variable))
 
 
 def closed(code: int | None, reason: str, where: str, key_variable: str = "") -> ConnectionFailed:

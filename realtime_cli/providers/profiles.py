@@ -1,6 +1,7 @@
 """The servers this program knows, as data: where they are, how they are asked, and what they lack.
 
-A server that is not listed is reached with ``--base-url``, and ``--dialect`` where it needs one.
+A server that is not listed is reached with ``--base-url``, and ``--dialect`` where it needs one. All of them take and
+send audio at 24 kHz.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from enum import Enum
 
 from realtime_cli.errors import ConfigError
-from realtime_cli.pcm import RATE_HZ
 from realtime_cli.protocol.dialects import Dialect
 
 GENERAL_KEY = "OPENAI_API_KEY"
@@ -55,8 +55,6 @@ class Provider:
     """The server takes ``response.cancel``."""
     can_truncate: bool = True
     """The server takes ``conversation.item.truncate``."""
-    input_rate_hz: int = RATE_HZ
-    """The rate of the audio that the server takes; what it sends is 24 kHz always."""
 
 
 OPENAI = Provider(
@@ -128,19 +126,6 @@ SPEECH_TO_SPEECH = Provider(
     transcribes_unasked=True,
 )
 
-DASHSCOPE = Provider(
-    name="dashscope",
-    title="Alibaba DashScope",
-    base_url="wss://dashscope-intl.aliyuncs.com/api-ws/v1",
-    key_variable="DASHSCOPE_API_KEY",
-    key_needed=True,
-    dialect=Dialect.BETA,
-    model="qwen3.5-omni-plus-realtime",  # https://www.alibabacloud.com/help/en/model-studio/realtime
-    transcribes_unasked=True,
-    can_truncate=False,
-    input_rate_hz=16_000,
-)
-
 LOCAL = Provider(
     name="local",
     title="the embedded local server",
@@ -159,8 +144,7 @@ CUSTOM = Provider(
 """Any compatible server; a key is sent when there is one."""
 
 PROVIDERS: Mapping[str, Provider] = {
-    provider.name: provider
-    for provider in (OPENAI, AZURE, XAI, SPEACHES, LOCALAI, SPEECH_TO_SPEECH, DASHSCOPE, LOCAL, CUSTOM)
+    provider.name: provider for provider in (OPENAI, AZURE, XAI, SPEACHES, LOCALAI, SPEECH_TO_SPEECH, LOCAL, CUSTOM)
 }
 
 
