@@ -4,8 +4,7 @@ Programs see them through ALSA and PortAudio, exactly as they would see a sound 
 
 - ``mic``: what :meth:`VirtualDevices.play_into_mic` plays can be recorded here (24 kHz mono);
 - ``speaker``: what programs play here can be recorded with :meth:`VirtualDevices.recording` (24 kHz mono);
-- ``hall``: a second loudspeaker, 44.1 kHz stereo; ``hall_pair`` is the same one, but takes two channels only, as sound
-  cards do;
+- ``hall``: a second loudspeaker, 44.1 kHz stereo;
 - ``default``: ``mic`` and ``speaker`` together.
 
 The server runs in the foreground as a child process and is ended by its own process id.
@@ -46,15 +45,6 @@ _ALSA_CONFIG = """\
 pcm.speaker {{ type asym  playback.pcm {{ {spk} }} }}
 pcm.mic {{ type asym  capture.pcm {{ {mic} }} }}
 pcm.hall {{ type asym  playback.pcm {{ {hall} }} }}
-pcm.hall_pair {{
-  type asym
-  playback.pcm {{
-    type multi
-    slaves.a {{ pcm {{ {hall} }} channels 2 }}
-    bindings.0 {{ slave a channel 0 }}
-    bindings.1 {{ slave a channel 1 }}
-  }}
-}}
 pcm.!default {{ type asym  playback.pcm {{ {spk} }}  capture.pcm {{ {mic} }} }}
 """
 
@@ -75,7 +65,7 @@ class VirtualDevices:
     def play_into_mic(self, pcm16: bytes) -> None:
         """Play 24 kHz mono PCM16 into ``mic``. Blocks until it has been played."""
         subprocess.run(
-            [*_pacat("--playback", "mic_in"), "--latency-msec=40"],
+            [*_pacat("--playback", "mic_in"), "--latency-msec=200"],
             input=pcm16,
             env=self.environment,
             check=True,
@@ -198,3 +188,15 @@ def virtual_devices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Virtua
     require_virtual_devices()
     with run_virtual_devices(tmp_path_factory.mktemp("snd")) as devices:
         yield devices
+
+
+@pytest.fixture(scope="session")
+def sound(virtual_devices: VirtualDevices) -> Iterator[VirtualDevices]:
+    """Let PortAudio in this very process see the virtual devices, whether it is loaded already or not yet."""
+    from realtime_cli.audio.library import look_for_devices
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in virtual_devices.environment.items():
+            patch.setenv(name, value)
+        look_for_devices()
+        yield virtual_devices

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from realtime_cli.audio.stream import DeviceStream, Notice, StreamCallback
+from realtime_cli.audio.stream import CALLBACK_MS, DeviceStream, Notice, StreamCallback
 from realtime_cli.pcm import BLOCK_FRAMES, RATE_HZ
 from realtime_cli.ports import Deliver, Pull
 
@@ -99,7 +99,8 @@ class PortAudioSink(DeviceStream):
         was_open = not self._closed.is_set() and self._alive()
         self._closed.set()
         if was_open:
-            time.sleep(min(self.latency_ms / 1000, _LONGEST_DRAIN_S))
+            # What was pulled last may have to wait for the block before it.
+            time.sleep(min((self.latency_ms + CALLBACK_MS) / 1000, _LONGEST_DRAIN_S))
         super().close()
 
     def _callback(self, rate_hz: int, channels: int) -> StreamCallback:  # noqa: ARG002

@@ -72,14 +72,14 @@ class Opened:
 
 def formats(device: Device, direction: Direction) -> Iterator[tuple[int, int]]:
     """Pairs of rate in Hz and channels to try in turn: no conversion where that is safe, then the device's own rate."""
-    rates = (
-        [RATE_HZ, device.default_rate_hz]
-        if device.host_api in _CONVERTING_HOST_APIS
-        else [device.default_rate_hz, RATE_HZ]
-    )
+    rates = [device.default_rate_hz, RATE_HZ]
+    if device.host_api in _CONVERTING_HOST_APIS:
+        rates.reverse()
     most = device.channels(direction)
+    # One channel of a stereo loudspeaker is its left side; one of a stereo microphone is as good as both.
+    usual = [min(2, most), 1] if direction == "output" else [1, min(2, most)]
     for rate_hz in dict.fromkeys(rates):
-        for channels in sorted({1, min(2, most), most}):
+        for channels in dict.fromkeys([*usual, most]):
             yield rate_hz, channels
 
 
@@ -181,9 +181,11 @@ class DeviceStream(ABC):
                     raise
                 self._connect(None)
         beats = self._beats
-        # A suspended device opens without complaint.
+        # A suspended device opens without complaint, and a broken one too.
         self._closed.wait(_WATCH_S)
-        if self._beats == beats and not self._closed.wait(_STALLED_S) and self._beats == beats:
+        if self._beats == beats:
+            self._closed.wait(_STALLED_S)
+        if self._beats == beats or not self._alive():
             raise AudioError(f"the {self._name} does nothing", "it may be suspended")
 
     def _connect(self, wanted: str | int | None) -> None:
