@@ -104,6 +104,11 @@ class Terminal:
         """Whether the program hid the cursor and did not show it again."""
         return bool(self._screen.cursor.hidden)
 
+    @property
+    def title(self) -> str:
+        """The window's title, if the program set one."""
+        return str(self._screen.title)
+
     def modes(self) -> list[object]:
         """The terminal's settings now."""
         return list(termios.tcgetattr(self.slave))

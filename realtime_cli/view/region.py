@@ -50,8 +50,8 @@ class Region:
         self._stream.flush()
 
     def forget(self) -> None:
-        """Somebody else wrote to the screen: the next drawing leaves the old region where it is."""
-        self._drawn = ()
+        """Somebody else wrote to the screen: the next drawing begins in the row of the cursor."""
+        self._drawn = (0,)
 
     def close(self, above: Sequence[str], width: int) -> None:
         """Print the last lines, remove the region, show the cursor."""
