@@ -132,9 +132,10 @@ class Playout:
             return (*done, self._parts[0].played(finished=False)) if self._parts else done
 
     def pending(self) -> int:
-        """Frames that wait to be played."""
+        """Frames that a pull would play now: none while it waits for more."""
         with self._lock:
-            return len(self._tail) + sum(part.received - part.heard for part in self._parts)
+            queued = sum(part.received - part.heard for part in self._parts) if self._may_start() else 0
+            return len(self._tail) + queued
 
     def _part(self, item_id: str, content_index: int, now: float) -> _Part:
         for part in self._parts:

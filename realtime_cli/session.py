@@ -53,18 +53,21 @@ class Session:
         view: View,
         *,
         dialect: Dialect,
-        source: AudioSource | None = None,
-        sink: AudioSink | None = None,
+        make_source: Callable[[Session], AudioSource | None] = lambda _session: None,
+        make_sink: Callable[[Session], AudioSink | None] = lambda _session: None,
         inputs: tuple[Input, ...] = (),
         first_facts: tuple[f.Fact, ...] = (),
         on_failure: Callable[[BaseException], None] = lambda _error: None,
     ) -> None:
-        """``on_failure`` is told of each error that ends a thread, on that thread: the place for a traceback."""
+        """Drivers are made here, because some have something to tell (:meth:`note`) or to ask (:meth:`pending_frames`).
+
+        ``on_failure`` is told of each error that ends a thread, on that thread: the place for a traceback.
+        """
         self._conversation = conversation
         self._transport = transport
         self._view = view
         self._dialect = dialect
-        self._source, self._sink = source, sink
+        self._source, self._sink = make_source(self), make_sink(self)
         self._inputs = inputs
         self._first_facts = first_facts
         self._on_failure = on_failure
@@ -75,6 +78,7 @@ class Session:
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._mic_open = False
+        self._listening = False
         self._muted = False
         self._spoken_ms = 0
         self._exit_code: int | None = None
@@ -104,6 +108,14 @@ class Session:
         """Tell the conversation something. Any thread; returns at once."""
         self._inbox.put(fact)
 
+    def note(self, text: str) -> None:
+        """Tell the user something. Any thread; returns at once."""
+        self.post(f.Noted(text))
+
+    def pending_frames(self) -> int:
+        """Frames of the model's voice that can be played now. Any thread."""
+        return self._player.playout.pending() if self._player else 0
+
     @property
     def left_running(self) -> tuple[str, ...]:
         """Names of threads that outlived the session; empty unless a driver hangs."""
@@ -120,7 +132,6 @@ class Session:
             self._spawn("speaker", self._sink.run, self._player.playout.pull, self._stopping)
         if self._source:
             self._source.open()
-            self._spawn("microphone", self._source.run, self._hear, lambda: self.post(f.MicEnded()), self._stopping)
         for each in self._inputs:
             each.open()
             self._spawn("input", each.run, self.post, self._stopping)
@@ -188,8 +199,7 @@ class Session:
             case Show():
                 self._screen.put(effect.record, time.monotonic() - self._began)
             case OpenMic():
-                self._spoken_ms = 0
-                self._mic_open = True
+                self._open_mic()
             case CloseMic():
                 self._mic_open = False
                 self._tell(f.MicClosed(self._spoken_ms))
@@ -197,6 +207,14 @@ class Session:
                 self._spawn("feeder", self._feed, effect.source)
             case End():
                 self._exit_code = effect.exit_code
+
+    def _open_mic(self) -> None:
+        self._spoken_ms = 0
+        self._mic_open = True
+        if self._source and not self._listening:
+            # Not before: a recording in the microphone's place must not begin while nobody listens.
+            self._listening = True
+            self._spawn("microphone", self._source.run, self._hear, lambda: self.post(f.MicEnded()), self._stopping)
 
     def _hear(self, pcm: bytes) -> None:
         """Take a microphone block. Device thread."""

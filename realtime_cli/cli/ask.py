@@ -22,12 +22,11 @@ def register(app: typer.Typer) -> None:
         file: Annotated[Path, typer.Argument(help="A recording, in any format that libsndfile reads", metavar="FILE")],
     ) -> int:
         """Ask one spoken question from a file; the reply goes to stdout, and is spoken with --speaker."""
-        from realtime_cli.audio.choose import open_reply_sink  # --help must not load it
-        from realtime_cli.audio.recording import Recording
-        from realtime_cli.cli.wiring import hold
+        from realtime_cli.audio.recording import Recording  # --help must not load it
+        from realtime_cli.cli.wiring import hold, speaking
         from realtime_cli.conversation import facts as f
 
         recording = Recording(file)
         recording.check_for_speech()
-        sink = open_reply_sink(settings.speaker)
-        return hold(settings, environment, "recorded", sink=sink, facts=(f.Spoken(recording.blocks()), f.InputsEnded()))
+        facts = (f.Spoken(recording.blocks()), f.InputsEnded())
+        return hold(settings, environment, "recorded", facts=facts, **speaking(settings, source=file))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import typer
 
@@ -25,12 +26,18 @@ def register(app: typer.Typer) -> None:
         from realtime_cli.audio.choose import open_sink, open_source  # --help must not load it
         from realtime_cli.cli.wiring import hold
 
-        source, sink = open_source(settings.mic), open_sink(settings.speaker)
+        hold_chat = partial(
+            hold,
+            settings,
+            environment,
+            "voice",
+            make_source=lambda session: open_source(settings.mic, session.note),
+            make_sink=lambda session: open_sink(settings.speaker, session.note, source=settings.mic),
+            plays=not settings.text_only,
+        )
         if not has_keyboard:
-            return hold(settings, environment, "voice", source=source, sink=sink)
+            return hold_chat()
         from realtime_cli.terminal.talking import TalkKeys  # only where there is a keyboard
 
         keys = TalkKeys(push_to_talk=settings.ptt)
-        return hold(
-            settings, environment, "voice", source=source, sink=sink, inputs=(keys,), controls=lambda: keys.controls
-        )
+        return hold_chat(inputs=(keys,), controls=lambda: keys.controls)

@@ -11,8 +11,8 @@ from realtime_cli.config import Environment, Settings
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, "Devices")
-    def devices(settings: Settings, environment: Environment) -> int:
+    @command(app, only=("json", "debug"))
+    def devices(settings: Settings, _environment: Environment) -> int:
         """List audio devices, the defaults marked, with their own rates."""
         from realtime_cli.audio.devices import list_devices  # --help must not load it
         from realtime_cli.view.devices import show_devices

@@ -16,13 +16,17 @@ from realtime_cli.errors import INTERRUPTED_EXIT_CODE, RealtimeError
 Command = Callable[..., int]
 
 
-def command(app: typer.Typer, *groups: str, without: tuple[str, ...] = ()) -> Callable[[Command], Command]:
-    """Register a function as a command that also takes the options of some groups of settings.
+def command(
+    app: typer.Typer, *groups: str, without: tuple[str, ...] = (), only: tuple[str, ...] = ()
+) -> Callable[[Command], Command]:
+    """Register a function as a command that also takes the options of some groups of settings, or ``only`` some.
 
     The function's first two parameters are the resolved :class:`~realtime_cli.config.Settings` and the
     :class:`~realtime_cli.config.Environment`; the others are the command's own arguments. It returns the exit code.
     """
-    chosen = tuple(field for field in fields() if field.group in groups and field.name not in without)
+    chosen = tuple(
+        field for field in fields() if field.name in only or (field.group in groups and field.name not in without)
+    )
 
     def register(function: Command) -> Command:
         own = list(inspect.signature(function, eval_str=True).parameters.values())[2:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
     ) -> int:
         """Say one thing in writing; the reply streams to stdout as it comes."""
 
-        from realtime_cli.cli.wiring import hold, read_standard_input
+        from realtime_cli.cli.wiring import hold, read_standard_input, speaking
         from realtime_cli.conversation import facts as f
 
         if text is None and not interactive:
@@ -40,10 +41,9 @@ def register(app: typer.Typer) -> None:
             if not words.strip():
                 raise InputError("the text is empty", 'give a text: realtime-cli say "Hello"')
             turns.append(f.Typed(words.strip()))
-        sink = None
+        hold_turns = partial(hold, settings, environment, "typed", **speaking(settings))
         if interactive:
             from realtime_cli.terminal.typed import TypedTurns
 
-            lines = TypedTurns(sys.stdin.buffer)
-            return hold(settings, environment, "typed", sink=sink, inputs=(lines,), facts=tuple(turns))
-        return hold(settings, environment, "typed", sink=sink, facts=(*turns, f.InputsEnded()))
+            return hold_turns(inputs=(TypedTurns(sys.stdin.buffer),), facts=tuple(turns))
+        return hold_turns(facts=(*turns, f.InputsEnded()))

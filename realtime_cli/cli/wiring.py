@@ -6,7 +6,8 @@ import sys
 import traceback
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from pathlib import Path
+from typing import Literal, TypedDict
 
 from realtime_cli.cli.fetching import fetch_weights_visibly
 from realtime_cli.config import Environment, Settings
@@ -40,20 +41,24 @@ def hold(
     environment: Environment,
     shape: Shape,
     *,
-    source: AudioSource | None = None,
-    sink: AudioSink | None = None,
+    make_source: Callable[[Session], AudioSource | None] = lambda _session: None,
+    make_sink: Callable[[Session], AudioSink | None] = lambda _session: None,
+    plays: bool = False,
     inputs: tuple[Input, ...] = (),
     controls: Callable[[], Controls] = Controls,
     facts: tuple[f.Fact, ...] = (),
 ) -> int:
-    """Hold one conversation from beginning to end, and return the exit code. Raises errors of the configuration."""
+    """Hold one conversation from beginning to end, and return the exit code. Raises errors of the configuration.
+
+    ``plays``: ``make_sink`` makes one.
+    """
     provider, notices = _provider(settings, environment)
     place = None if provider is LOCAL else _endpoint(settings, environment, provider)
     if place and place.notice:
         notices.append(place.notice)
     if provider is LOCAL:
         notices += fetch_weights_visibly()
-    wanted = session_options(settings, provider, shape, spoken=sink is not None)
+    wanted = session_options(settings, provider, shape, spoken=plays)
     dialect = place.dialect if place else Dialect.GA
     conversation = Conversation(
         ConversationOptions(
@@ -67,21 +72,23 @@ def hold(
             can_cancel=provider.can_cancel,
             can_truncate=provider.can_truncate,
             max_turns=settings.max_turns,
-            plays=sink is not None,
+            plays=plays,
             mic_end_grace_s=_mic_end_grace_s(wanted),
         )
     )
+
+    def tell(text: str) -> None:
+        session.note(text)
+
     session = Session(
         conversation,
-        _transport(
-            settings, place, lambda text: session.post(f.Noted(text)), speech=shape != "typed" or sink is not None
-        ),
+        _transport(settings, place, tell, speech=shape != "typed" or plays),
         choose_view(
             settings, streaming=shape != "voice", echo_user=shape != "typed", controls=controls, environ=environment
         ),
         dialect=dialect,
-        source=source,
-        sink=sink,
+        make_source=make_source,
+        make_sink=make_sink,
         inputs=inputs,
         first_facts=(*(f.Noted(text) for text in notices), *facts),
         on_failure=traceback.print_exception if settings.debug else lambda _error: None,
@@ -158,3 +165,23 @@ def _mic_end_grace_s(wanted: SessionOptions) -> float:
 
 def _wire_log(direction: str, text: str) -> None:
     sys.stderr.write(f"{direction} {text}\n")
+
+
+class Speaking(TypedDict):
+    """Where a reply is spoken that cannot be interrupted: arguments of :func:`hold`."""
+
+    make_sink: Callable[[Session], AudioSink | None]
+    plays: bool
+
+
+def speaking(settings: Settings, source: Path | None = None) -> Speaking:
+    """Speak replies where ``--speaker`` says; without one there is no sound. ``source`` may not be overwritten."""
+    if settings.speaker is None or settings.text_only:
+        return Speaking(make_sink=lambda _session: None, plays=False)
+
+    def make_sink(session: Session) -> AudioSink | None:
+        from realtime_cli.audio.choose import open_reply_sink  # a written reply does without
+
+        return open_reply_sink(settings.speaker, session.pending_frames, source=source)
+
+    return Speaking(make_sink=make_sink, plays=settings.speaker != "none")
