@@ -140,6 +140,7 @@ CUSTOM = Provider(
     key_variable=GENERAL_KEY,
     beta_header=True,
     model_variable="OPENAI_REALTIME_MODEL",
+    transcription_model="whisper-1",  # the name that most compatible servers take, whatever they run behind it
 )
 """Any compatible server; a key is sent when there is one."""
 
