@@ -81,7 +81,7 @@ def test_json_lines_are_all_there_is_on_stdout_and_nothing_is_on_stderr() -> Non
 
 
 def test_the_beta_dialect_reaches_a_server_that_speaks_nothing_else() -> None:
-    with ScriptedServer(scripts.text_turns("Old school."), beta=True, model="gpt-4o-realtime-preview") as server:
+    with ScriptedServer(scripts.text_turns("Old school."), beta=True) as server:
         done = run("say", "hello", "--base-url", server.url, "--dialect", "beta")
     assert (done.returncode, done.stdout) == (0, "Old school.\n")
     assert "type" not in server.of_type("session.update")[0]["session"]
