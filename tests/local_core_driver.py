@@ -18,6 +18,24 @@ from realtime_cli.protocol.server import server_event_to_object
 E = TypeVar("E")
 Event = dict[str, Any]
 
+COMMITTED = ["input_audio_buffer.committed", "conversation.item.added", "conversation.item.done"]
+OPENED = [
+    "response.created",
+    "response.output_item.added",
+    "conversation.item.added",
+    "response.content_part.added",
+]
+SPOKEN_END = [
+    "response.output_audio.done",
+    "response.output_audio_transcript.done",
+    "response.content_part.done",
+    "conversation.item.done",
+    "response.output_item.done",
+    "response.done",
+    "rate_limits.updated",
+]
+WRITTEN_END = ["response.output_text.done", *SPOKEN_END[2:]]
+
 SECOND = bytes(48_000)
 """One second of silence as PCM16 at 24 kHz."""
 
@@ -113,3 +131,11 @@ def of_type(events: list[Event], kind: str) -> Event:
     """The only event of a type."""
     (found,) = (event for event in events if event["type"] == kind)
     return found
+
+
+def replying() -> Driver:
+    """A driver whose spoken response has said one sentence of half a second and is not done."""
+    driver = Driver()
+    driver.spoken_turn("Hello.")
+    driver.tell(ReplyPiece("resp_1", "Hi there. ", SECOND[:24_000]))
+    return driver

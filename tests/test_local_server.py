@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from queue import SimpleQueue
 from typing import Any
@@ -13,104 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 from local_core_driver import types
+from local_engines import PATIENCE_S, Beeper, Broken, LoudnessVad, Reciter, SecondsHeard
 from schema_check import check_order, check_server_event
 
 from realtime_cli.errors import ConfigError, ConnectionFailed
-from realtime_cli.local.engines.interface import Message, Transcription
+from realtime_cli.local.engines.interface import Message
 from realtime_cli.local.engines.loading import Engines, Loaders
 from realtime_cli.local.server import LocalServer
 from realtime_cli.transport.loopback import LoopbackTransport
-
-PATIENCE_S = 30
-"""How long a test waits for what must come; it is spent only by a test that fails."""
-
-Audio = np.ndarray[Any, np.dtype[np.int16]]
-
-
-class LoudnessVad:
-    """A frame is speech when it is loud."""
-
-    def probability(self, frame: np.ndarray[Any, Any]) -> float:
-        return float(np.abs(frame).mean() > 0.1)
-
-    def reset(self) -> None:
-        """It remembers nothing."""
-
-
-class SecondsHeard:
-    """Recognises how many seconds long the speech is, and that silence is silence."""
-
-    def __init__(self) -> None:
-        self.gate = threading.Event()
-        self.gate.set()
-        self.calls = 0
-
-    def transcribe(self, speech: np.ndarray[Any, Any], language: str | None = None) -> Transcription:
-        self.calls += 1
-        assert self.gate.wait(PATIENCE_S)
-        if not float(np.abs(speech).mean()) > 0.05:
-            return Transcription("", 1.0)
-        return Transcription(f" {round(len(speech) / 16000)} seconds. ", 0.0)
-
-
-class Reciter:
-    """Recites its words; waits before each for a permit, if there is a gate."""
-
-    def __init__(self, words: Sequence[str] = ("Once ", "upon ", "a ", "time. ", "The ", "end.")) -> None:
-        self.words = words
-        self.gate: threading.Semaphore | None = None
-        self.cancelled = threading.Event()
-        self.read: tuple[Message, ...] = ()
-        self.given = 0
-
-    def reply(self, messages: Sequence[Message], max_tokens: int, cancelled: Callable[[], bool]) -> Iterator[str]:
-        self.read = tuple(messages)
-        self.given = 0
-        for word in self.words[:max_tokens]:
-            if self.gate is not None:
-                assert self.gate.acquire(timeout=PATIENCE_S)
-            if cancelled():
-                self.cancelled.set()
-                return
-            self.given += 1
-            yield word
-
-    def close(self) -> None:
-        """Nothing to free."""
-
-
-class Beeper:
-    """A tenth of a second for each letter."""
-
-    voices = ("beep",)
-
-    def synthesize(self, text: str, voice: str, speed: float) -> Audio:
-        return np.full(2400 * len(text), 1000, np.int16)
-
-
-class Broken:
-    """Every engine in one, and all of them fail."""
-
-    voices = ("none",)
-
-    def probability(self, frame: np.ndarray[Any, Any]) -> float:
-        raise RuntimeError("the ear is broken")
-
-    def reset(self) -> None:
-        """Works."""
-
-    def transcribe(self, speech: np.ndarray[Any, Any], language: str | None = None) -> Transcription:
-        raise RuntimeError("the recogniser is broken")
-
-    def reply(self, messages: Sequence[Message], max_tokens: int, cancelled: Callable[[], bool]) -> Iterator[str]:
-        yield "Well. "
-        raise RuntimeError("the model is broken")
-
-    def synthesize(self, text: str, voice: str, speed: float) -> Audio:
-        raise RuntimeError("the voice is broken")
-
-    def close(self) -> None:
-        """Works."""
 
 
 class Client:
@@ -227,7 +137,7 @@ def test_a_text_session_is_answered_and_loads_the_language_model_alone(room: Roo
 
 def test_a_spoken_turn_is_heard_understood_and_answered_aloud(room: Room) -> None:
     client = Client(room.server)
-    client.append(silence(0.5) + tone(2.0) + silence(1.0))
+    client.append(silence(0.5) + tone(2.3) + silence(1.0))
     done = client.until("response.done")
     assert done["response"]["status"] == "completed"
     assert room.lm.read == (Message("user", "3 seconds."),)

@@ -119,11 +119,15 @@ class ServerCore:
                 self._outbox.emit(events.ConversationItemDeleted(item_id=item_id))
 
     def _update(self, event: client.SessionUpdate) -> None:
-        before = self._session.input_format, self._session.endpointing
-        self._session.update(event.session, self._responses.voice_used)
-        if (self._session.input_format, self._session.endpointing) != before:
+        session = self._session
+        heard_before = session.input_format, session.endpointing
+        read_before = session.replies.get("instructions")
+        session.update(event.session, self._responses.voice_used)
+        if (session.input_format, session.endpointing) != heard_before:
             self._turns.listen()
-        self._outbox.emit(events.SessionUpdated(session=self._session.to_object()))
+        if session.replies.get("instructions") != read_before:
+            self._responses.prepare()
+        self._outbox.emit(events.SessionUpdated(session=session.to_object()))
 
     def _append(self, encoded: str) -> None:
         audio = decode_audio(encoded, "audio")

@@ -81,6 +81,13 @@ class Voice:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepare:
+    """Let the model read what every reply will begin with, now that nobody waits; nothing comes back."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StartReply:
     """Make a reply from ``messages``, or of ``words`` as they are; written when ``voice`` is None.
 
@@ -101,4 +108,4 @@ class CancelReply:
     response_id: str
 
 
-Effect: TypeAlias = Emit | Listen | Hear | Forget | Transcribe | DropTranscription | StartReply | CancelReply
+Effect: TypeAlias = Emit | Listen | Hear | Forget | Transcribe | DropTranscription | Prepare | StartReply | CancelReply

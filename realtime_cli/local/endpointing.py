@@ -20,7 +20,7 @@ ONSET_FRAMES = 3
 ONSET_WINDOW = 4
 RESUME_FRAMES = 2
 
-EARLY_SILENCE_MS = 200
+EARLY_SILENCE_MS = 160
 """A silence this long may be the end: recognition starts on suspicion, and is nearly done when the end is sure."""
 
 EAGERNESS_SILENCE_MS = {"low": 1200, "medium": 700, "auto": 700, "high": 400}

@@ -45,6 +45,10 @@ class Inbox(Generic[T]):
             self._changed.notify_all()
             return thing
 
+    def is_closed(self) -> bool:
+        """Whether it was closed. Any thread."""
+        return self._closed
+
     def close(self) -> None:
         """Take and give nothing any more. Any thread; may be called twice."""
         with self._changed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from realtime_cli.local.effects import Recording, StartReply, Voice
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from realtime_cli.local.engines.interface import Message
     from realtime_cli.local.engines.loading import Engines
 
 Post: TypeAlias = Callable[[Fact], None]
@@ -61,6 +62,23 @@ class TranscriptionJob:
     def failed(self, problem: str) -> None:
         """Say so."""
         self._post(TranscriptionFailed(self._number, problem))
+
+
+class PrepareJob:
+    """Lets the model read what replies will begin with; if it fails, so will the reply."""
+
+    def __init__(self, engines: Engines, messages: Sequence[Message], cancelled: Callable[[], bool]) -> None:
+        self._engines = engines
+        self._messages = messages
+        self._cancelled = cancelled
+
+    def run(self) -> None:
+        """Read, and write one token that nobody sees."""
+        for _ in self._engines.lm.reply(self._messages, 1, self._cancelled):
+            break
+
+    def failed(self, problem: str) -> None:
+        """Nobody waits for it."""
 
 
 class ReplyJob:

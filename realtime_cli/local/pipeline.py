@@ -22,7 +22,7 @@ from realtime_cli.local.facts import (
     TranscriptionFailed,
 )
 from realtime_cli.local.inbox import Closed, Inbox
-from realtime_cli.local.jobs import ReplyJob, TranscriptionJob
+from realtime_cli.local.jobs import PrepareJob, ReplyJob, TranscriptionJob
 from realtime_cli.local.worker import describe
 from realtime_cli.protocol.server import server_event_to_json
 
@@ -136,6 +136,8 @@ class Connection:
             case effects.DropTranscription(job):
                 if job in self._transcriptions:
                     self._transcriptions.pop(job).cancel()
+            case effects.Prepare(messages):
+                self._bench.speaker.submit(PrepareJob(self._bench.engines, messages, self._inbox.is_closed))
             case effects.StartReply():
                 self._start_reply(effect)
             case effects.CancelReply(response_id):

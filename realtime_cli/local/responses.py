@@ -10,7 +10,7 @@ import msgspec
 
 from realtime_cli.local.checks import MAX_OUTPUT_TOKENS, record
 from realtime_cli.local.client_items import accept_item
-from realtime_cli.local.effects import CancelReply, StartReply, Voice
+from realtime_cli.local.effects import CancelReply, Prepare, StartReply, Voice
 from realtime_cli.local.facts import ReplyFailed, ReplyFinished, ReplyPiece
 from realtime_cli.local.history import Entry, History, messages, tokens, words
 from realtime_cli.local.outbox import Outbox
@@ -73,7 +73,7 @@ class Responses:
                 f"Conversation already has an active response in progress: {self.active.id}. "
                 "Wait until the response is finished before creating a new one.",
             )
-        reads = self._inputs(asked["input"]) if "input" in asked else self._history.entries()
+        reads = self._inputs(asked["input"]) if "input" in asked else self._history.readable()
         new_id = self._outbox.new_id
         reply = Reply(new_id("resp"), new_id("item"), self._conversation_id, settings)
         self._running[reply.id] = _InProgress(reply, reads, says)
@@ -89,6 +89,11 @@ class Responses:
             if not one.started and not any(entry.waiting for entry in one.reads):
                 one.started = True
                 self._start(one)
+
+    def prepare(self) -> None:
+        """What replies begin with has changed: the model reads it before one is asked for."""
+        instructions = self._session.replies["instructions"]
+        self._outbox.do(Prepare(messages(instructions, self._history.readable())))
 
     def piece(self, piece: ReplyPiece, now: float) -> None:
         """An engine made the next piece; it is dropped when nobody wants it any more."""
@@ -135,9 +140,12 @@ class Responses:
         self, response_id: str, status: Status, reason: str | None = None, error: ErrorDetail | None = None
     ) -> None:
         one = self._running.pop(response_id, None)
-        if one is not None:
-            self._outbox.emit_all(one.reply.end(status, self._history, reason, error))
-            self._outbox.emit(RateLimitsUpdated(rate_limits=(_RATE_LIMIT,)))
+        if one is None:
+            return
+        self._outbox.emit_all(one.reply.end(status, self._history, reason, error))
+        self._outbox.emit(RateLimitsUpdated(rate_limits=(_RATE_LIMIT,)))
+        if one.reply.options.in_conversation and self._history.shorten():
+            self.prepare()
 
     def _start(self, one: _InProgress) -> None:
         settings = one.reply.options
