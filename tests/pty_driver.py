@@ -121,7 +121,7 @@ class Terminal:
     def wait_until(self, met: Callable[[], bool], what: str) -> None:
         """Read what the program writes until ``met``; fail when it ends or the deadline passes before."""
         deadline = time.monotonic() + DEADLINE_S
-        while not met():
+        while self._mid_drawing() or not met():
             left = deadline - time.monotonic()
             assert left > 0, f"waited in vain for {what}; the screen:\n" + "\n".join(self.screen())
             self._read(min(left, 0.05))
@@ -136,6 +136,10 @@ class Terminal:
     def signal(self, signum: signal.Signals) -> None:
         """Send the program a signal."""
         self.process.send_signal(signum)
+
+    def _mid_drawing(self) -> bool:
+        """A synchronized drawing has begun; a terminal shows it when it is complete."""
+        return self.raw.rfind(b"\x1b[?2026h") > self.raw.rfind(b"\x1b[?2026l")
 
     def _read(self, timeout: float) -> bool:
         if not select.select([self._fd], [], [], timeout)[0]:

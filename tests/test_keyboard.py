@@ -34,6 +34,8 @@ keyboard = Keyboard(sys.stdin, lambda: print("resumed", flush=True))
 stopping = threading.Event()
 def show(key):
     print(key.name, key.action, repr(key.text), flush=True)
+    if key.name == "r":
+        print("releases:", keyboard.reports_release, flush=True)
     if key.name == "q":
         stopping.set()
     if key.name == "x":
@@ -48,10 +50,10 @@ def read():
 crashed = False
 ended = threading.Event()
 keyboard.open()
-print("ready", keyboard.reports_release, flush=True)
 thread = threading.Thread(target=read)
-thread.start()
 try:
+    print("ready.", flush=True)
+    thread.start()
     while not ended.wait(0.1):
         pass
 except KeyboardInterrupt:
@@ -80,6 +82,11 @@ class KittyTerminal(Terminal):
     def _flags(self) -> bytes:
         pushed = self.raw.count(b"\x1b[>31u") > self.raw.count(b"\x1b[<u")
         return b"\x1b[?%du" % (self._known if pushed else 0)
+
+    def wait_for_kitty(self) -> None:
+        """Wait until the program has asked both its questions, what is known and what is granted."""
+        self.wait_for("ready.")
+        self.wait_until(lambda: self.raw.count(b"\x1b[?u\x1b[c") == 2, "the second question")
 
 
 def program(answers: Answers | None = None) -> Terminal:
@@ -282,7 +289,7 @@ def test_a_stream_that_is_no_terminal_is_refused_in_one_line() -> None:
 
 def test_keys_arrive_unechoed_and_the_terminal_is_given_back() -> None:
     with program() as terminal:
-        terminal.wait_for("ready False")
+        terminal.wait_for("ready.")
         terminal.send("mé")
         screen = terminal.wait_for("é press 'é'")
         assert not any(row.startswith("mé") for row in screen)
@@ -304,16 +311,19 @@ def test_keys_typed_while_the_terminal_is_asked_are_kept() -> None:
 
 def test_a_terminal_that_answers_nothing_is_used_without_releases() -> None:
     with program({}) as terminal:
-        terminal.wait_for("ready False")
-        terminal.send("mq")
+        terminal.wait_for("ready.")
+        terminal.send("r")
+        terminal.wait_for("releases: False")
+        terminal.send("q")
         assert terminal.wait_for_end() == 0
 
 
 def test_a_kitty_terminal_reports_releases_and_has_its_protocol_popped_at_the_end() -> None:
     with KittyTerminal([sys.executable, "-c", PROGRAM]) as terminal:
-        terminal.wait_for("ready True")
-        terminal.send("\x1b[32;;32u\x1b[32;1:3u")
+        terminal.wait_for_kitty()
+        terminal.send("\x1b[32;;32u\x1b[32;1:3u\x1b[114;;114u")
         terminal.wait_for("space release")
+        terminal.wait_for("releases: True")
         terminal.send("\x1b[113;;113u")
         assert terminal.wait_for_end() == 0
         assert terminal.raw.count(b"\x1b[>31u") == terminal.raw.count(b"\x1b[<u") == 1
@@ -322,7 +332,9 @@ def test_a_kitty_terminal_reports_releases_and_has_its_protocol_popped_at_the_en
 
 def test_a_terminal_that_grants_only_part_of_the_protocol_is_not_trusted_with_releases() -> None:
     with KittyTerminal([sys.executable, "-c", PROGRAM], known=1) as terminal:
-        terminal.wait_for("ready False")
+        terminal.wait_for_kitty()
+        terminal.send("r")
+        terminal.wait_for("releases: False")
         terminal.send("q")
         assert terminal.wait_for_end() == 0
 
@@ -330,7 +342,7 @@ def test_a_terminal_that_grants_only_part_of_the_protocol_is_not_trusted_with_re
 @pytest.mark.parametrize("ctrl_c", ["\x03", "\x1b[99;5u", "\x1b[1089::99;5u"])
 def test_ctrl_c_is_an_interrupt_in_every_encoding(ctrl_c: str) -> None:
     with KittyTerminal([sys.executable, "-c", PROGRAM]) as terminal:
-        terminal.wait_for("ready")
+        terminal.wait_for_kitty()
         terminal.send(ctrl_c)
         terminal.wait_for("interrupted")
         assert terminal.wait_for_end() == 0
@@ -340,7 +352,7 @@ def test_ctrl_c_is_an_interrupt_in_every_encoding(ctrl_c: str) -> None:
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
 def test_a_deadly_signal_kills_but_gives_the_terminal_back_first(signum: signal.Signals) -> None:
     with KittyTerminal([sys.executable, "-c", PROGRAM]) as terminal:
-        terminal.wait_for("ready")
+        terminal.wait_for_kitty()
         terminal.signal(signum)
         assert terminal.wait_for_end() == -signum
         assert terminal.modes() == terminal.found
@@ -349,7 +361,7 @@ def test_a_deadly_signal_kills_but_gives_the_terminal_back_first(signum: signal.
 
 def test_a_crash_without_closing_gives_the_terminal_back() -> None:
     with program() as terminal:
-        terminal.wait_for("ready")
+        terminal.wait_for("ready.")
         terminal.send("x")
         assert terminal.wait_for_end() == 1
         assert terminal.modes() == terminal.found
@@ -361,7 +373,7 @@ def test_a_suspended_program_leaves_the_shell_a_sane_terminal_and_takes_it_again
     script.write_text(PROGRAM)
     with KittyTerminal(["bash", "--norc", "--noprofile", "-i"]) as terminal:
         terminal.send(f"'{sys.executable}' '{script}'\n")
-        terminal.wait_for("ready True")
+        terminal.wait_for_kitty()
         terminal.send(ctrl_z)
         terminal.wait_for("Stopped")
         assert terminal.raw.count(b"\x1b[<u") == 1

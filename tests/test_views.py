@@ -138,6 +138,14 @@ def test_on_a_terminal_a_transcript_that_comes_late_does_not_cut_the_reply_in_tw
     assert shared.getvalue() == "It is Paris.\nyou: What is the capital?\n"
 
 
+def test_a_pipe_does_not_wait_for_the_end_of_a_reply() -> None:
+    err = io.StringIO()
+    view = PlainView(io.StringIO(), err, streaming=True)
+    view.show(PIECES[0], 0)
+    view.show(Trouble(message="it broke"), 1)
+    assert err.getvalue() == "error: it broke\n"
+
+
 def test_the_quiet_view_prints_replies_and_errors_only() -> None:
     out, err = io.StringIO(), io.StringIO()
     records = [STARTED, ASKED, *PIECES, Notice(text="psst"), ANSWERED, Trouble(message="it broke"), ENDED]

@@ -16,7 +16,7 @@ from realtime_cli.terminal.keys import Answer, Input, Key, KeyParser
 from realtime_cli.terminal.modes import KITTY_RELEASES, TerminalModes
 from realtime_cli.terminal.signals import SignalGuard
 
-ANSWER_S = 0.4
+ANSWER_S = 1.0
 """How long opening waits for answers. Only a terminal that never answers takes that long; a late one still counts."""
 
 ESCAPE_S = 0.05
