@@ -305,6 +305,20 @@ def test_any_amount_of_history_and_instructions_still_fits(mind: SmolLM) -> None
     assert next(asked) > 4
 
 
+def test_dropping_old_history_does_not_make_the_model_read_the_rest_again(mind: SmolLM) -> None:
+    history: list[Message] = []
+    events = []
+    for number in range(20):
+        history.append(Message("user", f"What do you know about the number {number}?"))
+        asked = itertools.count()
+        # The model asks after each stretch of the prompt that it has read whether it should go on.
+        list(mind.reply(history, 1, lambda asked=asked: next(asked) < 0))  # type: ignore[misc]
+        history.append(Message("assistant", f"It is one more than {number - 1}."))
+        events.append(next(asked))
+    assert len(primed(history)) < len(primed(history[:-10])) + 10, "nothing was dropped"
+    assert set(events) == {events[0]}
+
+
 def test_a_closed_model_says_nothing_and_may_be_closed_again(engines: Engines) -> None:
     from realtime_cli.local.engines.llama import SmolLM
 
@@ -336,7 +350,8 @@ def test_nobody_can_connect_to_the_language_model(mind: SmolLM) -> None:
         for line in Path("/proc/net", table).read_text().splitlines()[1:]:
             fields = line.split()
             assert fields[3] != listening or f"socket:[{fields[9]}]" not in mine, f"listens on {fields[1]}"
-    paths = [line.split()[7] for line in Path("/proc/net/unix").read_text().splitlines()[1:] if "llama.sock" in line]
+    local = [line.split() for line in Path("/proc/net/unix").read_text().splitlines() if "llama.sock" in line]
+    paths = {fields[7] for fields in local if f"socket:[{fields[6]}]" in mine}
     assert paths, "where does llama.cpp listen?"
     for path in paths:
         with socket.socket(socket.AF_UNIX) as client, pytest.raises(FileNotFoundError):

@@ -64,7 +64,7 @@ class PackageIndex:
             links = _json_links(body) if "json" in page.headers.get_content_type() else _html_links(body)
             base: str = page.url
         for link in links:
-            url = urljoin(base, link).partition("#")[0]
+            url = urljoin(base, link)
             if unquote(urlsplit(url).path).endswith(f"/{filename}"):
                 return url
         raise IndexUnusable(f"it has no {filename}")

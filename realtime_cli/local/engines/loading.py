@@ -32,7 +32,8 @@ LANGUAGE_MODEL_THREADS = 1
 core, a waiting thread burns the time slice that the thread it waits for would need. Measured over 15 to 20 turns on two
 cores, from the end of recognition to the first sentence: one thread 0.26 s, at most 0.6 s with two busy programs beside
 it; two threads 0.18 s, but up to 7.6 s (and 7.6 s of CPU time for a reply of 0.4 s) beside the same programs. Two
-threads for the prompt alone: up to 5.4 s beside one busy program."""
+threads for the prompt alone: up to 5.4 s beside one busy program. (OMP_WAIT_POLICY=passive cures it, too, but must be
+set before the program starts.)"""
 
 MOST_RECOGNITION_THREADS = 4
 """CTranslate2's threads meet far less often: two take 0.45 s a clip in place of 0.56 s; beside two busy programs one
@@ -142,16 +143,16 @@ def load_engines(
 
 def _load_voice_activity() -> Callable[[], VoiceActivity]:
     with _importing("onnxruntime"):
-        from realtime_cli.local.engines.silero import SileroVoiceActivity, load_session  # noqa: PLC0415 (heavy)
+        from realtime_cli.local.engines.silero import SileroVoiceActivity, load_session
     session = load_session()
     return lambda: SileroVoiceActivity(session)
 
 
 def _load_speech_to_text() -> SpeechToText:
     with _importing("ctranslate2"):
-        import numpy as np  # noqa: PLC0415 (heavy)
+        import numpy as np
 
-        from realtime_cli.local.engines.whisper import Whisper  # noqa: PLC0415 (heavy)
+        from realtime_cli.local.engines.whisper import Whisper
     whisper = Whisper.load(min(MOST_RECOGNITION_THREADS, _cores()))
     # The first call allocates; it should not be the user's.
     whisper.transcribe(np.zeros(EAR_RATE_HZ, np.float32))
@@ -165,7 +166,7 @@ def _load_language_model(progress: Callable[[int, int], None], notice: Callable[
         notice(f"{error}; until then set answers stand in")
         return CannedAnswers()
     with _importing("xllamacpp"):
-        from realtime_cli.local.engines.llama import SmolLM  # noqa: PLC0415 (heavy)
+        from realtime_cli.local.engines.llama import SmolLM
     model = SmolLM(weights, LANGUAGE_MODEL_THREADS)
     model.warm_up()
     return model
@@ -173,7 +174,7 @@ def _load_language_model(progress: Callable[[int, int], None], notice: Callable[
 
 def _load_text_to_speech() -> TextToSpeech:
     with _importing("hibari"):
-        from realtime_cli.local.engines.hibari import HibariSpeech  # noqa: PLC0415 (heavy)
+        from realtime_cli.local.engines.hibari import HibariSpeech
     return HibariSpeech()
 
 

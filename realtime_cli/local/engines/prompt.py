@@ -28,13 +28,15 @@ CONTINUE = "Go on."
 """What the user is taken to have said when a reply is asked for and it is not the user's turn that came last."""
 
 SYSTEM_BYTES = 1500
-HISTORY_BYTES = 2000
-"""Limits of the instructions and of the history in UTF-8 bytes. A token is at least one byte, so together with the
-priming (112 tokens), the chat markup and the longest reply they always fit the context of 4096 tokens. English makes a
-token of four or five bytes: an exhausted history that is read anew takes about 3 s."""
+HISTORY_BYTES = 1500
+MESSAGE_BYTES = 25
+"""Limits of the instructions and of the history in UTF-8 bytes, and what the markup of each message counts for (about
+six tokens). A token is at least one byte, so together with the priming (113 tokens) and the longest reply they always
+fit the context of 4096 tokens. In English a token is four bytes: reading the largest history takes about 3 s, which
+happens only when the instructions change or conversations take turns."""
 
 DROP_STEP = 4
-"""History is dropped this many messages at a time: the rest then stays the same for some turns and is read once."""
+"""History is dropped this many messages at a time: in between it only grows, and only what is new is read."""
 
 
 def primed(messages: Sequence[Message]) -> list[ChatMessage]:
@@ -62,9 +64,13 @@ def primed(messages: Sequence[Message]) -> list[ChatMessage]:
 def _recent(turns: Sequence[Message]) -> Sequence[Message]:
     """The newest messages within the limit, and always the last one."""
     start = 0
-    while start + 1 < len(turns) and sum(len(turn.text.encode()) for turn in turns[start:]) > HISTORY_BYTES:
+    while start + 1 < len(turns) and sum(map(_size, turns[start:])) > HISTORY_BYTES:
         start = min(start + DROP_STEP, len(turns) - 1)
     return turns[start:]
+
+
+def _size(message: Message) -> int:
+    return len(message.text.encode()) + MESSAGE_BYTES
 
 
 def _clip(text: str, limit: int) -> str:
