@@ -77,7 +77,7 @@ class Background:
     def _body(self, run: Callable[..., None], arguments: tuple[Any, ...]) -> None:
         try:
             run(*arguments, self.stopping)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 -- raised again by join
             self.error = error
         finally:
             self.ended.set()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from stat import S_ISREG
+from typing import BinaryIO
 
 from realtime_cli.audio.pacing import BLOCK_S, Pacer, deliver_at_pace, deliver_silence
 from realtime_cli.audio.recording import Recording
@@ -57,6 +58,7 @@ class WavSink:
         self._closed = threading.Event()
         # Held while a block is pulled and written, so that a close from elsewhere cannot lose what was pulled.
         self._lock = threading.Lock()
+        self._file: BinaryIO | None = None
         self._wave: wave.Wave_write | None = None
         self._unflushed = 0
 
@@ -66,13 +68,13 @@ class WavSink:
             # A pipe or terminal has no beginning to return to, which the length in the header needs.
             if self.path.exists() and not S_ISREG(self.path.stat().st_mode):
                 raise InputError(f"cannot write a WAV into {self.path}", "it is no regular file; use - for a pipe")
-            file = wave.open(str(self.path), "wb")  # noqa: SIM115 -- closed by close()
+            self._file = self.path.open("wb")
         except OSError as error:
             raise self._unwritable(error) from error
-        file.setnchannels(1)
-        file.setsampwidth(FRAME_BYTES)
-        file.setframerate(RATE_HZ)
-        self._wave = file
+        self._wave = wave.open(self._file, "wb")  # noqa: SIM115 -- closed by close()
+        self._wave.setnchannels(1)
+        self._wave.setsampwidth(FRAME_BYTES)
+        self._wave.setframerate(RATE_HZ)
 
     def run(self, pull: Pull, stopping: threading.Event) -> None:
         """Write until ``stopping`` is set or the sink closed. Own thread; blocks. Raises InputError on a full disk."""
@@ -89,12 +91,10 @@ class WavSink:
         """Finish the file. Any thread; may be called twice. Raises InputError if its end cannot be written."""
         self._closed.set()
         with self._lock:
-            file, self._wave = self._wave, None
-            if file:
-                try:
-                    file.close()
-                except OSError as error:
-                    raise self._unwritable(error) from error
+            try:
+                self._finish()
+            except OSError as error:
+                raise self._unwritable(error) from error
 
     def _write_pending(self, pull: Pull, pending: Callable[[], int]) -> bool:
         """Write what can be had now; False when that was nothing."""
@@ -115,21 +115,27 @@ class WavSink:
                 self._append(pull(frames).astype("<i2", copy=False).tobytes())
 
     def _append(self, pcm: bytes) -> None:
-        file = self._wave
-        if not file:
+        if not self._wave:
             return
         self._unflushed += len(pcm) // FRAME_BYTES
         try:
             if self._unflushed < _FLUSH_FRAMES:
-                file.writeframesraw(pcm)
+                self._wave.writeframesraw(pcm)
             else:
-                file.writeframes(pcm)
+                self._wave.writeframes(pcm)
                 self._unflushed = 0
         except OSError as error:
-            self._wave = None
             with suppress(OSError):
-                file.close()
+                self._finish()
             raise self._unwritable(error) from error
+
+    def _finish(self) -> None:
+        """Write what is left and the final length. Raises OSError; the file is closed all the same."""
+        file, self._file = self._file, None
+        samples, self._wave = self._wave, None
+        if file and samples:
+            with file:
+                samples.close()
 
     def _unwritable(self, error: OSError) -> InputError:
         return InputError(f"cannot write {self.path}", error.strerror or str(error))
