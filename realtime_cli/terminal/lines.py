@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from realtime_cli.conversation import facts as f
 from realtime_cli.errors import InputError
 
 WATCH_S = 0.25
@@ -32,16 +31,6 @@ def read_lines(
         on_line(_decoded(line, number))
     if not stopping.is_set():
         on_end()
-
-
-def read_turns(post: Callable[[f.Fact], None], stopping: threading.Event) -> None:
-    """Post each line of standard input that is not blank as a typed turn. Own thread. Raises InputError."""
-
-    def turn(line: str) -> None:
-        if line.strip():
-            post(f.Quit() if line.strip() == "/quit" else f.Typed(line.strip()))
-
-    read_lines(sys.stdin.buffer, turn, lambda: post(f.InputsEnded()), stopping)
 
 
 def _decoded(line: bytes, number: int) -> str:
