@@ -1,0 +1,117 @@
+"""Which lines scroll away, and what the status line says: the live view's parts that need no terminal."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from rich.cells import cell_len
+
+from realtime_cli.controls import Controls
+from realtime_cli.conversation.records import (
+    Line,
+    Phase,
+    Snapshot,
+    Totals,
+)
+from realtime_cli.view.status import status_line, typing_line
+from realtime_cli.view.transcript import Transcript
+
+# The transcript
+
+
+def line(item_id: str, text: str = "", *, pending: bool = False) -> Line:
+    role = "user" if item_id.startswith("u") else "assistant"
+    return Line(item_id=item_id, role=role, text=text, pending=pending)
+
+
+def told(transcript: Transcript, *lines: Line) -> list[str]:
+    return [f"{done.line.item_id}{'late' * done.late}:{done.line.text}" for done in transcript.take_done(lines)]
+
+
+def test_a_line_is_told_once_and_only_when_it_is_final() -> None:
+    transcript = Transcript()
+    assert told(transcript, line("u1", "Hi"), line("a1", "He", pending=True)) == ["u1:Hi"]
+    assert told(transcript, line("u1", "Hi"), line("a1", "Hello")) == ["a1:Hello"]
+    assert told(transcript, line("u1", "Hi"), line("a1", "Hello")) == []
+
+
+def test_a_transcript_on_its_way_holds_back_the_answer_to_it() -> None:
+    transcript = Transcript()
+    assert told(transcript, line("u1", pending=True), line("a1", "Hello")) == []
+    assert told(transcript, line("u1", "Hi"), line("a1", "Hello")) == ["u1:Hi", "a1:Hello"]
+
+
+def test_a_transcript_later_than_the_whole_next_turn_is_told_late_but_not_lost() -> None:
+    transcript = Transcript()
+    waiting, answer = line("u1", pending=True), line("a1", "Hello")
+    assert told(transcript, waiting, answer, line("u2", pending=True)) == []
+    assert told(transcript, waiting, answer, line("u2", "More")) == ["u1:", "a1:Hello", "u2:More"]
+    assert told(transcript, line("u1", "Hi"), answer, line("u2", "More")) == ["u1late:Hi"]
+    assert told(transcript, line("u1", "Hi"), answer, line("u2", "More")) == []
+
+
+def test_at_the_end_every_line_that_is_left_is_told() -> None:
+    transcript = Transcript()
+    lines = [line("u1", pending=True), line("a1", "Half", pending=True), line("u2", pending=True)]
+    assert [done.line.item_id for done in transcript.take_all(lines)] == ["u1", "a1", "u2"]
+    assert transcript.take_all(lines) == []
+
+
+# The status line
+
+
+FULL = Snapshot(
+    phase=Phase.LISTENING,
+    provider="openai",
+    model="gpt-realtime-2",
+    totals=Totals(turns=3, input_tokens=1200, output_tokens=350),
+)
+KEYS = Controls(keyboard=True)
+
+
+@pytest.mark.parametrize("width", [1, 5, 20, 39, 40, 60, 80, 120, 200])
+@pytest.mark.parametrize("phase", list(Phase))
+def test_the_status_line_never_exceeds_the_window(width: int, phase: Phase) -> None:
+    snapshot = msgspec.structs.replace(FULL, phase=phase, model="模型" * 30, talking=phase is Phase.HEARING)
+    for controls in (Controls(), KEYS, Controls(keyboard=True, push_to_talk=True, hold=True), Controls(typing="x")):
+        status = status_line(snapshot, controls, width, talking_s=3601)
+        assert status.cell_len <= width
+        assert "\n" not in status.plain
+
+
+def test_the_status_line_says_the_most_useful_first() -> None:
+    assert status_line(FULL, KEYS, 39).plain == "● listening   m mute · Ctrl-C quit"
+    assert status_line(FULL, KEYS, 79).plain == "● listening   openai · gpt-realtime-2 · 3 turns   m mute · Ctrl-C quit"
+    assert (
+        status_line(FULL, KEYS, 199).plain == "● listening   openai · gpt-realtime-2 · 3 turns · 1.6k tokens   "
+        "m mute · Enter type · / command · Ctrl-C quit"
+    )
+
+
+def test_the_status_line_tells_who_has_the_microphone() -> None:
+    def says(controls: Controls, **changes: object) -> str:
+        return status_line(msgspec.structs.replace(FULL, **changes), controls, 60, talking_s=65).plain
+
+    tapped = Controls(keyboard=True, push_to_talk=True)
+    held = Controls(keyboard=True, push_to_talk=True, hold=True)
+    assert says(tapped).startswith("○ ready ")
+    assert "space talk" in says(tapped)
+    assert "hold space to talk" in says(held)
+    assert says(tapped, talking=True).startswith("◉ talking 1:05")
+    assert "space send" in says(tapped, talking=True)
+    assert "release space to send" in says(held, talking=True)
+    muted = Controls(keyboard=True, muted=True)
+    assert says(muted).startswith("○ muted ")
+    assert "m unmute" in says(muted)
+    assert says(muted, phase=Phase.SPEAKING).startswith("▶ speaking, muted")
+    assert "Ctrl-C quit" in says(Controls())
+    assert "m mute" not in says(Controls())
+
+
+def test_the_end_of_a_long_line_stays_in_sight_while_it_is_typed() -> None:
+    assert typing_line("/quit", 40).plain == "❯ /quit "
+    for width in (10, 11, 40):
+        typed = typing_line("begin " + "漢字" * 40 + " end", width)
+        assert cell_len(typed.plain) <= width
+        assert typed.plain.startswith("❯ …")
+        assert typed.plain.endswith("end ")

@@ -1,0 +1,298 @@
+"""The live view under a real pseudo-terminal, as a person sees it."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+
+import msgspec
+import pytest
+
+from realtime_cli.controls import Controls
+from realtime_cli.conversation.records import (
+    Line,
+    Phase,
+    Snapshot,
+    Totals,
+)
+from realtime_cli.view.region import Region, Row, reflows
+
+if sys.platform == "win32":
+    pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
+
+from pty_driver import Terminal
+
+EVIL = "red \x1b[31mpaint\x07 and \x9b2Jmore\x7f"
+FULL = Snapshot(
+    phase=Phase.LISTENING,
+    provider="openai",
+    model="gpt-realtime-2",
+    totals=Totals(turns=3, input_tokens=1200, output_tokens=350),
+)
+KEYS = Controls(keyboard=True)
+
+
+def line(item_id: str, text: str = "", *, pending: bool = False) -> Line:
+    role = "user" if item_id.startswith("u") else "assistant"
+    return Line(item_id=item_id, role=role, text=text, pending=pending)
+
+
+# The live view
+
+LIVE = """
+import os, select, sys, termios
+import msgspec
+from realtime_cli.config import Settings
+from realtime_cli.controls import Controls
+from realtime_cli.conversation.records import AnyRecord, Notice, Snapshot, Trouble
+from realtime_cli.view.choose import choose_view
+controls = Controls(keyboard=True)
+view = choose_view(Settings(), streaming=False, controls=lambda: controls)
+view.open()
+snapshot = Snapshot()
+modes = termios.tcgetattr(0)
+modes[3] &= ~(termios.ECHO | termios.ICANON)
+termios.tcsetattr(0, termios.TCSANOW, modes)
+buffer = b""
+while True:
+    if select.select([0], [], [], 0.02)[0]:
+        buffer += os.read(0, 65536)
+        *lines, buffer = buffer.split(b"\\n")
+        for line in lines:
+            kind, body = line[:1], line[1:]
+            if kind == b"s":
+                snapshot = msgspec.json.decode(body, type=Snapshot)
+            elif kind == b"n":
+                view.show(Notice(text=body.decode()), 0.0)
+            elif kind == b"e":
+                view.show(Trouble(message=body.decode()), 0.0)
+            elif kind == b"c":
+                controls = msgspec.json.decode(body, type=Controls)
+            else:
+                view.close()
+                print("closed", flush=True)
+                sys.exit(0)
+            view.draw(snapshot)
+    view.draw(snapshot)
+"""
+
+
+class Live(Terminal):
+    """The live view in a program that draws what it is told."""
+
+    def __init__(self, columns: int = 80, lines: int = 24, **environ: str) -> None:
+        super().__init__(
+            [sys.executable, "-c", LIVE], columns=columns, lines=lines, environ={"NO_COLOR": "", **environ}
+        )
+        self.wait_for("connecting")
+
+    def show(self, snapshot: Snapshot) -> None:
+        self.send(b"s" + msgspec.json.encode(snapshot) + b"\n")
+
+    def set(self, controls: Controls) -> None:
+        self.send(b"c" + msgspec.json.encode(controls) + b"\n")
+
+    def lines(self, *lines: Line, phase: Phase = Phase.LISTENING) -> None:
+        self.show(msgspec.structs.replace(FULL, lines=lines, phase=phase))
+
+    def end(self) -> list[str]:
+        self.send("q\n")
+        self.wait_for_end()
+        return self.everything()
+
+
+def reply(text: str, heard: int, *, pending: bool = True) -> Line:
+    return Line(item_id="a1", role="assistant", text=text, pending=pending, heard_chars=heard)
+
+
+REPLY = "The capital of France is Paris, and [red]markup[/red] stays as it is. 日本語も 😀 fine."
+STATUS = {
+    40: "● listening   m mute · Ctrl-C quit",
+    80: "● listening   openai · gpt-realtime-2 · 3 turns   m mute · Ctrl-C quit",
+    200: "● listening   openai · gpt-realtime-2 · 3 turns · 1.6k tokens   "
+    "m mute · Enter type · / command · Ctrl-C quit",
+}
+ROWS = {
+    40: [
+        " ai  The capital of France is Paris,",
+        "     and [red]markup[/red] stays as it",
+        "     is. 日本語も 😀 fine.",
+    ],
+    80: [
+        " ai  The capital of France is Paris, and [red]markup[/red] stays as it is.",
+        "     日本語も 😀 fine.",
+    ],
+    200: [" ai  " + REPLY],
+}
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_the_live_view_at_every_width(columns: int) -> None:
+    with Live(columns) as terminal:
+        terminal.lines(line("u1", "Where is Paris?"), reply(REPLY, 10))
+        terminal.wait_for("fine.")
+        assert terminal.screen() == ["you  Where is Paris?", *ROWS[columns], STATUS[columns]]
+        assert terminal.cursor_hidden
+        terminal.lines(line("u1", "Where is Paris?"), reply(REPLY, 99, pending=False), line("u2", pending=True))
+        terminal.wait_for("you  …")
+        assert terminal.screen() == ["you  Where is Paris?", *ROWS[columns], "you  …", STATUS[columns]]
+        assert terminal.end() == ["you  Where is Paris?", *ROWS[columns], "you  …", "closed"]
+        assert not terminal.cursor_hidden
+
+
+def test_what_was_heard_stands_out_from_what_was_not() -> None:
+    with Live() as terminal:
+        terminal.lines(reply("Heard not heard", 6), phase=Phase.SPEAKING)
+        terminal.wait_for("not heard")
+        assert b"  Heard \x1b[2mnot heard\x1b[0m" in terminal.raw
+
+
+def test_an_interrupted_reply_shows_what_was_heard_and_says_so() -> None:
+    with Live() as terminal:
+        cut = Line(item_id="a1", role="assistant", text="It is", heard_chars=5, interrupted=True)
+        terminal.lines(cut, line("u2", pending=True), phase=Phase.HEARING)
+        terminal.wait_for("hearing you")
+        assert terminal.screen()[:2] == [" ai  It is — [interrupted]", "you  …"]
+
+
+def test_a_long_conversation_scrolls_into_the_history_in_order_and_whole() -> None:
+    with Live(columns=40, lines=8) as terminal:
+        lines: list[Line] = []
+        for turn in range(12):
+            lines.append(line(f"u{turn}", pending=True))
+            terminal.lines(*lines, phase=Phase.HEARING)
+            answer = f"Answer {turn}, with so many words that it takes two rows."
+            lines.append(line(f"a{turn}", answer, pending=True))
+            terminal.lines(*lines, phase=Phase.SPEAKING)
+            lines[-2:] = [line(f"u{turn}", f"Question {turn}"), line(f"a{turn}", answer)]
+            terminal.lines(*lines)
+        expected = [
+            row
+            for turn in range(12)
+            for row in (
+                f"you  Question {turn}",
+                f" ai  Answer {turn}, with so many words that",
+                "     it takes two rows.",
+            )
+        ]
+        assert terminal.end() == [*expected, "closed"]
+
+
+def test_of_a_reply_taller_than_the_window_the_rows_around_the_voice_are_shown() -> None:
+    words = " ".join(f"word{number:03}" for number in range(200))
+    with Live(columns=40, lines=10) as terminal:
+        for heard in (0, 300, 1590):
+            terminal.lines(reply(words, heard), phase=Phase.SPEAKING)
+            at = f"word{heard // 8:03}"
+            terminal.wait_until(lambda at=at: any(at in row for row in terminal.screen()), at)  # type: ignore[misc]
+            assert len(terminal.screen()) <= 10
+            assert terminal.screen()[-1].startswith("▶ speaking")
+        terminal.lines(reply(words, 1600, pending=False))
+        assert " ".join("".join(terminal.end()[:-1]).replace(" ai ", "").split()) == words
+
+
+def test_nothing_is_written_while_nothing_changes() -> None:
+    with Live() as terminal:
+        terminal.lines(line("u1", "Hello"), line("a1", "Hi", pending=True))
+        terminal.wait_for("Hi")
+        before = len(terminal.raw)
+        for _ in range(5):
+            terminal.lines(line("u1", "Hello"), line("a1", "Hi", pending=True))
+            terminal.set(KEYS)
+        terminal.end()
+        assert b"\x1b[?2026h" not in terminal.raw[before:]
+
+
+def test_notices_and_errors_stand_above_and_stay() -> None:
+    with Live() as terminal:
+        terminal.send("na [bold]new[/bold] microphone\n")
+        terminal.wait_for("a [bold]new[/bold] microphone")
+        terminal.send("ethe server stumbled\n")
+        terminal.wait_for("error: the server stumbled")
+        assert b"\x1b[31merror: the server stumbled" in terminal.raw
+        assert terminal.end() == ["a [bold]new[/bold] microphone", "error: the server stumbled", "closed"]
+
+
+def test_escape_sequences_from_the_model_or_the_server_are_shown_and_not_obeyed() -> None:
+    with Live() as terminal:
+        terminal.send("n\x1b]0;owned\x07\n")
+        terminal.show(
+            msgspec.structs.replace(
+                FULL,
+                model="m\x1b[2J",
+                lines=(line("u1", EVIL), line("a1", EVIL + "\r\x1b[1A", pending=True)),
+            )
+        )
+        terminal.wait_for("you  red ␛[31mpaint␇")
+        screen = terminal.wait_for("m␛[2J")
+        assert "␛]0;owned␇" in screen[0]
+        assert terminal.title == ""
+        assert b"\x1b[2J" not in terminal.raw
+        assert "\x9b" not in terminal.raw.decode()
+
+
+def test_a_line_being_typed_has_a_row_and_keys_of_its_own() -> None:
+    with Live(columns=40) as terminal:
+        terminal.set(Controls(keyboard=True, typing="/qu"))
+        screen = terminal.wait_for("Enter send")
+        assert screen == ["❯ /qu", "○ connecting   Enter send · Esc cancel"]
+        terminal.set(KEYS)
+        assert terminal.wait_for("m mute") == ["○ connecting   m mute · Ctrl-C quit"]
+
+
+def test_no_color_leaves_no_colour() -> None:
+    with Live(NO_COLOR="1") as terminal:
+        terminal.send("eit broke\n")
+        terminal.lines(line("u1", "Hello"), reply("Hi there", 2))
+        terminal.wait_for("Hi there")
+        terminal.end()
+        assert not re.search(rb"\x1b\[(?:[0-9;]*;)?(?:3|4|9|10)[0-9](?:;[0-9;]*)?m", terminal.raw)
+
+
+@pytest.mark.parametrize("sizes", [[(40, 24), (120, 24)], [(79, 24), (78, 24), (30, 24)]])
+def test_a_resized_window_keeps_every_line_once(sizes: list[tuple[int, int]]) -> None:
+    # This terminal cuts rows that no longer fit, as xterm does.
+    with Live(XTERM_VERSION="XTerm(390)") as terminal:
+        lines = [line("u1", "Hello"), reply(REPLY, 20)]
+        terminal.lines(*lines)
+        terminal.wait_for("fine.")
+        for columns, rows in sizes:
+            terminal.resize(columns, rows)
+            drawn = len(terminal.raw)
+            terminal.wait_until(lambda drawn=drawn: b"\x1b[?2026l" in terminal.raw[drawn:], "a new drawing")  # type: ignore[misc]
+            assert [row[:5] for row in terminal.screen()].count(" ai  ") == 1
+        terminal.lines(lines[0], reply(REPLY, 99, pending=False))
+        told = terminal.end()
+        assert " ".join(" ".join(told).split()) == f"you Hello ai {REPLY} closed"
+
+
+def test_rows_that_the_terminal_wrapped_anew_are_all_erased() -> None:
+    out = io.StringIO()
+    region = Region(out)
+    region.draw([], [Row("a" * 70, 70), Row("b" * 30, 30), Row("", 0)], 80)
+    out.truncate(0)
+    region.draw([], [Row("c", 1)], 35)
+    # Two rows of the first, one each of the others; the cursor is in the last.
+    assert "\r\x1b[3A\x1b[J" in out.getvalue()
+    assert not reflows({"XTERM_VERSION": "XTerm(390)"})
+    assert reflows({"TERM": "tmux-256color"})
+
+
+def test_after_a_suspension_the_view_goes_on_below_the_shells_lines() -> None:
+    with Live() as terminal:
+        terminal.lines(line("u1", "Hello"), line("a1", "Hi", pending=True))
+        terminal.wait_for("Hi")
+        terminal.set(Controls(keyboard=True, resumed=1))
+        terminal.wait_until(lambda: sum(row == " ai  Hi" for row in terminal.screen()) == 2, "both regions")
+        assert [row[:5] for row in terminal.screen()] == ["you  ", " ai  ", " ai  ", "● lis"]
+
+
+def test_a_transcript_that_comes_after_the_next_turn_is_marked() -> None:
+    with Live() as terminal:
+        answer, more = line("a1", "Hello"), line("u2", "More")
+        terminal.lines(line("u1", pending=True), answer, more)
+        terminal.wait_for("you  More")
+        terminal.lines(line("u1", "Hi"), answer, more)
+        terminal.wait_for("(earlier)")
+        assert terminal.end() == ["you  …", " ai  Hello", "you  More", "you  (earlier) Hi", "closed"]
