@@ -30,8 +30,9 @@ class Inbox(Generic[T]):
         with self._changed:
             if patient:
                 self._changed.wait_for(lambda: self._closed or len(self._waiting) < MOST_WAITING)
-            self._waiting.append(thing)
-            self._changed.notify_all()
+            if not self._closed:
+                self._waiting.append(thing)
+                self._changed.notify_all()
 
     def get(self, timeout_s: float | None) -> T | None:
         """The next thing, or None after ``timeout_s``. Blocks. Raises Closed."""
