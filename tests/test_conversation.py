@@ -236,6 +236,14 @@ def test_push_to_talk_commits_and_asks_when_the_key_is_released() -> None:
     assert drive.sent_types[1:] == ["input_audio_buffer.clear", "input_audio_buffer.commit", "response.create"]
 
 
+def test_a_press_before_the_session_is_there_counts_when_it_comes() -> None:
+    drive = Drive(push_to_talk=True, server_decides_turns=False).tell(f.Pressed(), HELLO)
+    assert drive.core.snapshot().talking
+    assert any(isinstance(x, e.OpenMic) for x in drive.effects)
+    let_go = Drive(push_to_talk=True, server_decides_turns=False).tell(f.Pressed(), f.Released(), HELLO)
+    assert not let_go.core.snapshot().talking
+
+
 def test_a_press_too_short_for_speech_clears_instead_of_committing() -> None:
     drive = Drive(push_to_talk=True, server_decides_turns=False).tell(HELLO, f.Pressed())
     drive.heard = {"microphone": 99}

@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
     def devices(settings: Settings, _environment: Environment) -> int:
         """List audio devices, the defaults marked, with their own rates."""
         from realtime_cli.audio.devices import list_devices  # --help must not load it
-        from realtime_cli.view.devices import show_devices
+        from realtime_cli.cli.device_table import show_devices
 
         show_devices(list_devices(), as_json=settings.json)
         return 0

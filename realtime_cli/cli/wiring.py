@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypedDict
 
-from realtime_cli.cli.fetching import fetch_weights_visibly
 from realtime_cli.config import Environment, Settings
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
@@ -57,6 +56,8 @@ def hold(
     if place and place.notice:
         notices.append(place.notice)
     if provider is LOCAL:
+        from realtime_cli.cli.fetching import fetch_weights_visibly  # the optional part
+
         notices += fetch_weights_visibly()
     wanted = session_options(settings, provider, shape, spoken=plays)
     dialect = place.dialect if place else Dialect.GA

@@ -6,7 +6,7 @@ when its id is first heard of, and its text is filled in by id.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from realtime_cli.conversation.records import Line
 from realtime_cli.pcm import frames_to_ms, ms_to_frames
@@ -15,8 +15,7 @@ SPOKEN_CHARS_PER_S = 18
 """An upper bound for speech: about 150 words a minute is usual in English, some 14 characters a second."""
 
 
-@dataclass(slots=True)
-class PartAudio:
+class PartAudio(msgspec.Struct):
     """The audio of one content part: frames received, milliseconds heard, and whether each is all there is."""
 
     received_frames: int = 0
@@ -30,8 +29,7 @@ class PartAudio:
         return frames_to_ms(self.received_frames)
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(msgspec.Struct):
     """One item. ``final`` means that its text will not change; ``told`` that its record was shown."""
 
     item_id: str
@@ -41,8 +39,8 @@ class Entry:
     final: bool = False
     told: bool = False
     interrupted: bool = False
-    parts: dict[int, PartAudio] = field(default_factory=dict)
-    marks: list[tuple[int, int]] = field(default_factory=list)
+    parts: dict[int, PartAudio] = msgspec.field(default_factory=dict)
+    marks: list[tuple[int, int]] = msgspec.field(default_factory=list)
     """(characters before this piece of text, frames received before it): it can't have been heard earlier than that."""
 
     def add_text(self, delta: str) -> None:

@@ -58,6 +58,7 @@ class Conversation:
         self._mic_ended = False
         self._ended = False
         self._turn_failed = False
+        self._early_press = False
         self._owes_since: float | None = None
         self._quiet_since: float | None = None
         self._sent: dict[str, type[object]] = {}
@@ -105,10 +106,13 @@ class Conversation:
                 return self._replies.interrupt(server_cancels=False) if self.options.listens else []
             case f.Fed():
                 return self._turns.fed(now)
-            case f.Pressed() if self._session_id:
-                return self._turns.pressed()
+            case f.Pressed():
+                self._early_press = not self._session_id
+                return self._turns.pressed() if self._session_id else []
             case f.Released() if self._turns.speaking:
                 return [CloseMic()]
+            case f.Released():
+                self._early_press = False
             case f.MicClosed() if self._turns.speaking:
                 return self._turns.mic_closed(fact, now)
             case f.Heard():
@@ -172,7 +176,8 @@ class Conversation:
         self._model = str(event.session.get("model") or self.options.session.get("model") or "")
         started = SessionStarted(id=self._session_id, model=self._model, provider=self.options.provider)
         opened: list[Effect] = [] if self.options.push_to_talk or not self.options.listens else [OpenMic()]
-        return [Send(SessionUpdate(session=self.options.session)), Show(started), *opened]
+        early = self._turns.pressed() if self._early_press else []
+        return [Send(SessionUpdate(session=self.options.session)), Show(started), *opened, *early]
 
     def _response_done(self, response: Response, now: float) -> list[Effect]:
         effects = self._replies.done(response)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from realtime_cli.conversation.records import Totals, UsageReported
 from realtime_cli.protocol.items import InputTokens, OutputTokens, Response, Usage
 
 
-@dataclass(slots=True)
-class Meter:
+class Meter(msgspec.Struct):
     """The one owner of the sums."""
 
     _input: int = 0
     _output: int = 0
     _cached: int = 0
-    _first: dict[str, float] = field(default_factory=dict)
+    _first: dict[str, float] = msgspec.field(default_factory=dict)
 
     def arrived(self, what: str, now: float) -> None:
         """The first ``text`` or ``audio`` of a response came at ``now``; later pieces do not count."""

@@ -5,7 +5,7 @@ Only one response may be active in the default conversation, so a request for on
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from realtime_cli.conversation.effects import Effect, EndOfAudio, Flush, Play, Send, Show
 from realtime_cli.conversation.facts import Flushed, Heard
@@ -36,8 +36,7 @@ ContentEvent = (
 )
 
 
-@dataclass(slots=True)
-class Replies:
+class Replies(msgspec.Struct):
     """The one owner of what is known about responses."""
 
     options: ConversationOptions
@@ -48,7 +47,7 @@ class Replies:
     """A response was asked for, or is due by the server's own decision, and has not begun."""
     _wanted: bool = False
     _cancel_on_arrival: bool = False
-    _dead: set[str] = field(default_factory=set)
+    _dead: set[str] = msgspec.field(default_factory=set)
 
     @property
     def busy(self) -> bool:

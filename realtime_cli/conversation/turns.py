@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+
+import msgspec
 
 from realtime_cli.conversation.effects import Effect, Feed, OpenMic, Send, Show
 from realtime_cli.conversation.facts import MicClosed, Spoken, Typed
@@ -30,8 +31,7 @@ MIN_COMMIT_MS = 100
 """The least audio that a commit takes; less is an error, ``input_audio_buffer_commit_empty``."""
 
 
-@dataclass(slots=True)
-class Turns:
+class Turns(msgspec.Struct):
     """The one owner of what is known about the user's turns."""
 
     options: ConversationOptions
@@ -41,7 +41,7 @@ class Turns:
     """The server hears the user, or the talk key is down."""
     feeding: bool = False
     """A recording is being sent."""
-    waiting: deque[Typed | Spoken] = field(default_factory=deque)
+    waiting: deque[Typed | Spoken] = msgspec.field(default_factory=deque)
     """Turns that are said but not sent, because an answer is still going on."""
     ended_at: float | None = None
     """When the user's last turn ended; latencies count from here."""
