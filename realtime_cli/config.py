@@ -1,19 +1,21 @@
 """Every setting, once: its flag, its variable, its type, its limits and its help.
 
-A value comes from the first of these that has one: the flag, the environment, ``.env``, the profile, the default.
-The flag ``--silence-ms`` is the field ``silence_ms`` is the variable ``REALTIME_CLI_SILENCE_MS``.
+The flag ``--silence-ms`` is the field ``silence_ms`` is the variable ``REALTIME_CLI_SILENCE_MS`` is ``silence_ms`` in
+a profile; :mod:`realtime_cli.resolve` says which of them counts.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from realtime_cli.config_file import ConfigFile, config_path, read_config_file
 from realtime_cli.errors import InputError
 from realtime_cli.protocol.session_options import Eagerness, NoiseReduction, Vad
 
@@ -35,7 +37,8 @@ Count = Annotated[int, Meta(ge=1)]
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one run. Limits are the protocol's own where it has some."""
 
-    provider: Annotated[str, _meta(SERVER, "auto, openai, azure, local, or another profile's name")] = "auto"
+    profile: Annotated[str | None, _meta(SERVER, "Settings from [profiles.NAME] of config.toml", metavar="NAME")] = None
+    provider: Annotated[str, _meta(SERVER, "auto, openai, azure, local, or another provider's name")] = "auto"
     local: Annotated[bool, _meta(SERVER, "Short for --provider local")] = False
     base_url: Annotated[
         str | None, _meta(SERVER, "Any compatible server: ws, wss, http, https, or host:port", metavar="URL")
@@ -102,12 +105,18 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Environment(Mapping[str, str]):
-    """The process environment over ``.env``, which also says which of the two a value came from.
+    """The process environment over ``.env``, which also says which of the two a value came from; and the config file.
 
     An empty value counts as absent, as users write ``KEY=`` to leave it out.
     """
 
-    def __init__(self, process: Mapping[str, str], dotenv: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        process: Mapping[str, str],
+        dotenv: Mapping[str, str] | None = None,
+        file: ConfigFile = ConfigFile(),  # noqa: B008 -- frozen
+    ) -> None:
+        self.file = file
         self._process = {name: value for name, value in process.items() if value}
         self._values = {**{name: value for name, value in (dotenv or {}).items() if value}, **self._process}
 
@@ -122,17 +131,25 @@ class Environment(Mapping[str, str]):
 
     def origin(self, name: str) -> str:
         """Where the variable's value was found."""
-        return name if name in self._process else f"{name} in .env"
+        return f"{name} in .env" if self.in_dotenv(name) else name
+
+    def with_file(self, file: ConfigFile) -> Environment:
+        """The same with a config file."""
+        return Environment(self._process, self._values, file)
+
+    def in_dotenv(self, name: str) -> bool:
+        """Whether the variable's value comes from ``.env``."""
+        return name not in self._process
 
 
 def load_environment(start: Path | None = None) -> Environment:
-    """The environment of this process, and the ``.env`` of the working directory or its nearest parent that has one."""
+    """The environment of this process, the ``.env`` of the working directory or its nearest parent that has one, and
+    the config file. Raises InputError and ConfigError for files that cannot be read.
+    """
     folder = start or Path.cwd()
-    for candidate in (folder, *folder.parents):
-        path = candidate / ".env"
-        if path.is_file():
-            return Environment(os.environ, _read_dotenv(path))
-    return Environment(os.environ)
+    dotenv = next((path for each in (folder, *folder.parents) if (path := each / ".env").is_file()), None)
+    variables = Environment(os.environ, _read_dotenv(dotenv) if dotenv else None)
+    return variables.with_file(read_config_file(config_path(variables)))
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:
@@ -145,49 +162,10 @@ def _read_dotenv(path: Path) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+@cache
 def fields() -> tuple[Field, ...]:
     """All settings, in the order of the class."""
     return tuple(_field(field) for field in msgspec.structs.fields(Settings))
-
-
-def resolve(flags: Mapping[str, Any], environment: Environment) -> Settings:
-    """The settings of this run; ``flags`` holds what the command line said. Raises InputError."""
-    values: dict[str, Any] = {}
-    for field in fields():
-        origin, value = field.flag, flags.get(field.name)
-        if value is None:
-            origin, value = environment.origin(field.variable), environment.get(field.variable)
-        if value is not None:
-            values[field.name] = _convert(field, origin, value)
-    if values.get("local"):
-        if values.get("provider", "local") != "local":
-            raise InputError("--local and --provider contradict each other", "give one of them")
-        values["provider"] = "local"
-    if str(values.get("instructions", "")).startswith("@"):
-        values["instructions"] = _read_text(Path(values["instructions"][1:]))
-    return Settings(**values)
-
-
-def _convert(field: Field, origin: str, value: Any) -> Any:
-    try:
-        # As it stands first: the lax conversion of text takes "inf" for a number that it then refuses.
-        return getattr(msgspec.convert({field.name: value}, Settings), field.name)
-    except msgspec.ValidationError:
-        pass
-    try:
-        return getattr(msgspec.convert({field.name: value}, Settings, strict=False), field.name)
-    except msgspec.ValidationError as error:
-        reason = str(error).split(" - at ")[0].replace("`", "")
-        reason = reason[:1].lower() + reason[1:]
-        raise InputError(f"{origin}: {value!r} is not usable: {reason}", f"see --help for {field.flag}") from error
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"--instructions: cannot read {path}: {reason}") from error
 
 
 def _field(field: Any) -> Field:

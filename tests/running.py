@@ -21,7 +21,13 @@ def environment(**variables: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(private)}
     if cache := os.environ.get("REALTIME_CLI_CACHE_DIR"):
         kept["REALTIME_CLI_CACHE_DIR"] = cache
-    return {**kept, "PYTHONWARNINGS": "error", "PYTHONPATH": str(ROOT), **variables}
+    return {
+        **kept,
+        "REALTIME_CLI_CONFIG_DIR": str(ROOT / "tests" / "none"),
+        "PYTHONWARNINGS": "error",
+        "PYTHONPATH": str(ROOT),
+        **variables,
+    }
 
 
 def run(

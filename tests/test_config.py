@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from realtime_cli.config import Environment, fields, load_environment, resolve
+from realtime_cli.config import Environment, fields, load_environment
 from realtime_cli.errors import InputError
 from realtime_cli.providers.profiles import PROVIDERS
+from realtime_cli.resolve import resolve
 
 ROOT = Path(__file__).parent.parent
 
@@ -85,5 +86,11 @@ def test_the_example_file_lists_every_variable_and_no_other() -> None:
     wanted = {field.variable for field in fields()}
     for provider in PROVIDERS.values():
         wanted |= {provider.key_variable, provider.base_url_variable, provider.model_variable} - {""}
-    wanted |= {"OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_API_VERSION", "REALTIME_CLI_CACHE_DIR"}
+    wanted |= {
+        "OPENAI_ORG_ID",
+        "OPENAI_PROJECT_ID",
+        "OPENAI_API_VERSION",
+        "REALTIME_CLI_CACHE_DIR",
+        "REALTIME_CLI_CONFIG_DIR",
+    }
     assert listed == wanted

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from realtime_cli.config import Field, fields, load_environment, resolve
+from realtime_cli.config import Field, fields, load_environment
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, RealtimeError
+from realtime_cli.resolve import resolve
 
 Command = Callable[..., int]
 

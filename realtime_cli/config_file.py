@@ -1,0 +1,155 @@
+"""The user's own file, ``config.toml``: defaults, profiles for people, and providers that this program does not know.
+
+::
+
+    [defaults]
+    stats = true
+
+    [profiles.work]
+    provider = "azure"
+    voice = "marin"
+
+    [providers.mine]
+    base_url = "wss://voice.example.org/v1"
+
+It holds no secrets: they come from the environment or ``.env`` only, and a name that looks like one's is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from realtime_cli.errors import ConfigError
+
+FILE_NAME = "config.toml"
+SECTIONS = ("defaults", "profiles", "providers")
+SECRET_ENDINGS = ("key", "secret", "token", "password")
+
+
+class Table(msgspec.Struct, frozen=True):
+    """One table of the file: ``label`` is its head, such as ``[profiles.work]``, and names are spelt with ``_``."""
+
+    label: str
+    path: Path
+    values: Mapping[str, Any]
+
+    def place_of(self, name: str) -> str:
+        """Where the value is, for messages."""
+        return f"{name} in {self.label} of {self.path}"
+
+    def check_names(self, known: Iterable[str]) -> None:
+        """Raise ConfigError for a name that is none of ``known``."""
+        for name in self.values:
+            if name not in known:
+                raise ConfigError(f"{self.path}: {self.label} has an unknown name, {name}", did_you_mean(name, known))
+
+
+class ConfigFile(msgspec.Struct, frozen=True):
+    """What the file says; nothing where there is none."""
+
+    path: Path | None = None
+    defaults: Table | None = None
+    profiles: Mapping[str, Table] = {}
+    providers: Mapping[str, Table] = {}
+
+    def layers(self, profile: str | None) -> tuple[Table, ...]:
+        """The tables that count, the nearer first. Raises ConfigError for a profile that there is not."""
+        if profile is not None and profile not in self.profiles:
+            known = f"choose one of {', '.join(sorted(self.profiles))}" if self.profiles else ""
+            raise ConfigError(
+                f"there is no profile {profile!r} in {self.path}", known or f"write it there: [profiles.{profile}]"
+            )
+        chosen = (self.profiles[profile],) if profile is not None else ()
+        return (*chosen, *((self.defaults,) if self.defaults else ()))
+
+
+def config_path(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """Where the file is, if there is one: in ``REALTIME_CLI_CONFIG_DIR``, or the system's place for configurations.
+
+    The places are those of the XDG Base Directory Specification, Apple's File System Programming Guide and Windows'
+    known folders.
+    """
+    if chosen := environment.get("REALTIME_CLI_CONFIG_DIR"):
+        return Path(chosen, FILE_NAME)
+    if platform == "win32":
+        folder = Path(environment.get("APPDATA") or _home() / "AppData" / "Roaming")
+    elif platform == "darwin":
+        folder = _home() / "Library" / "Application Support"
+    else:
+        folder = Path(environment.get("XDG_CONFIG_HOME") or _home() / ".config")
+    return folder / "realtime-cli" / FILE_NAME
+
+
+def read_config_file(path: Path) -> ConfigFile:
+    """The file at ``path``, which need not be there. Raises ConfigError for one that cannot be used, in one line."""
+    try:
+        data = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return ConfigFile(path)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}", error.strerror or str(error)) from error
+    content = _parse(path, data)
+    for name in content:
+        if name not in SECTIONS:
+            raise ConfigError(f"{path}: there is no section [{name}]", did_you_mean(name, SECTIONS))
+    defaults = _table(path, "[defaults]", content["defaults"]) if "defaults" in content else None
+    return ConfigFile(path, defaults, _tables(path, "profiles", content), _tables(path, "providers", content))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A remedy for a misspelt name: the nearest known one, or all of them where they are few."""
+    from difflib import get_close_matches
+
+    known = sorted(known)
+    nearest = get_close_matches(name, known, n=1)
+    if nearest:
+        return f"did you mean {nearest[0]}?"
+    return f"known are {', '.join(known)}" if len(known) < 8 else "see --help for the names of the flags"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        # A user without a home, as in some containers.
+        return Path(os.sep)
+
+
+def _parse(path: Path, data: bytes) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(data.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path} is not UTF-8 text (line {line})", "save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML", str(error)) from error
+
+
+def _tables(path: Path, section: str, content: Mapping[str, Any]) -> dict[str, Table]:
+    tables = content.get(section, {})
+    _check_is_table(path, f"[{section}]", tables)
+    return {name: _table(path, f"[{section}.{name}]", values) for name, values in tables.items()}
+
+
+def _table(path: Path, label: str, values: Any) -> Table:
+    _check_is_table(path, label, values)
+    for name in values:
+        if name.lower().endswith(SECRET_ENDINGS):
+            raise ConfigError(
+                f"{path}: {label} holds a secret in {name}",
+                "secrets belong into the environment or .env; name the variable with key_variable in a provider",
+            )
+    return Table(label, path, {name.replace("-", "_"): value for name, value in values.items()})
+
+
+def _check_is_table(path: Path, label: str, values: Any) -> None:
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: {label} must be a table", f"write {label} on a line of its own")
