@@ -29,6 +29,8 @@ _INSTALL = "apt-get install --no-install-recommends libportaudio2 pulseaudio pul
 
 _SERVER_OPTIONS = ("--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes")
 
+_TAIL_BYTES = 24_000 * 2 * 3 // 10
+
 # norewinds: a null sink otherwise takes back audio that it was given, as a sound card cannot.
 _SERVER_SCRIPT = """\
 load-module module-native-protocol-unix socket={socket} auth-anonymous=1 auth-cookie-enabled=0
@@ -82,6 +84,9 @@ class VirtualDevices:
             try:
                 _wait_for(lambda: path.stat().st_size > 0, recorder, "the recorder")
                 yield
+                heard = path.stat().st_size
+                # What was played last is still on its way here.
+                _wait_for(lambda: path.stat().st_size > heard + _TAIL_BYTES, recorder, "the recorder")
             finally:
                 recorder.send_signal(signal.SIGINT)
                 recorder.wait(20)

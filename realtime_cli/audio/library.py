@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from realtime_cli.audio.quiet import libraries_silenced
+from realtime_cli.audio.quiet import libraries_silenced, silence_libraries, unsilence_libraries
 from realtime_cli.errors import AudioError
 
 _INSTALL = (
@@ -55,16 +55,23 @@ def install_command() -> str:
     return next(commands, "install the package portaudio with your package manager")
 
 
-def register_stream(end: Callable[[], None]) -> None:
-    """``end`` is called before PortAudio is started again, and must abandon its stream; it may be called twice."""
+def hold(end: Callable[[], None]) -> None:
+    """Keep PortAudio's messages off the screen for as long as a stream is open.
+
+    ``end`` is called before PortAudio is started again, and must abandon the stream. May be called again.
+    """
     with _LOCK:
-        _STREAM_ENDERS.add(end)
+        if end not in _STREAM_ENDERS:
+            _STREAM_ENDERS.add(end)
+            silence_libraries()
 
 
-def unregister_stream(end: Callable[[], None]) -> None:
-    """Take back :func:`register_stream`."""
+def release(end: Callable[[], None]) -> None:
+    """Take back :func:`hold`. May be called again, or without it."""
     with _LOCK:
-        _STREAM_ENDERS.discard(end)
+        if end in _STREAM_ENDERS:
+            _STREAM_ENDERS.discard(end)
+            unsilence_libraries()
 
 
 def look_for_devices() -> None:

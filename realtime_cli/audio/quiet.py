@@ -1,8 +1,8 @@
 """Keeping what C libraries print on file descriptor 2 off a live screen.
 
 PortAudio, ALSA and JACK write warnings straight to file descriptor 2, from whatever thread they are on and also when
-all is well. While they are silenced that descriptor leads to the null device, and ``sys.stderr`` to where it led
-before.
+all is well. While they are silenced that descriptor leads to the null device, and Python's own standard error to where
+the descriptor led before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
 
 _STDERR_FD = 2
 
@@ -24,7 +23,7 @@ class _Silencer:
         self._lock = threading.Lock()
         self._holders = 0
         self._kept_fd = -1
-        self._kept_stderr: TextIO | None = None
+        self._python: io.RawIOBase | None = None
 
     def begin(self) -> None:
         with self._lock:
@@ -44,12 +43,9 @@ class _Silencer:
         except OSError:
             # The program was started with standard error closed: there is nothing to keep clean.
             return
-        if _writes_to_stderr(sys.stderr):
-            sys.stderr.flush()
-            self._kept_stderr = sys.stderr
-            sys.stderr = open(  # noqa: SIM115 -- closed by _restore; a descriptor has no path
-                self._kept_fd, "w", encoding=sys.stderr.encoding, errors=sys.stderr.errors, buffering=1, closefd=False
-            )
+        self._python = _raw_stderr()
+        if self._python is not None:
+            _point(self._python, self._kept_fd)
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, _STDERR_FD)
         os.close(null)
@@ -58,19 +54,28 @@ class _Silencer:
         if self._kept_fd < 0:
             return
         os.dup2(self._kept_fd, _STDERR_FD)
-        if self._kept_stderr is not None:
-            sys.stderr.flush()
-            sys.stderr, self._kept_stderr = self._kept_stderr, None
+        if self._python is not None:
+            _point(self._python, _STDERR_FD)
         os.close(self._kept_fd)
         self._kept_fd = -1
 
 
-def _writes_to_stderr(stream: TextIO | None) -> bool:
-    """Whether Python's own messages go through file descriptor 2 (a test runner or an editor may have moved them)."""
+def _raw_stderr() -> io.RawIOBase | None:
+    """What Python's standard error writes through, if that is file descriptor 2 (a test runner may have moved it)."""
+    buffer = getattr(sys.stderr, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)  # python -u has no buffer in between
     try:
-        return stream is not None and stream.fileno() == _STDERR_FD
-    except (io.UnsupportedOperation, ValueError):
-        return False
+        return raw if isinstance(raw, io.RawIOBase) and raw.fileno() == _STDERR_FD else None
+    except (OSError, ValueError):
+        return None
+
+
+def _point(raw: io.RawIOBase, fd: int) -> None:
+    """Let an open raw file write to another descriptor.
+
+    A new ``sys.stderr`` would not do: consoles and loggers keep the one they were made with, and would fall silent.
+    """
+    raw.__init__(fd, "wb", closefd=False)  # type: ignore[misc] # what FileIO and the Windows console take
 
 
 _SILENCER = _Silencer()
@@ -80,11 +85,20 @@ _SILENCER = _Silencer()
 def libraries_silenced() -> Iterator[None]:
     """Let C libraries print nothing meanwhile; what Python writes to ``sys.stderr`` still arrives.
 
-    Any thread; may be nested. A stream object taken from ``sys.stderr`` earlier is silenced too: a program with a live
-    screen enters this before it opens the screen.
+    Any thread; may be nested. Child processes started meanwhile have no standard error unless they are given one.
     """
-    _SILENCER.begin()
+    silence_libraries()
     try:
         yield
     finally:
-        _SILENCER.end()
+        unsilence_libraries()
+
+
+def silence_libraries() -> None:
+    """Begin what :func:`libraries_silenced` does; to be ended with :func:`unsilence_libraries`. Any thread."""
+    _SILENCER.begin()
+
+
+def unsilence_libraries() -> None:
+    """End one :func:`silence_libraries`; the last one ends the silence. Any thread."""
+    _SILENCER.end()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from realtime_cli.audio.devices import WHAT, Device, Direction, choose_device, list_devices
-from realtime_cli.audio.library import look_for_devices, portaudio, register_stream, unregister_stream
+from realtime_cli.audio.library import hold, look_for_devices, portaudio, release
 from realtime_cli.errors import AudioError
 from realtime_cli.pcm import RATE_HZ
 
@@ -102,20 +102,20 @@ class DeviceStream(ABC):
 
     def open(self) -> None:
         """Open and start the device. Main thread; blocks while it starts. Raises AudioError."""
-        register_stream(self._abandon)
+        hold(self._abandon)
         try:
             self._connect(self._wanted)
         except AudioError:
-            unregister_stream(self._abandon)
+            release(self._abandon)
             raise
 
     def close(self) -> None:
         """Let go of the device at once. Any thread; does not hang; may be called twice."""
         self._closed.set()
-        unregister_stream(self._abandon)
         if self._stream is not None:
             with portaudio():
                 self._abandon()
+        release(self._abandon)
 
     @abstractmethod
     def _callback(self, rate_hz: int, channels: int) -> StreamCallback:
