@@ -6,6 +6,7 @@ Threads start in the order in which they need each other and are joined in rever
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -86,6 +87,9 @@ class Session:
 
     def run(self) -> int:
         """Hold the conversation; blocks until it ends, and returns the exit code. Raises errors of opening a device."""
+        # What was imported stays, so the collector need not look at it again while audio is on its way.
+        gc.freeze()
+        gc.enable()
         with ExitStack() as stack:
             self._view.open()
             stack.callback(self._close_view)

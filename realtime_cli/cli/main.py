@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from realtime_cli import __version__
-from realtime_cli.cli import ask, chat, devices, say
+from realtime_cli.cli import ask, chat, config, devices, say
 from realtime_cli.cli.streams import standard_streams
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (chat, say, ask, devices):
+for group in (chat, say, ask, devices, config):
     group.register(app)
 
 
@@ -28,7 +28,7 @@ def _version(wanted: bool) -> None:
 
 
 @app.callback()
-def main(
+def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and exit")
     ] = False,
@@ -36,7 +36,7 @@ def main(
     """Talk with a realtime voice model from a terminal."""
 
 
-def run() -> None:
-    """Entry point of the ``realtime-cli`` script."""
+def main() -> None:
+    """Run the command line; ends in SystemExit."""
     with standard_streams():
         app()

@@ -6,8 +6,10 @@ Enter or pasted text begins a typed message, Ctrl-D quits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec.structs import replace
 
 from realtime_cli.controls import Controls
 from realtime_cli.terminal.keys import Key
