@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 FIRST_CLAUSE_CHARS = 14
-"""A first piece may end at a comma from here on: it is heard for about a second, and the next piece takes half of one."""
+"""A first piece may end at a comma from here on: it is heard for about a second, and the next takes half of one."""
 
 FIRST_CHARS = 60
 """A first piece without any mark is cut at the last space before this."""
