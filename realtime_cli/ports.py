@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from realtime_cli.conversation.effects import Effect
     from realtime_cli.conversation.facts import Fact
     from realtime_cli.conversation.records import Record, Snapshot
 
@@ -26,6 +27,24 @@ Pull = Callable[[int], "npt.NDArray[np.int16]"]
 
 Never blocks; callable on a device thread.
 """
+
+
+class Core(Protocol):
+    """What decides: facts in, effects out, without I/O. Main thread; nothing blocks."""
+
+    def handle(self, fact: Fact, now: float) -> list[Effect]:
+        """What is to be done about ``fact``, which came at ``now`` seconds of a monotonic clock."""
+
+    @property
+    def deadline(self) -> float | None:
+        """When a Tick is due, if nothing else happens."""
+
+    @property
+    def audible(self) -> bool:
+        """Whether some audio is still to be heard: then progress is worth reporting."""
+
+    def snapshot(self) -> Snapshot:
+        """How things stand."""
 
 
 class AudioSource(Protocol):

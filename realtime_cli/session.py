@@ -1,6 +1,6 @@
 """One conversation from first to last thread. The only file on the client's side that starts a thread.
 
-The main thread owns the :class:`Conversation`: every other thread posts facts into the inbox, and none of them decides.
+The main thread owns the core: every other thread posts facts into the inbox, and none of them decides.
 Threads start in the order in which they need each other and are joined in reverse under one shared deadline.
 """
 
@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from queue import Empty, SimpleQueue
 
 from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.cutting import Cutter
 from realtime_cli.conversation.effects import (
     CloseMic,
     Effect,
@@ -27,10 +28,10 @@ from realtime_cli.conversation.effects import (
     Send,
     Show,
 )
-from realtime_cli.conversation.machine import Conversation
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
 from realtime_cli.pcm import bytes_to_ms
-from realtime_cli.ports import AudioSink, AudioSource, Input, Transport, View
+from realtime_cli.ports import AudioSink, AudioSource, Core, Input, Transport, View
+from realtime_cli.protocol.client import InputAudioBufferClear, InputAudioBufferCommit
 from realtime_cli.protocol.dialects import Dialect, NotAnEvent, from_wire, to_wire
 from realtime_cli.workers import Outbox, Player, Screen
 
@@ -49,7 +50,7 @@ class Session:
 
     def __init__(
         self,
-        conversation: Conversation,
+        core: Core,
         transport: Transport,
         view: View,
         *,
@@ -64,7 +65,7 @@ class Session:
 
         ``on_failure`` is told of each error that ends a thread, on that thread: the place for a traceback.
         """
-        self._conversation = conversation
+        self._core = core
         self._transport = transport
         self._view = view
         self._dialect = dialect
@@ -81,6 +82,7 @@ class Session:
         self._mic_open = False
         self._listening = False
         self._muted = False
+        self._cutter: Cutter | None = None
         self._spoken_ms = 0
         self._exit_code: int | None = None
         self._began = time.monotonic()
@@ -103,7 +105,7 @@ class Session:
                 while self._exit_code is None:
                     self._turn_the_wheel()
             except KeyboardInterrupt:
-                self._tell(f.Quit(exit_code=INTERRUPTED_EXIT_CODE))
+                self._wind_up()
             except RealtimeError as error:
                 self._tell(f.Failed(error))
         return self._exit_code if self._exit_code is not None else INTERRUPTED_EXIT_CODE
@@ -160,6 +162,12 @@ class Session:
             # A second Ctrl-C: no more waiting; the keyboard and the view still give the terminal back.
             self._transport.close()
 
+    def _wind_up(self) -> None:
+        """Ctrl-C: let the core come to its end, which may wait for last words; a second Ctrl-C goes through."""
+        self._tell(f.Quit(exit_code=INTERRUPTED_EXIT_CODE))
+        while self._exit_code is None:
+            self._turn_the_wheel()
+
     def _close_view(self) -> None:
         with suppress(BrokenPipeError):
             self._view.close()
@@ -167,8 +175,8 @@ class Session:
     def _turn_the_wheel(self) -> None:
         """One round of the main thread: wait for a fact or for time to pass, and see to it."""
         now = time.monotonic()
-        deadline = self._conversation.deadline
-        wait = PROGRESS_S if self._conversation.audible else PATIENCE_S
+        deadline = self._core.deadline
+        wait = PROGRESS_S if self._core.audible else PATIENCE_S
         if deadline is not None:
             wait = min(wait, max(0.0, deadline - now))
         try:
@@ -179,14 +187,14 @@ class Session:
                 self._tell(f.Tick())
 
     def _tell_progress(self) -> None:
-        if self._player and self._conversation.audible:
+        if self._player and self._core.audible:
             for part in self._player.playout.progress():
                 self._tell(f.Heard(part.item_id, part.content_index, part.heard_ms, part.finished))
 
     def _tell(self, fact: f.Fact) -> None:
-        for effect in self._conversation.handle(fact, time.monotonic()):
+        for effect in self._core.handle(fact, time.monotonic()):
             self._carry_out(effect)
-        self._screen.update(self._conversation.snapshot())
+        self._screen.update(self._core.snapshot())
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -203,11 +211,14 @@ class Session:
             case Show():
                 self._screen.put(effect.record, time.monotonic() - self._began)
             case OpenMic():
+                self._cutter = Cutter() if effect.cut else None
                 self._open_mic()
             case CloseMic():
                 self._mic_open = False
-                self._tell(f.MicClosed(self._spoken_ms))
+                has_speech = self._cutter.has_speech if self._cutter else True
+                self._tell(f.MicClosed(self._spoken_ms, has_speech))
             case Feed():
+                self._cutter = Cutter() if effect.cut else None
                 self._spawn("feeder", self._feed, effect.source)
             case End():
                 self._exit_code = effect.exit_code
@@ -224,12 +235,28 @@ class Session:
         """Take a microphone block. Device thread."""
         if self._mic_open:
             self._spoken_ms += bytes_to_ms(len(pcm))
-            self._outbox.put_block(bytes(len(pcm)) if self._muted else pcm)
+            block = bytes(len(pcm)) if self._muted else pcm
+            self._outbox.put_block(block)
+            if self._cutter:
+                self._cut(self._cutter.hear(block))
 
     def _feed(self, blocks: Iterator[bytes]) -> None:
         for block in blocks:
             self._outbox.put_recorded(block, self._stopping)
+            if self._stopping.is_set():
+                return
+            if self._cutter:
+                self._cut(self._cutter.hear(block))
+        if self._cutter:
+            self._cut(self._cutter.finish())
         self.post(f.Fed())
+
+    def _cut(self, cut: f.Cut | None) -> None:
+        """Commit the audio that is in the outbox, if it is cut here; told before the server can answer."""
+        if cut is None:
+            return
+        self.post(cut)
+        self._outbox.put(InputAudioBufferCommit() if cut.has_speech else InputAudioBufferClear())
 
     def _run_transport(self) -> None:
         self._transport.run(self._connected, self._received)

@@ -39,10 +39,15 @@ class Feed(msgspec.Struct, frozen=True):
     """Send the whole recording to the input buffer, then say so (:class:`~realtime_cli.conversation.facts.Fed`)."""
 
     source: Any
+    cut: bool = False
+    """Commit it piece by piece (:class:`~realtime_cli.conversation.facts.Cut`)."""
 
 
 class OpenMic(msgspec.Struct, frozen=True):
     """Let microphone blocks through to the server."""
+
+    cut: bool = False
+    """Commit them piece by piece (:class:`~realtime_cli.conversation.facts.Cut`)."""
 
 
 class CloseMic(msgspec.Struct, frozen=True):

@@ -50,6 +50,19 @@ class MicClosed(msgspec.Struct, frozen=True):
     """The answer to closing the microphone: how much it delivered since it was opened."""
 
     spoken_ms: int
+    has_speech: bool = True
+    """Whether somebody spoke since the last cut, where the audio is cut on this side of the wire."""
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """The audio was cut on this side of the wire, and the piece committed if there is speech in it, else forgotten.
+
+    Milliseconds since the first block.
+    """
+
+    start_ms: int
+    end_ms: int
+    has_speech: bool
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -107,6 +120,7 @@ Fact: TypeAlias = (
     | Pressed
     | Released
     | MicClosed
+    | Cut
     | Muted
     | Heard
     | Flushed

@@ -47,6 +47,32 @@ class AssistantSaid(Record, frozen=True, kw_only=True, tag_field="type", tag="as
     interrupted: bool = False
 
 
+class TranscriptDelta(Record, frozen=True, kw_only=True, tag_field="type", tag="transcript_delta"):
+    """A piece of a transcript as it arrived; only transcriptions have it."""
+
+    item_id: str
+    text: str
+
+
+class Transcribed(Record, frozen=True, kw_only=True, tag_field="type", tag="transcript"):
+    """One stretch of speech, whole, in the order it was spoken. Times count from the beginning of the audio."""
+
+    item_id: str
+    text: str
+    start_ms: int
+    end_ms: int | None = None
+    """None where the server does not tell."""
+
+
+class TranscriptionUsage(Record, frozen=True, kw_only=True, tag_field="type", tag="usage"):
+    """What the transcript of one item cost: seconds of audio or tokens, as the server counts."""
+
+    item_id: str
+    seconds: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+
+
 class UsageReported(Record, frozen=True, kw_only=True, tag_field="type", tag="usage"):
     """Tokens of one response, and its timing in ms from the end of the user's turn (None where there was none)."""
 
@@ -125,6 +151,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     totals: Totals = Totals()
     talking: bool = False
     """Push-to-talk: the microphone is open."""
+    position_ms: int = 0
+    """How much of the audio a transcription is done with."""
 
 
 AnyRecord: TypeAlias = (
