@@ -34,10 +34,6 @@ class Found(msgspec.Struct, frozen=True):
 def resolve(flags: Mapping[str, Any], environment: Environment) -> Settings:
     """The settings of this run; ``flags`` holds what the command line said. Raises InputError and ConfigError."""
     values = {name: found.value for name, found in look_up(flags, environment).items()}
-    if values["local"]:
-        if values["provider"] not in ("auto", "local"):
-            raise InputError("--local and --provider contradict each other", "give one of them")
-        values["provider"] = "local"
     if (values["instructions"] or "").startswith("@"):
         values["instructions"] = _read_text(Path(values["instructions"][1:]))
     return Settings(**values)
@@ -58,6 +54,10 @@ def look_up(flags: Mapping[str, Any], environment: Environment) -> dict[str, Fou
         said = [name for name in names if found[name].value not in (None, False)]
         nearest = min((found[name].distance for name in said), default=0)
         found |= {name: _default(known[name]) for name in said if found[name].distance > nearest}
+    if found["local"].value:
+        if found["provider"].value not in ("auto", "local"):
+            raise InputError("--local and --provider contradict each other", "give one of them")
+        found["provider"] = msgspec.structs.replace(found["local"], value="local")
     return found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +15,8 @@ from realtime_cli.errors import INTERRUPTED_EXIT_CODE, RealtimeError
 from realtime_cli.resolve import resolve
 
 Command = Callable[..., int]
+OFF = "no_"
+"""Before the name of a flag that is off by default: switches off what a variable or a profile switched on."""
 
 
 def command(
@@ -33,10 +35,14 @@ def command(
         own = list(inspect.signature(function, eval_str=True).parameters.values())[2:]
 
         def run(**values: Any) -> None:
-            flags = {field.name: values.pop(field.name) for field in chosen}
-            raise typer.Exit(_run(function, flags, values))
+            arguments = {parameter.name: values[parameter.name] for parameter in own}
+            raise typer.Exit(_run(function, flags_of(values), arguments))
 
-        parameters = [*own, *(_parameter(field) for field in chosen)]
+        parameters = [
+            *own,
+            *(_parameter(field) for field in chosen),
+            *map(_off_switch, filter(_has_off_switch, chosen)),
+        ]
         run.__doc__ = function.__doc__
         run.__signature__ = inspect.Signature([p.replace(kind=p.KEYWORD_ONLY) for p in parameters])  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -44,6 +50,12 @@ def command(
         return function
 
     return register
+
+
+def flags_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the parameters of a command line say about the settings; None where they say nothing."""
+    flags = {field.name: values.get(field.name) for field in fields()}
+    return flags | {name: False for name, flag in flags.items() if flag is None and values.get(OFF + name)}
 
 
 def _run(function: Command, flags: dict[str, Any], values: dict[str, Any]) -> int:
@@ -77,3 +89,13 @@ def _parameter(field: Field) -> inspect.Parameter:
     kind: Any = bool if field.is_flag else str
     annotation = Annotated[kind | None, option]
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _has_off_switch(field: Field) -> bool:
+    return field.is_flag and not field.negatable
+
+
+def _off_switch(field: Field) -> inspect.Parameter:
+    """``--no-stats`` for ``--stats``: hidden, as only those with a profile or a variable ever need it."""
+    annotation = Annotated[bool, typer.Option(f"--no-{field.flag[2:]}", hidden=True)]
+    return inspect.Parameter(OFF + field.name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)

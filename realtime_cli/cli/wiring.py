@@ -22,6 +22,7 @@ from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions
 from realtime_cli.providers.endpoint import Endpoint, endpoint
 from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
+from realtime_cli.providers.user import known_providers
 from realtime_cli.session import Session
 from realtime_cli.view.choose import choose_view
 
@@ -131,7 +132,13 @@ def read_standard_input(what: str) -> str:
 def _provider(settings: Settings, environment: Environment) -> tuple[Provider, list[str]]:
     """The provider, and what the user should know about the choice."""
     name = settings.provider
-    provider = choose_provider(name, environment, local_available=not missing_parts(), base_url=settings.base_url)
+    provider = choose_provider(
+        name,
+        environment,
+        local_available=not missing_parts(),
+        base_url=settings.base_url,
+        known=known_providers(environment.file),
+    )
     if provider is LOCAL:
         require_parts()
         if name == "auto":

@@ -10,6 +10,8 @@ HIDDEN = "[hidden]"
 _KEYS = re.compile(r"\b(?:sk|ek|rk|xai)[-_][\w*.-]{6,}")
 """API keys and ephemeral secrets of OpenAI, and keys of xAI; servers repeat them with some characters starred."""
 
+_URL_USER = re.compile(r"(^|//)[^/@]*@")
+
 _SECRET_FIELDS = re.compile(
     r'"(client_secret|authorization|api_key|headers)"\s*:\s*(?:"(?:[^"\\]|\\.)*"|\{[^{}]*\})', re.IGNORECASE
 )
@@ -24,6 +26,12 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
     return _KEYS.sub(HIDDEN, text)
+
+
+def redact_url(url: str) -> str:
+    """``url`` without what may be a secret: a user's name and password, and the whole query."""
+    where, mark, _ = url.partition("?")
+    return redact(_URL_USER.sub(rf"\1{HIDDEN}@", where)) + (f"?{HIDDEN}" if mark else "")
 
 
 def loggable(message: str, secrets: Iterable[str] = ()) -> str:

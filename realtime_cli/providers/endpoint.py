@@ -151,7 +151,7 @@ def _key(provider: Provider, environment: Mapping[str, str]) -> tuple[str, str]:
 def _credentials(provider: Provider, key: str, environment: Mapping[str, str]) -> dict[str, str]:
     if not key:
         return {}
-    headers = {provider.auth.value: f"Bearer {key}" if provider.auth is Auth.BEARER else key}
+    headers = {"Authorization": f"Bearer {key}"} if provider.auth is Auth.BEARER else {"api-key": key}
     if provider.key_variable == GENERAL_KEY:
         named = {"OpenAI-Organization": "OPENAI_ORG_ID", "OpenAI-Project": "OPENAI_PROJECT_ID"}
         headers |= {name: value for name, variable in named.items() if (value := _header_value(variable, environment))}

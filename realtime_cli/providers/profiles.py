@@ -1,7 +1,7 @@
 """The servers this program knows, as data: where they are, how they are asked, and what they lack.
 
-A server that is not listed is reached with ``--base-url``, and ``--dialect`` where it needs one. All of them take and
-send audio at 24 kHz.
+A server that is not listed is reached with ``--base-url``, and ``--dialect`` where it needs one; or the user describes
+it in the config file (``user.py``).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from realtime_cli.errors import ConfigError
+from realtime_cli.pcm import RATE_HZ
 from realtime_cli.protocol.dialects import Dialect
 
 GENERAL_KEY = "OPENAI_API_KEY"
@@ -19,10 +20,12 @@ INSTALL_LOCAL = 'pip install "realtime-voice-cli[local]"'
 
 
 class Auth(Enum):
-    """The header that carries the key."""
+    """How the key is sent."""
 
-    BEARER = "Authorization"
+    BEARER = "bearer"
+    """``Authorization: Bearer``"""
     API_KEY = "api-key"
+    """A header of that name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,8 @@ class Provider:
     """The server takes ``response.cancel``."""
     can_truncate: bool = True
     """The server takes ``conversation.item.truncate``."""
+    input_rate_hz: int = RATE_HZ
+    """The rate of the audio that the server takes; what it sends is 24 kHz always."""
 
 
 OPENAI = Provider(
@@ -126,6 +131,19 @@ SPEECH_TO_SPEECH = Provider(
     transcribes_unasked=True,
 )
 
+DASHSCOPE = Provider(
+    name="dashscope",
+    title="Alibaba DashScope",
+    base_url="wss://dashscope-intl.aliyuncs.com/api-ws/v1",
+    key_variable="DASHSCOPE_API_KEY",
+    key_needed=True,
+    dialect=Dialect.BETA,
+    model="qwen3.5-omni-plus-realtime",  # https://www.alibabacloud.com/help/en/model-studio/realtime
+    transcribes_unasked=True,
+    can_truncate=False,
+    input_rate_hz=16_000,
+)
+
 LOCAL = Provider(
     name="local",
     title="the embedded local server",
@@ -145,21 +163,27 @@ CUSTOM = Provider(
 """Any compatible server; a key is sent when there is one."""
 
 PROVIDERS: Mapping[str, Provider] = {
-    provider.name: provider for provider in (OPENAI, AZURE, XAI, SPEACHES, LOCALAI, SPEECH_TO_SPEECH, LOCAL, CUSTOM)
+    provider.name: provider
+    for provider in (OPENAI, AZURE, XAI, SPEACHES, LOCALAI, SPEECH_TO_SPEECH, DASHSCOPE, LOCAL, CUSTOM)
 }
 
 
 def choose_provider(
-    name: str, environment: Mapping[str, str], *, local_available: bool, base_url: str | None = None
+    name: str,
+    environment: Mapping[str, str],
+    *,
+    local_available: bool,
+    base_url: str | None = None,
+    known: Mapping[str, Provider] = PROVIDERS,
 ) -> Provider:
     """The provider called ``name``; for ``auto`` the one that a URL, a key, or the installation speaks for.
 
     Raises ConfigError for an unknown name, and for ``auto`` with neither a key nor the local part.
     """
     if name != "auto":
-        if name not in PROVIDERS:
-            raise ConfigError(f"there is no provider {name!r}", f"choose auto or one of {', '.join(sorted(PROVIDERS))}")
-        return PROVIDERS[name]
+        if name not in known:
+            raise ConfigError(f"there is no provider {name!r}", f"choose auto or one of {', '.join(sorted(known))}")
+        return known[name]
     if base_url or (environment.get(GENERAL_BASE_URL) and not environment.get(GENERAL_KEY)):
         return CUSTOM
     if environment.get(GENERAL_KEY):

@@ -1,0 +1,60 @@
+"""Providers that the user describes in the config file, under ``[providers.NAME]``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+
+import msgspec
+
+from realtime_cli.config_file import ConfigFile, Table
+from realtime_cli.errors import ConfigError
+from realtime_cli.protocol.dialects import Dialect
+from realtime_cli.providers.profiles import PROVIDERS, Provider
+
+NAMES = tuple(field.name for field in fields(Provider) if field.name != "name")
+"""What such a table may say: the fields of :class:`~realtime_cli.providers.profiles.Provider`."""
+
+RATES_HZ = (8_000, 48_000)
+"""The lowest and the highest rate of audio that any server is known to take (xAI)."""
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+
+
+def known_providers(file: ConfigFile) -> Mapping[str, Provider]:
+    """Those of this program and those of the user. Raises ConfigError for one that cannot be used."""
+    return {**PROVIDERS, **{name: _provider(name, table) for name, table in file.providers.items()}}
+
+
+def _provider(name: str, table: Table) -> Provider:
+    if name in PROVIDERS or name == "auto":
+        raise ConfigError(
+            f"{table.path}: {table.label} has the name of a provider that is there already", "choose another name"
+        )
+    table.check_names(NAMES)
+    for variable in ("key_variable", "base_url_variable", "model_variable"):
+        if not _VARIABLE.fullmatch(str(table.values.get(variable, "X"))):
+            raise ConfigError(
+                f"{table.path}: {variable} in {table.label} is not the name of a variable", "write it like MY_API_KEY"
+            )
+    try:
+        provider = msgspec.convert({"title": name, **table.values, "name": name}, Provider)
+    except msgspec.ValidationError as error:
+        problem, _, field = str(error).replace("`", "").partition(" - at $.")
+        raise ConfigError(f"{table.path}: {field} in {table.label} is not usable", _choices(field) or problem) from None
+    if not (provider.base_url or provider.base_url_variable):
+        raise ConfigError(f"{table.path}: {table.label} says no URL", "add base_url or base_url_variable")
+    if not RATES_HZ[0] <= provider.input_rate_hz <= RATES_HZ[1]:
+        raise ConfigError(
+            f"{table.path}: input_rate_hz in {table.label} is not usable", "choose from {} to {}".format(*RATES_HZ)
+        )
+    return provider
+
+
+def _choices(field: str) -> str:
+    """What may be chosen, where the library would only repeat what is wrong."""
+    return {
+        "dialect": f"choose {', '.join(each.value for each in Dialect)}",
+        "auth": "choose bearer or api-key",
+    }.get(field, "")
