@@ -35,6 +35,9 @@ from realtime_cli.protocol.client import InputAudioBufferClear, InputAudioBuffer
 from realtime_cli.protocol.dialects import Dialect, NotAnEvent, from_wire, to_wire
 from realtime_cli.workers import Outbox, Player, Screen
 
+VIEW = "view"
+"""Name of the view's thread."""
+
 PROGRESS_S = 0.05
 """How often playback's progress is told while something is audible: well under a syllable."""
 
@@ -85,6 +88,7 @@ class Session:
         self._cutter: Cutter | None = None
         self._spoken_ms = 0
         self._exit_code: int | None = None
+        self._unshown: RealtimeError | None = None
         self._began = time.monotonic()
 
     def run(self) -> int:
@@ -108,6 +112,9 @@ class Session:
                 self._wind_up()
             except RealtimeError as error:
                 self._tell(f.Failed(error))
+        if self._unshown is not None:
+            # There was no view left to show it.
+            raise self._unshown
         return self._exit_code if self._exit_code is not None else INTERRUPTED_EXIT_CODE
 
     def post(self, fact: f.Fact) -> None:
@@ -129,7 +136,7 @@ class Session:
 
     def _start(self) -> None:
         """Connect first: the handshake goes on while the audio libraries load and the devices open."""
-        self._spawn("view", self._screen.run)
+        self._spawn(VIEW, self._screen.run)
         self._spawn("websocket", self._run_transport)
         if self._sink:
             self._player = Player()
@@ -286,7 +293,10 @@ class Session:
             self.post(f.Quit(exit_code=0))
         except Exception as error:  # noqa: BLE001 -- a worker that dies must say so, whatever killed it
             self._on_failure(error)
-            self.post(f.Failed(error if isinstance(error, RealtimeError) else InternalError(name, error)))
+            failure = error if isinstance(error, RealtimeError) else InternalError(name, error)
+            if name == VIEW:
+                self._unshown = failure
+            self.post(f.Failed(failure))
 
     def _join(self, name: str, deadline: float) -> None:
         for thread in self._threads:

@@ -6,8 +6,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TextIO
+
+from msgspec.structs import replace
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
