@@ -36,6 +36,11 @@ class ServerCore:
         self._idle_since: float | None = None
         self._was_replying = False
 
+    @property
+    def makes_replies(self) -> bool:
+        """The session is no mere transcription."""
+        return self._session.kind == "realtime"
+
     def open(self) -> list[Effect]:
         """The first effects, before any fact."""
         self._outbox.emit(events.SessionCreated(session=self._session.to_object()))

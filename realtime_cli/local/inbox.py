@@ -22,14 +22,18 @@ class Inbox(Generic[T]):
     def __init__(self) -> None:
         self._waiting: deque[T] = deque()
         self._closed = False
+        self._held = False
         # One lock for the queue and the flag: a put that waits for room must also see the closing.
         self._changed = threading.Condition()
 
     def put(self, thing: T, patient: bool = False) -> None:
-        """Add a thing; ``patient``: block while too many wait. After closing it is dropped, without an error."""
+        """Add a thing; ``patient``: block while too many wait or :meth:`hold` says so.
+
+        After closing it is dropped, without an error.
+        """
         with self._changed:
             if patient:
-                self._changed.wait_for(lambda: self._closed or len(self._waiting) < MOST_WAITING)
+                self._changed.wait_for(self._has_room)
             if not self._closed:
                 self._waiting.append(thing)
                 self._changed.notify_all()
@@ -46,6 +50,12 @@ class Inbox(Generic[T]):
             self._changed.notify_all()
             return thing
 
+    def hold(self, on: bool) -> None:
+        """Let the patient wait, or go on. Any thread."""
+        with self._changed:
+            self._held = on
+            self._changed.notify_all()
+
     def is_closed(self) -> bool:
         """Whether it was closed. Any thread."""
         return self._closed
@@ -56,3 +66,6 @@ class Inbox(Generic[T]):
             self._closed = True
             self._waiting.clear()
             self._changed.notify_all()
+
+    def _has_room(self) -> bool:
+        return self._closed or (not self._held and len(self._waiting) < MOST_WAITING)

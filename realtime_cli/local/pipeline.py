@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
+MOST_TRANSCRIPTIONS = 8
+"""A recording may come in many times faster than it is recognised: its sender then waits, and not its audio here."""
+
+
 class Bench(Protocol):
     """What all connections share."""
 
@@ -109,7 +113,7 @@ class Connection:
     def _handle(self, fact: Fact) -> None:
         match fact:
             case Transcribed(job) | TranscriptionFailed(job):
-                self._transcriptions.pop(job, None)
+                self._forget(job)
             case ReplyFinished(response_id) | ReplyFailed(response_id):
                 self._replies.pop(response_id, None)
         self._carry_out_all(self._core.handle(fact, time.monotonic()))
@@ -134,8 +138,7 @@ class Connection:
             case effects.Transcribe():
                 self._transcribe(effect)
             case effects.DropTranscription(job):
-                if job in self._transcriptions:
-                    self._transcriptions.pop(job).cancel()
+                self._forget(job)
             case effects.Prepare(messages):
                 self._bench.speaker.submit(PrepareJob(self._bench.engines, messages, self._inbox.is_closed))
             case effects.StartReply():
@@ -153,7 +156,7 @@ class Connection:
         """Begin to listen with the first audio: a text session needs neither numpy nor the engines behind the ear."""
         from realtime_cli.local.ear import Ear
 
-        self._bench.engines.prefetch(speech=True)
+        self._bench.engines.prefetch(speech=True, replies=self._core.makes_replies)
         self._ear = Ear(self._bench.engines.voice_activity)
         self._ear.listen(self._listen.audio_format, self._listen.endpointing)
         return self._ear
@@ -171,4 +174,12 @@ class Connection:
             speech = (self._ear or self._open_ear()).cut(wanted.speech)
         job = TranscriptionJob(self._bench.engines, wanted.job, speech, wanted.language, self._inbox.put)
         self._transcriptions[wanted.job] = job
+        self._inbox.hold(len(self._transcriptions) >= MOST_TRANSCRIPTIONS)
         self._bench.recogniser.submit(job)
+
+    def _forget(self, job: int) -> None:
+        """A recognition is done, or no longer wanted, which a done one does not mind."""
+        forgotten = self._transcriptions.pop(job, None)
+        if forgotten is not None:
+            forgotten.cancel()
+        self._inbox.hold(len(self._transcriptions) >= MOST_TRANSCRIPTIONS)

@@ -81,9 +81,14 @@ class LocalServer:
 
 
 def load_server(
-    on_notice: Callable[[str], None], stopped: Callable[[], bool] = lambda: False, *, speech: bool = True
+    on_notice: Callable[[str], None],
+    stopped: Callable[[], bool] = lambda: False,
+    *,
+    speech: bool = True,
+    replies: bool = True,
 ) -> LocalServer:
-    """A server with the bundled engines, loaded and warm; those of speech only if ``speech``, else on demand.
+    """A server with the bundled engines, loaded and warm; those of speech only if ``speech``, else on demand, and those
+    that make replies only if ``replies``.
 
     Blocks for about 2 s, and for the download of the language model's weights on the very first use. ``on_notice`` gets
     lines for the user on a loading thread. Raises ConfigError when a part is missing or broken, and CancelledError soon
@@ -102,11 +107,14 @@ def load_server(
             told_tenths = tenths
             on_notice(f"fetching the language model, once: {done_bytes / 1e6:.0f} of {total_bytes / 1e6:.0f} MB")
 
-    engines = load_engines(progress, on_notice, speech=speech)
+    engines = load_engines(progress, on_notice, speech=speech, replies=replies)
     try:
-        _ = engines.lm
+        if replies:
+            _ = engines.lm
         if speech:
-            _ = engines.stt, engines.tts, engines.voice_activity()
+            _ = engines.stt, engines.voice_activity()
+        if speech and replies:
+            _ = engines.tts
     except BaseException:
         engines.close()
         raise

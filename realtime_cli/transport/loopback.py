@@ -6,9 +6,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from queue import SimpleQueue
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 from realtime_cli.errors import ConnectionFailed
+
+Kind = Literal["realtime", "transcription"]
+"""What a session is for: a conversation, or transcripts alone."""
 
 
 class Line(Protocol):
@@ -24,7 +27,9 @@ class Line(Protocol):
 class VoiceServer(Protocol):
     """What the transport connects to."""
 
-    def connect(self, deliver: Callable[[str], None], ended: Callable[[str | None], None]) -> Line:
+    def connect(
+        self, deliver: Callable[[str], None], ended: Callable[[str | None], None], *, kind: Kind = "realtime"
+    ) -> Line:
         """A new connection; both callbacks come on a thread of the server's, ``ended`` once and last."""
 
     def close(self) -> None:
@@ -48,8 +53,9 @@ class _Ended:
 class LoopbackTransport:
     """One connection to a server in this process (:class:`realtime_cli.ports.Transport`)."""
 
-    def __init__(self, make_server: MakeServer, on_notice: Callable[[str], None]) -> None:
+    def __init__(self, make_server: MakeServer, on_notice: Callable[[str], None], kind: Kind = "realtime") -> None:
         """``on_notice`` is told how the loading goes, on any thread."""
+        self._kind = kind
         self._make_server = make_server
         self._on_notice = on_notice
         self._messages: SimpleQueue[str | _Ended] = SimpleQueue()
@@ -66,7 +72,9 @@ class LoopbackTransport:
         except CancelledError:
             return
         try:
-            line = server.connect(self._messages.put, lambda problem: self._messages.put(_Ended(problem)))
+            line = server.connect(
+                self._messages.put, lambda problem: self._messages.put(_Ended(problem)), kind=self._kind
+            )
             self._line = line
             on_open()
             while not isinstance(message := self._messages.get(), _Ended):

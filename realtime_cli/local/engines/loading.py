@@ -62,13 +62,15 @@ class Engines:
         self._language_model = _Lazy(loaders.language_model, self._pool)
         self._text_to_speech = _Lazy(loaders.text_to_speech, self._pool)
 
-    def prefetch(self, *, speech: bool) -> None:
-        """Begin to load the language model and, for ``speech``, the other three; does not block."""
-        self._language_model.begin()
+    def prefetch(self, *, speech: bool, replies: bool = True) -> None:
+        """Begin to load what hears (``speech``), what answers (``replies``), and what speaks (both). Does not block."""
+        if replies:
+            self._language_model.begin()
         if speech:
             self._speech_to_text.begin()
-            self._text_to_speech.begin()
             self._voice_activity.begin()
+        if speech and replies:
+            self._text_to_speech.begin()
 
     def voice_activity(self) -> VoiceActivity:
         """Voice activity for one stream of audio. Blocks until it is loaded; raises what loading raised."""
@@ -114,8 +116,10 @@ def load_engines(
     notice: Callable[[str], None] = lambda _line: None,
     *,
     speech: bool = True,
+    replies: bool = True,
 ) -> Engines:
-    """The bundled engines, which begin to load at once; for text only with ``speech=False``, then the rest on demand.
+    """The bundled engines, which begin to load at once; with ``speech=False`` or ``replies=False`` those that text or
+    transcripts alone do without load on demand.
 
     Returns without waiting. Both callbacks are called on a loading thread: ``progress(done_bytes, total_bytes)`` while
     the language model's weights are fetched for the first time, and ``notice(line)`` with what the user should know,
@@ -137,7 +141,7 @@ def load_engines(
         text_to_speech=_load_text_to_speech,
     )
     engines = Engines(loaders, closing)
-    engines.prefetch(speech=speech)
+    engines.prefetch(speech=speech, replies=replies)
     return engines
 
 
