@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
 from realtime_cli.config import Environment, Settings
 from realtime_cli.controls import Controls
@@ -20,11 +20,14 @@ from realtime_cli.ports import AudioSink, AudioSource, Input, Transport
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions
-from realtime_cli.providers.endpoint import Endpoint, endpoint
+from realtime_cli.providers.endpoint import Endpoint, Intent, endpoint
 from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
 from realtime_cli.providers.user import known_providers
 from realtime_cli.session import Session
 from realtime_cli.view.choose import choose_view
+
+if TYPE_CHECKING:
+    from realtime_cli.transport.loopback import Kind
 
 Shape = Literal["typed", "recorded", "voice"]
 """What the user's turns are: written, read from files, or spoken into a microphone."""
@@ -52,21 +55,18 @@ def hold(
 
     ``plays``: ``make_sink`` makes one.
     """
-    provider, notices = _provider(settings, environment)
-    place = None if provider is LOCAL else _endpoint(settings, environment, provider)
-    if place and place.notice:
-        notices.append(place.notice)
+    server = find_server(settings, environment)
+    provider, notices = server.provider, server.notices
     if provider is LOCAL:
         from realtime_cli.cli.fetching import fetch_weights_visibly  # the optional part
 
         notices += fetch_weights_visibly()
     wanted = session_options(settings, provider, shape, spoken=plays)
-    dialect = place.dialect if place else Dialect.GA
     conversation = Conversation(
         ConversationOptions(
             provider=provider.name,
-            key_variable=place.key_variable if place else "",
-            session=session_update(wanted, dialect),
+            key_variable=server.key_variable,
+            session=session_update(wanted, server.dialect),
             server_decides_turns=wanted.vad != "off",
             transcribes_user=wanted.transcription_model is not None or provider.transcribes_unasked,
             push_to_talk=settings.ptt,
@@ -75,7 +75,7 @@ def hold(
             can_truncate=provider.can_truncate,
             max_turns=settings.max_turns,
             plays=plays,
-            mic_end_grace_s=_mic_end_grace_s(wanted),
+            mic_end_grace_s=mic_end_grace_s(wanted),
         )
     )
 
@@ -84,18 +84,54 @@ def hold(
 
     session = Session(
         conversation,
-        _transport(settings, place, tell, speech=shape != "typed" or plays),
+        transport_to(server, settings, tell, speech=shape != "typed" or plays),
         choose_view(
             settings, streaming=shape != "voice", echo_user=shape != "typed", controls=controls, environ=environment
         ),
-        dialect=dialect,
+        dialect=server.dialect,
         make_source=make_source,
         make_sink=make_sink,
         inputs=inputs,
         first_facts=(*(f.Noted(text) for text in notices), *facts),
-        on_failure=traceback.print_exception if settings.debug else lambda _error: None,
+        on_failure=on_failure(settings),
     )
     return session.run()
+
+
+def on_failure(settings: Settings) -> Callable[[BaseException], None]:
+    """What is done about an error that ends a thread: its traceback, for ``--debug`` only."""
+    return traceback.print_exception if settings.debug else lambda _error: None
+
+
+class Server(NamedTuple):
+    """Where a session is held; ``place`` is None for the embedded server."""
+
+    provider: Provider
+    place: Endpoint | None
+    notices: list[str]
+    """What the user should know about the choice."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """The shape of what is sent."""
+        return self.place.dialect if self.place else Dialect.GA
+
+    @property
+    def key_variable(self) -> str:
+        """Where the key came from, for messages."""
+        return self.place.key_variable if self.place else ""
+
+
+def find_server(settings: Settings, environment: Environment, intent: Intent = "conversation") -> Server:
+    """The server that the settings ask for. Raises errors of the configuration."""
+    provider, notices = _provider(settings, environment)
+    if provider is LOCAL:
+        return Server(provider, None, notices)
+    dialect = Dialect(settings.dialect) if settings.dialect else None
+    place = endpoint(
+        provider, environment, base_url=settings.base_url, model=settings.model, dialect=dialect, intent=intent
+    )
+    return Server(provider, place, [*notices, place.notice] if place.notice else notices)
 
 
 def session_options(settings: Settings, provider: Provider, shape: Shape, *, spoken: bool) -> SessionOptions:
@@ -146,25 +182,22 @@ def _provider(settings: Settings, environment: Environment) -> tuple[Provider, l
     return provider, []
 
 
-def _endpoint(settings: Settings, environment: Environment, provider: Provider) -> Endpoint:
-    dialect = Dialect(settings.dialect) if settings.dialect else None
-    return endpoint(provider, environment, base_url=settings.base_url, model=settings.model, dialect=dialect)
-
-
-def _transport(
-    settings: Settings, place: Endpoint | None, on_notice: Callable[[str], None], *, speech: bool
+def transport_to(
+    server: Server, settings: Settings, on_notice: Callable[[str], None], *, speech: bool, kind: Kind = "realtime"
 ) -> Transport:
-    if place is None:
+    """The way to the server; ``speech`` and ``kind`` say what the embedded one has to load."""
+    if server.place is None:
         from realtime_cli.local.server import load_server  # the optional part
         from realtime_cli.transport.loopback import LoopbackTransport
 
-        return LoopbackTransport(partial(load_server, speech=speech), on_notice)
+        load = partial(load_server, speech=speech, replies=kind == "realtime")
+        return LoopbackTransport(load, on_notice, kind)
     from realtime_cli.transport.websocket import WebSocketTransport  # only where there is a network
 
-    return WebSocketTransport(place, on_wire=_wire_log if settings.debug else None)
+    return WebSocketTransport(server.place, on_wire=_wire_log if settings.debug else None)
 
 
-def _mic_end_grace_s(wanted: SessionOptions) -> float:
+def mic_end_grace_s(wanted: SessionOptions) -> float:
     """How long a server may take to notice that a file microphone's last words are over, with a second to spare."""
     if wanted.vad == "semantic":
         return SEMANTIC_PATIENCE_S + 1.0
