@@ -27,13 +27,14 @@ from realtime_cli.conversation.effects import (
     Play,
     Send,
     Show,
+    Speak,
 )
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
-from realtime_cli.pcm import bytes_to_ms
+from realtime_cli.pcm import RATE_HZ, bytes_to_ms
 from realtime_cli.ports import AudioSink, AudioSource, Core, Input, Transport, View
 from realtime_cli.protocol.client import InputAudioBufferClear, InputAudioBufferCommit
-from realtime_cli.protocol.dialects import Dialect, NotAnEvent, from_wire, to_wire
-from realtime_cli.workers import Outbox, Player, Screen
+from realtime_cli.protocol.dialects import Dialect, NotAnEvent, from_wire
+from realtime_cli.workers import Encoder, Outbox, Player, Screen
 
 VIEW = "view"
 """Name of the view's thread."""
@@ -58,6 +59,7 @@ class Session:
         view: View,
         *,
         dialect: Dialect,
+        input_rate_hz: int = RATE_HZ,
         make_source: Callable[[Session], AudioSource | None] = lambda _session: None,
         make_sink: Callable[[Session], AudioSink | None] = lambda _session: None,
         inputs: tuple[Input, ...] = (),
@@ -71,7 +73,7 @@ class Session:
         self._core = core
         self._transport = transport
         self._view = view
-        self._dialect = dialect
+        self._encoder = Encoder(dialect, input_rate_hz)
         self._source, self._sink = make_source(self), make_sink(self)
         self._inputs = inputs
         self._first_facts = first_facts
@@ -93,8 +95,7 @@ class Session:
 
     def run(self) -> int:
         """Hold the conversation; blocks until it ends, and returns the exit code. Raises errors of opening a device."""
-        # What was imported stays, so the collector need not look at it again while audio is on its way.
-        gc.freeze()
+        # It rests while the program starts. (Not frozen: extension modules complain at exit about what was never freed.)
         gc.enable()
         with ExitStack() as stack:
             self._view.open()
@@ -217,6 +218,8 @@ class Session:
                 self._muted = effect.on
             case Show():
                 self._screen.put(effect.record, time.monotonic() - self._began)
+            case Speak():
+                self._encoder.dialect = effect.dialect
             case OpenMic():
                 self._cutter = Cutter() if effect.cut else None
                 self._open_mic()
@@ -272,7 +275,7 @@ class Session:
 
     def _connected(self) -> None:
         self.post(f.Opened())
-        self._spawn("sender", self._outbox.run, self._transport.send, lambda event: to_wire(event, self._dialect))
+        self._spawn("sender", self._outbox.run, self._transport.send, self._encoder)
 
     def _received(self, text: str) -> None:
         try:
