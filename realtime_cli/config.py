@@ -66,6 +66,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     transcription_model: Annotated[
         str | None, _meta(SESSION, "Model for the transcript of your words, or off", metavar="NAME|off")
     ] = None
+    keywords: Annotated[
+        str | None, _meta(SESSION, "Names and terms the transcript may need, with commas between", metavar="WORDS")
+    ] = None
     reasoning: Annotated[
         Literal["minimal", "low", "medium", "high", "xhigh"] | None, _meta(SESSION, "Reasoning effort")
     ] = None

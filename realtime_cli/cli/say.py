@@ -15,11 +15,14 @@ from realtime_cli.errors import InputError
 LISTENING = ("mic", "ptt", "vad", "vad_threshold", "silence_ms", "prefix_padding_ms", "eagerness", "noise_reduction")
 """Options about a microphone, which a typed turn has no use for."""
 
+UNHEARD = ("language", "transcription_model", "keywords")
+"""Options about the transcript of the user's speech."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, SERVER, SESSION, AUDIO, VIEW, without=(*LISTENING, "max_turns", "language", "transcription_model"))
+    @command(app, SERVER, SESSION, AUDIO, VIEW, without=(*LISTENING, "max_turns", *UNHEARD))
     def say(
         settings: Settings,
         environment: Environment,

@@ -25,6 +25,7 @@ from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
 from realtime_cli.providers.user import known_providers
 from realtime_cli.session import Session
 from realtime_cli.view.choose import choose_view
+from realtime_cli.workers import Encoder
 
 if TYPE_CHECKING:
     from realtime_cli.transport.loopback import Kind
@@ -67,6 +68,7 @@ def hold(
             provider=provider.name,
             key_variable=server.key_variable,
             session=session_update(wanted, server.dialect),
+            session_otherwise={other: session_update(wanted, other) for other in server.other_dialects(settings)},
             server_decides_turns=wanted.vad != "off",
             transcribes_user=wanted.transcription_model is not None or provider.transcribes_unasked,
             push_to_talk=settings.ptt,
@@ -88,7 +90,7 @@ def hold(
         choose_view(
             settings, streaming=shape != "voice", echo_user=shape != "typed", controls=controls, environ=environment
         ),
-        dialect=server.dialect,
+        encoder=server.encoder,
         make_source=make_source,
         make_sink=make_sink,
         inputs=inputs,
@@ -115,6 +117,20 @@ class Server(NamedTuple):
     def dialect(self) -> Dialect:
         """The shape of what is sent."""
         return self.place.dialect if self.place else Dialect.GA
+
+    @property
+    def encoder(self) -> Encoder:
+        """What puts the messages into that shape, and audio into the server's rate."""
+        return Encoder(self.dialect, self.provider.input_rate_hz)
+
+    def other_dialects(self, settings: Settings) -> tuple[Dialect, ...]:
+        """What the server may turn out to speak instead; nothing where the user said what it is.
+
+        Nor for xAI: what it shows of a session can be taken for either of the others.
+        """
+        if self.place is None or settings.dialect or self.dialect is Dialect.XAI:
+            return ()
+        return tuple(other for other in Dialect if other is not self.dialect)
 
     @property
     def key_variable(self) -> str:
@@ -151,9 +167,15 @@ def session_options(settings: Settings, provider: Provider, shape: Shape, *, spo
         eagerness=settings.eagerness,
         noise_reduction=settings.noise_reduction,
         transcription_model=None if transcription == "off" or shape == "typed" else transcription,
+        keywords=keywords_of(settings),
         reasoning=settings.reasoning,
         text_only=settings.text_only or not spoken,
     )
+
+
+def keywords_of(settings: Settings) -> tuple[str, ...]:
+    """The words of ``--keywords``."""
+    return tuple(word.strip() for word in (settings.keywords or "").split(",") if word.strip())
 
 
 def read_standard_input(what: str) -> str:

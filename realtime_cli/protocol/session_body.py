@@ -22,6 +22,11 @@ MODELS_WITHOUT_VAD = frozenset({"gpt-live-transcribe", "gpt-realtime-whisper"})
 https://platform.openai.com/docs/guides/realtime-transcription
 """
 
+MODELS_WITH_KEYWORDS = frozenset({"gpt-transcribe", "gpt-live-transcribe", "local"})
+MODELS_WITHOUT_HINTS = frozenset({"gpt-realtime-whisper", "gpt-4o-transcribe-diarize"})
+"""Which hints transcription models take, from the descriptions of the fields in OpenAI's SDK
+(``openai.types.realtime.AudioTranscription``)."""
+
 _NOISE_REDUCTION: dict[NoiseReduction, dict[str, str] | None] = {
     "near": {"type": "near_field"},
     "far": {"type": "far_field"},
@@ -73,7 +78,7 @@ def _conversation(options: SessionOptions) -> dict[str, Any]:
 def _audio_input(options: SessionOptions) -> dict[str, Any]:
     transcription = None
     if options.transcription_model is not None:
-        transcription = {"model": options.transcription_model} | _given(language=options.language)
+        transcription = {"model": options.transcription_model} | _given(language=options.language) | _hints(options)
     audio_input: dict[str, Any] = {
         "format": dict(PCM),
         "transcription": transcription,
@@ -82,6 +87,17 @@ def _audio_input(options: SessionOptions) -> dict[str, Any]:
     if options.noise_reduction is not None:
         audio_input["noise_reduction"] = _NOISE_REDUCTION[options.noise_reduction]
     return audio_input
+
+
+def _hints(options: SessionOptions) -> dict[str, Any]:
+    """Keywords where the model takes them; older ones read them as a prompt, and one takes neither."""
+    if not options.keywords:
+        return {}
+    if options.transcription_model in MODELS_WITHOUT_HINTS:
+        raise InputError(f"{options.transcription_model} takes no keywords", "leave out --keywords")
+    if options.transcription_model in MODELS_WITH_KEYWORDS:
+        return {"keywords": list(options.keywords)}
+    return {"prompt": ", ".join(options.keywords)}
 
 
 def _turn_detection(options: SessionOptions) -> dict[str, Any] | None:

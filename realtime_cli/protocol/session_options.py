@@ -30,6 +30,8 @@ class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     noise_reduction: NoiseReduction | None = None
     transcription_model: str | None = None
     """A transcription model's name, or None for no transcript of the user."""
+    keywords: tuple[str, ...] = ()
+    """Names and terms that the user's words may hold."""
     reasoning: str | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
     text_only: bool = False

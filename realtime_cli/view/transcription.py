@@ -1,0 +1,104 @@
+"""What a transcription shows: the transcript on standard output or in a file, all else on standard error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TextIO
+
+from realtime_cli.conversation.records import Notice, Record, SessionStarted, Snapshot, Transcribed, Trouble
+from realtime_cli.errors import InputError
+from realtime_cli.ports import View
+from realtime_cli.view.subtitles import Writer
+from realtime_cli.view.text import one_line, printable
+
+
+class TranscriptView:
+    """Each stretch of speech when it is whole, as ``writer`` puts it. ``quiet``: errors only on ``err``."""
+
+    def __init__(self, out: TextIO, err: TextIO, writer: Writer, *, quiet: bool = False) -> None:
+        self._out, self._err = out, err
+        self._writer = writer
+        self._quiet = quiet
+        self._begun = self._closed = False
+
+    def open(self) -> None:
+        """Nothing to prepare."""
+
+    def show(self, record: Record, _t: float) -> None:
+        """Print what a record has to say. Raises BrokenPipeError."""
+        match record:
+            case SessionStarted():
+                self._begin()
+            case Transcribed():
+                self._write(self._writer.piece(record))
+            case Notice() if not self._quiet:
+                self._note(record.text)
+            case Trouble():
+                self._note(f"error: {record.message}")
+
+    def draw(self, snapshot: Snapshot) -> None:
+        """Nothing: only whole stretches are printed."""
+
+    def close(self) -> None:
+        """Finish the document, if it was begun: without a session there is none. Raises BrokenPipeError."""
+        if self._begun and not self._closed:
+            self._closed = True
+            self._write(self._writer.tail())
+
+    def _begin(self) -> None:
+        self._begun = True
+        self._write(self._writer.head())
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._out.write(printable(text, self._out))
+            self._out.flush()
+
+    def _note(self, text: str) -> None:
+        self._err.write(printable(one_line(text), self._err) + "\n")
+        self._err.flush()
+
+
+class FileTranscript:
+    """The transcript in a file, beside any other view. The file is as whole as can be at any time."""
+
+    def __init__(self, inner: View, path: Path, writer: Writer) -> None:
+        self._inner = inner
+        self._path = path
+        self._writer = writer
+        self._file: TextIO | None = None
+
+    def open(self) -> None:
+        """Create the file. Raises InputError when it cannot be."""
+        try:
+            self._file = self._path.open("w", encoding="utf-8", newline="\n")
+            self._write(self._writer.head())
+        except OSError as error:
+            raise InputError(f"cannot write {self._path}", error.strerror or str(error)) from error
+        self._inner.open()
+
+    def show(self, record: Record, t: float) -> None:
+        """Write a stretch of speech. Raises InputError when the file takes no more, and what ``inner`` raises."""
+        if isinstance(record, Transcribed):
+            try:
+                self._write(self._writer.piece(record))
+            except OSError as error:
+                raise InputError(f"cannot write {self._path}", error.strerror or str(error)) from error
+        self._inner.show(record, t)
+
+    def draw(self, snapshot: Snapshot) -> None:
+        """Draw the wrapped view."""
+        self._inner.draw(snapshot)
+
+    def close(self) -> None:
+        """Finish the file and close the wrapped view. May be called twice."""
+        if self._file is not None:
+            self._write(self._writer.tail())
+            self._file.close()
+            self._file = None
+        self._inner.close()
+
+    def _write(self, text: str) -> None:
+        if text and self._file is not None:
+            self._file.write(text)
+            self._file.flush()
