@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from realtime_cli.config import Field, fields, load_environment
-from realtime_cli.errors import INTERRUPTED_EXIT_CODE, RealtimeError
+from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
 from realtime_cli.resolve import resolve
 
 Command = Callable[..., int]
@@ -66,13 +66,14 @@ def _run(function: Command, flags: dict[str, Any], values: dict[str, Any]) -> in
         settings = resolve(flags, environment)
         debug = settings.debug
         return function(settings, environment, **values)
-    except RealtimeError as error:
-        if debug:
-            traceback.print_exception(error)
-        sys.stderr.write(f"realtime-cli: {error}\n")
-        return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED_EXIT_CODE
+    except Exception as error:  # noqa: BLE001 -- the last place that can turn a bug into one line
+        if debug:
+            traceback.print_exception(error)
+        shown = error if isinstance(error, RealtimeError) else InternalError("main", error)
+        sys.stderr.write(f"realtime-cli: {shown}\n")
+        return shown.exit_code
 
 
 def _parameter(field: Field) -> inspect.Parameter:
