@@ -30,10 +30,10 @@ from realtime_cli.conversation.effects import (
     Speak,
 )
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
-from realtime_cli.pcm import RATE_HZ, bytes_to_ms
+from realtime_cli.pcm import bytes_to_ms
 from realtime_cli.ports import AudioSink, AudioSource, Core, Input, Transport, View
 from realtime_cli.protocol.client import InputAudioBufferClear, InputAudioBufferCommit
-from realtime_cli.protocol.dialects import Dialect, NotAnEvent, from_wire
+from realtime_cli.protocol.dialects import NotAnEvent, from_wire
 from realtime_cli.workers import Encoder, Outbox, Player, Screen
 
 VIEW = "view"
@@ -58,8 +58,7 @@ class Session:
         transport: Transport,
         view: View,
         *,
-        dialect: Dialect,
-        input_rate_hz: int = RATE_HZ,
+        encoder: Encoder,
         make_source: Callable[[Session], AudioSource | None] = lambda _session: None,
         make_sink: Callable[[Session], AudioSink | None] = lambda _session: None,
         inputs: tuple[Input, ...] = (),
@@ -73,7 +72,7 @@ class Session:
         self._core = core
         self._transport = transport
         self._view = view
-        self._encoder = Encoder(dialect, input_rate_hz)
+        self._encoder = encoder
         self._source, self._sink = make_source(self), make_sink(self)
         self._inputs = inputs
         self._first_facts = first_facts

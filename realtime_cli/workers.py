@@ -5,21 +5,53 @@ from __future__ import annotations
 import binascii
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
 
 from realtime_cli.conversation.effects import EndOfAudio, Play
 from realtime_cli.conversation.records import Record, Snapshot
-from realtime_cli.pcm import BLOCK_MS
+from realtime_cli.pcm import BLOCK_MS, RATE_HZ
 from realtime_cli.ports import View
-from realtime_cli.protocol.client import ClientEvent
-from realtime_cli.protocol.dialects import append_message
+from realtime_cli.protocol.client import ClientEvent, InputAudioBufferClear, InputAudioBufferCommit
+from realtime_cli.protocol.dialects import Dialect, append_message, to_wire
+
+if TYPE_CHECKING:
+    from realtime_cli.audio.resampling import ByteResampler
 
 MAX_WAITING_BLOCKS = 10_000 // BLOCK_MS
 """Ten seconds of microphone may wait for a stalled network; more would arrive as a monologue from the past."""
 
 FRAME_S = 1 / 12
 """The least time between two drawings of the screen: smooth enough for text, and cheap."""
+
+
+class Encoder:
+    """Puts what is sent into the server's dialect, and audio into its rate. Sender thread."""
+
+    def __init__(self, dialect: Dialect, input_rate_hz: int = RATE_HZ) -> None:
+        self.dialect = dialect
+        """Any thread may change it, before it queues what is the first to be in another dialect."""
+        self._resampler: ByteResampler | None = None
+        if input_rate_hz != RATE_HZ:
+            from realtime_cli.audio.resampling import ByteResampler  # numpy: needed with few servers only
+
+            self._resampler = ByteResampler(RATE_HZ, input_rate_hz)
+
+    def block(self, pcm: bytes) -> Iterator[str]:
+        """The message for a block of PCM16 24 kHz; none while the resampler holds it back."""
+        if self._resampler is not None:
+            pcm = self._resampler.feed(pcm)
+        if pcm:
+            yield append_message(pcm)
+
+    def event(self, event: ClientEvent) -> Iterator[str]:
+        """The message for an event, behind the rest of the audio that it is about."""
+        if self._resampler is not None and isinstance(event, InputAudioBufferCommit | InputAudioBufferClear):
+            rest = self._resampler.finish()
+            if rest:
+                yield append_message(rest)
+        yield to_wire(event, self.dialect)
 
 
 class Outbox:
@@ -54,14 +86,16 @@ class Outbox:
         """Let :meth:`run` return once all that is queued has been sent."""
         self._queue.put(None)
 
-    def run(self, send: Callable[[str], None], encode: Callable[[ClientEvent], str]) -> None:
+    def run(self, send: Callable[[str], None], encoder: Encoder) -> None:
         """Send until closed. Sender thread. Raises ConnectionFailed."""
         while (message := self._queue.get()) is not None:
             if isinstance(message, bytes):
-                send(append_message(message))
+                for text in encoder.block(message):
+                    send(text)
                 self._places.release()
             else:
-                send(encode(message))
+                for text in encoder.event(message):
+                    send(text)
 
 
 class Player:

@@ -101,7 +101,7 @@ def test_the_beta_dialect_reaches_a_server_that_speaks_nothing_else() -> None:
         (scripts.sends("<html>"), 4, "--base-url"),
         (scripts.not_http, 4, "--base-url"),
         (scripts.hangs_up, 4, "127.0.0.1"),
-        (scripts.failed_response("insufficient_quota", "No credit."), 1, "No credit."),
+        (scripts.failed_response("insufficient_quota", "No credit."), 1, "No credit: add credit"),
         (scripts.incomplete_response(), 1, "--max-output-tokens"),
     ],
 )

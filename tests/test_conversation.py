@@ -286,7 +286,7 @@ def test_a_failed_response_ends_a_single_turn_with_1_and_is_told() -> None:
     drive = Drive(listens=False, server_decides_turns=False).tell(HELLO, f.Typed("hi"), f.InputsEnded())
     details = {"type": "failed", "error": {"code": "insufficient_quota", "message": "You are out of credit."}}
     drive.tell(said("response.created", response={"id": "resp_1"}), done(status="failed", status_details=details))
-    assert "You are out of credit." in drive.shown(Trouble)[0].message
+    assert "You are out of credit: add credit" in drive.shown(Trouble)[0].message
     assert drive.exit_code == 1
 
 

@@ -39,6 +39,25 @@ def resampler(from_hz: float, to_hz: float) -> Callable[[Samples], Samples]:
     return resample
 
 
+class ByteResampler:
+    """A stream of PCM16 mono in bytes, from ``from_hz`` to ``to_hz``. Not for several threads; never blocks."""
+
+    def __init__(self, from_hz: int, to_hz: int) -> None:
+        self._rates = from_hz, to_hz
+        self._resample = resampler(from_hz, to_hz)
+
+    def feed(self, pcm: bytes) -> bytes:
+        """Take the next bytes, whole frames; what is ready of the stream."""
+        return self._resample(np.frombuffer(pcm, dtype="<i2")).astype("<i2").tobytes()
+
+    def finish(self) -> bytes:
+        """The rest of the stream; another one begins."""
+        # Silence pushes out what is held back.
+        rest = self.feed(bytes(2 * _HELD_FRAMES))
+        self._resample = resampler(*self._rates)
+        return rest
+
+
 def resampled_pull(pull: Callable[[int], Samples], from_hz: float, to_hz: float) -> Callable[[int], Samples]:
     """A pull at ``to_hz`` that is served from one at ``from_hz``; never blocks where ``pull`` does not."""
     resample = resampler(from_hz, to_hz)

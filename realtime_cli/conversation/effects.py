@@ -8,12 +8,19 @@ import msgspec
 
 from realtime_cli.conversation.records import Record
 from realtime_cli.protocol.client import ClientEvent
+from realtime_cli.protocol.dialects import Dialect
 
 
 class Send(msgspec.Struct, frozen=True):
     """Put a client event into the outbox, behind all audio that is already there."""
 
     event: ClientEvent
+
+
+class Speak(msgspec.Struct, frozen=True):
+    """Put all that is sent from now on into another dialect."""
+
+    dialect: Dialect
 
 
 class Play(msgspec.Struct, frozen=True):
@@ -73,4 +80,4 @@ class End(msgspec.Struct, frozen=True):
     reason: str
 
 
-Effect: TypeAlias = Send | Play | EndOfAudio | Flush | Feed | OpenMic | CloseMic | Mute | Show | End
+Effect: TypeAlias = Send | Speak | Play | EndOfAudio | Flush | Feed | OpenMic | CloseMic | Mute | Show | End

@@ -1,8 +1,11 @@
-"""Why a response was no success, in words for the user."""
+"""Why something was no success, in words for the user."""
 
 from __future__ import annotations
 
+from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import Trouble
+from realtime_cli.errors import ConnectionFailed, RealtimeError, TurnError
+from realtime_cli.protocol.codes import code_of, remedy_for
 from realtime_cli.protocol.items import ErrorDetail, Response, StatusDetails
 
 INCOMPLETE = {
@@ -19,6 +22,23 @@ def failure_of(response: Response) -> Trouble | None:
         return Trouble(message=INCOMPLETE.get(reason, f"the reply is incomplete: {reason}"), code=reason)
     if response.status == "failed":
         error = details.error or ErrorDetail()
-        message = error.message or error.code or "no reason given"
-        return Trouble(message=f"the model failed to answer: {message}", code=error.code or error.type)
+        return trouble_of(error, "the model failed to answer: " + (error.message or error.code or "no reason given"))
     return None
+
+
+def trouble_of(error: ErrorDetail, words: str = "") -> Trouble:
+    """What to tell about an error after which the conversation goes on, with the remedy if one is known."""
+    code = code_of(error)
+    said = words or error.message or "the server reports an error"
+    remedy = remedy_for(code)
+    return Trouble(message=f"{said.rstrip('.')}: {remedy}" if remedy else said, code=code or None)
+
+
+def silent_server(options: ConversationOptions, *, opened: bool) -> RealtimeError:
+    """The error for a server that owes something and says nothing."""
+    if opened:
+        return TurnError(f"the server gave no answer for {options.answer_timeout_s:g} s", "try again")
+    return ConnectionFailed(
+        f"the server took the connection but opened no session within {options.hello_timeout_s:g} s",
+        "is this a Realtime endpoint? check --base-url and --dialect",
+    )

@@ -7,11 +7,15 @@ the session: its beginning, its errors, its sums and its end.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.effects import CloseMic, Effect, End, Mute, OpenMic, Play, Send, Show
-from realtime_cli.conversation.ending import failure_of
+from realtime_cli.conversation.ending import failure_of, silent_server, trouble_of
+from realtime_cli.conversation.guess import Guess
 from realtime_cli.conversation.history import History
 from realtime_cli.conversation.metering import Meter
 from realtime_cli.conversation.options import ConversationOptions
@@ -27,11 +31,12 @@ from realtime_cli.conversation.records import (
 )
 from realtime_cli.conversation.replies import Replies
 from realtime_cli.conversation.turns import Turns
-from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
+from realtime_cli.errors import InputError, RealtimeError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol import response_events as r
 from realtime_cli.protocol.client import ConversationItemCreate, ResponseCreate, SessionUpdate
-from realtime_cli.protocol.codes import Severity, classify, fatal_error
+from realtime_cli.protocol.codes import Severity, classify, dialect_shown_by, fatal_error
+from realtime_cli.protocol.dialects import dialect_of
 from realtime_cli.protocol.items import ErrorDetail, Response
 from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
@@ -52,6 +57,7 @@ class Conversation:
         self._replies = Replies(options, self._history)
         self._turns = Turns(options, self._history, self._replies)
         self._meter = Meter()
+        self._guess = Guess(options.session, options.session_otherwise)
         self._session_id = ""
         self._model = ""
         self._inputs_ended = False
@@ -139,7 +145,10 @@ class Conversation:
     def _server_said(self, event: ServerEvent, now: float) -> list[Effect]:
         match event:
             case c.SessionCreated():
-                return self._session_created(event)
+                return self._session_created(event.session)
+            case c.ConversationCreated():
+                # xAI's first event; elsewhere, if at all, it comes behind the one that opens the session.
+                return self._session_created({})
             case c.ErrorEvent():
                 return self._error(event.error)
             case c.SpeechStarted():
@@ -169,15 +178,16 @@ class Conversation:
                 return self._response_done(event.response, now)
         return []
 
-    def _session_created(self, event: c.SessionCreated) -> list[Effect]:
+    def _session_created(self, session: Mapping[str, Any]) -> list[Effect]:
         if self._session_id:
             return []
-        self._session_id = str(event.session.get("id") or "unnamed")
-        self._model = str(event.session.get("model") or self.options.session.get("model") or "")
+        self._session_id = str(session.get("id") or "unnamed")
+        self._model = str(session.get("model") or self.options.session.get("model") or "")
         started = SessionStarted(id=self._session_id, model=self._model, provider=self.options.provider)
         opened: list[Effect] = [] if self.options.push_to_talk or not self.options.listens else [OpenMic()]
         early = self._turns.pressed() if self._early_press else []
-        return [Send(SessionUpdate(session=self.options.session)), Show(started), *opened, *early]
+        corrected = self._guess.correct(dialect_of(session))
+        return [*corrected, self._guess.update(), Show(started), *opened, *early]
 
     def _response_done(self, response: Response, now: float) -> list[Effect]:
         effects = self._replies.done(response)
@@ -192,7 +202,9 @@ class Conversation:
         if error.code == ALREADY_ACTIVE:
             self._replies.refused(because_active=True)
             return []
-        if severity is Severity.FATAL:
+        if corrected := self._guess.correct(dialect_shown_by(error)):
+            return [*corrected, self._guess.update()]
+        if severity is Severity.FATAL or not self._session_id:
             return self._fail(fatal_error(error, self.options.key_variable))
         if culprit is SessionUpdate:
             return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
@@ -201,7 +213,7 @@ class Conversation:
         if culprit in (ResponseCreate, ConversationItemCreate) or (culprit is None and self._replies.owed):
             self._replies.refused(because_active=False)
             self._turn_failed = True
-        return [Show(Trouble(message=error.message or "the server reports an error", code=error.code))]
+        return [Show(trouble_of(error))]
 
     def _go_on(self, now: float) -> list[Effect]:
         """Send the next waiting turn, or end, when nothing else is going on."""
@@ -224,7 +236,7 @@ class Conversation:
     def _time_passed(self, now: float) -> list[Effect]:
         answer_due, end_due = self._answer_due(), self._end_due()
         if answer_due is not None and now >= answer_due:
-            return self._fail(self._silent_server())
+            return self._fail(silent_server(self.options, opened=bool(self._session_id)))
         if end_due is not None and now >= end_due:
             return [*self._turns.give_up_transcripts(), *self._end(1 if self._turn_failed else 0, "done")]
         return []
@@ -245,15 +257,6 @@ class Conversation:
         if self._inputs_ended or enough:
             return self._quiet_since + (LATE_TRANSCRIPT_S if self._turns.unread else 0.0)
         return self._quiet_since + self.options.mic_end_grace_s if self._mic_ended else None
-
-    def _silent_server(self) -> RealtimeError:
-        if not self._session_id:
-            seconds = f"{self.options.hello_timeout_s:g} s"
-            return ConnectionFailed(
-                f"the server took the connection but opened no session within {seconds}",
-                "is this a Realtime endpoint? check --base-url and --dialect",
-            )
-        return TurnError(f"the server gave no answer for {self.options.answer_timeout_s:g} s", "try again")
 
     def _fail(self, error: RealtimeError) -> list[Effect]:
         return [Show(Trouble(message=str(error))), *self._end(error.exit_code, "failed")]

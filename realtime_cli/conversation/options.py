@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from realtime_cli.protocol.dialects import Dialect
+
 
 class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How this conversation is held."""
@@ -16,7 +18,9 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     key_variable: str = ""
     """Where the key came from, for messages about a refused one."""
     session: Mapping[str, Any]
-    """The body of the first ``session.update``, in the server's dialect."""
+    """The body of the first ``session.update``, in the dialect that the server is taken to speak."""
+    session_otherwise: Mapping[Dialect, Mapping[str, Any]] = {}
+    """The same in the dialects that it may turn out to speak; none where there is no doubt."""
     server_decides_turns: bool = True
     """The server's voice detection ends the user's turns and starts responses (``turn_detection`` is not null)."""
     server_interrupts: bool = True
@@ -24,6 +28,8 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     transcribes_user: bool = True
     """Transcripts of the user's speech are to be expected."""
     push_to_talk: bool = False
+    talk_limit_s: float = 60.0
+    """How long one press of the talk key may last."""
     listens: bool = True
     """There is a microphone; without one, turns are typed or recorded, and wait for each other."""
     plays: bool = True

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from enum import Enum
 
 from realtime_cli.errors import ConnectionFailed
+from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.items import ErrorDetail
 from realtime_cli.protocol.redaction import redact
 
@@ -67,9 +68,9 @@ BENIGN = frozenset(
 _TRUNCATED_TOO_LATE = "already shorter than"
 """In the text of a truncate that asks for more than there is; its code is null in some captures."""
 
-_DIALECTS: Mapping[tuple[str, str], str] = {
-    ("unknown_parameter", "session.type"): "this server speaks the beta dialect: use --dialect beta",
-    ("missing_required_parameter", "session.type"): "this server speaks the GA dialect: use --dialect ga",
+_DIALECTS: Mapping[tuple[str, str], Dialect] = {
+    ("unknown_parameter", "session.type"): Dialect.BETA,
+    ("missing_required_parameter", "session.type"): Dialect.GA,
 }
 """The errors by which a server shows that it speaks another dialect: (code, param)."""
 
@@ -104,13 +105,18 @@ _REFUSED: Mapping[int, tuple[str, str]] = {
 def classify(detail: ErrorDetail) -> Severity:
     """How bad an ``error`` event is, by its code and parameter alone."""
     code, param = code_of(detail), detail.param or ""
-    if code in FATAL or (code, param) in _DIALECTS:
+    if code in FATAL or dialect_shown_by(detail):
         return Severity.FATAL
     if code in BENIGN or _TRUNCATED_TOO_LATE in detail.message:
         return Severity.BENIGN
     if code == "cannot_update_voice" or param.startswith("session."):
         return Severity.NOTICE
     return Severity.TURN
+
+
+def dialect_shown_by(detail: ErrorDetail) -> Dialect | None:
+    """The dialect that the server speaks, where the error shows that it is another one than was spoken to it."""
+    return _DIALECTS.get((code_of(detail), detail.param or ""))
 
 
 def code_of(detail: ErrorDetail) -> str:
@@ -120,7 +126,10 @@ def code_of(detail: ErrorDetail) -> str:
 
 def remedy_for(code: str, param: str = "", key_variable: str = "") -> str:
     """One line about what the user can do; empty when nothing is known. ``key_variable``: where the key came from."""
-    known = _DIALECTS.get((code, param)) or FATAL.get(code) or TURN.get(code) or ""
+    dialect = _DIALECTS.get((code, param))
+    if dialect is not None:
+        return f"this server speaks the {dialect.value} dialect: use --dialect {dialect.value}"
+    known = FATAL.get(code) or TURN.get(code) or ""
     return _with_key(known, key_variable)
 
 

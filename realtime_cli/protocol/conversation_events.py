@@ -32,6 +32,12 @@ class SessionUpdated(ServerEvent, frozen=True, kw_only=True):
     session: Mapping[str, Any] = field(default_factory=dict)
 
 
+class ConversationCreated(ServerEvent, frozen=True, kw_only=True):
+    """There is a conversation; xAI's first event, in the place of ``session.created``."""
+
+    type: ClassVar[str] = "conversation.created"
+
+
 class ConversationItemAdded(ServerEvent, frozen=True, kw_only=True):
     """An item entered the conversation; its content may still grow."""
 

@@ -118,12 +118,16 @@ def to_beta(body: JsonObject) -> dict[str, Any]:
 
 
 def dialect_of(session: JsonObject) -> Dialect | None:
-    """Which dialect the session of a ``session.created`` is in; None when it does not show."""
-    if "audio" in session and ("voice" in session or "turn_detection" in session):
-        return Dialect.XAI
-    if "audio" in session or "type" in session:
+    """Which dialect the session of a ``session.created`` is in; None when it does not show.
+
+    An explicit null shows nothing: some servers fill every field that any dialect has.
+    """
+    shown = {name for name, value in session.items() if value is not None}
+    if "type" in shown:
         return Dialect.GA
-    return Dialect.BETA if "modalities" in session or "input_audio_format" in session else None
+    if "audio" in shown:
+        return Dialect.XAI if shown & {"voice", "turn_detection"} else Dialect.GA
+    return Dialect.BETA if shown & {"modalities", "input_audio_format"} else None
 
 
 def _append_message(audio: str) -> str:
