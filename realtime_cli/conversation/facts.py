@@ -39,11 +39,15 @@ class MicEnded(msgspec.Struct, frozen=True):
 
 
 class Pressed(msgspec.Struct, frozen=True):
-    """The talk key went down, or was tapped to start."""
+    """The talk key went down: to talk, or, where that is going on, to send (a second tap, or a release was lost)."""
 
 
 class Released(msgspec.Struct, frozen=True):
-    """The talk key went up, or was tapped to send."""
+    """The talk key went up, or can no longer be held."""
+
+
+class MicOpened(msgspec.Struct, frozen=True):
+    """The microphone that was to be opened delivers."""
 
 
 class MicClosed(msgspec.Struct, frozen=True):
@@ -119,6 +123,7 @@ Fact: TypeAlias = (
     | MicEnded
     | Pressed
     | Released
+    | MicOpened
     | MicClosed
     | Cut
     | Muted

@@ -84,7 +84,7 @@ class Conversation:
     @property
     def deadline(self) -> float | None:
         """When a Tick is due, if nothing else happens."""
-        due = [self._answer_due(), self._end_due()]
+        due = [self._answer_due(), self._end_due(), self._turns.release_due]
         return min((at for at in due if at is not None), default=None)
 
     def snapshot(self) -> Snapshot:
@@ -96,6 +96,7 @@ class Conversation:
             lines=self._history.lines(),
             totals=self._meter.totals(self._turns.count),
             talking=self.options.push_to_talk and self._turns.speaking,
+            opening=self._turns.opening,
         )
 
     @property
@@ -112,13 +113,16 @@ class Conversation:
                 return self._replies.interrupt(server_cancels=False) if self.options.listens else []
             case f.Fed():
                 return self._turns.fed(now)
+            case f.Pressed() if not self._session_id:
+                self._early_press = not self._early_press
             case f.Pressed():
-                self._early_press = not self._session_id
-                return self._turns.pressed() if self._session_id else []
+                return self._turns.released() if self._turns.speaking else self._turns.pressed(now)
             case f.Released() if self._turns.speaking:
-                return [CloseMic()]
+                return self._turns.released()
             case f.Released():
                 self._early_press = False
+            case f.MicOpened():
+                self._turns.opening = False
             case f.MicClosed() if self._turns.speaking:
                 return self._turns.mic_closed(fact, now)
             case f.Heard():
@@ -145,10 +149,10 @@ class Conversation:
     def _server_said(self, event: ServerEvent, now: float) -> list[Effect]:
         match event:
             case c.SessionCreated():
-                return self._session_created(event.session)
+                return self._session_created(event.session, now)
             case c.ConversationCreated():
                 # xAI's first event; elsewhere, if at all, it comes behind the one that opens the session.
-                return self._session_created({})
+                return self._session_created({}, now)
             case c.ErrorEvent():
                 return self._error(event.error)
             case c.SpeechStarted():
@@ -178,14 +182,14 @@ class Conversation:
                 return self._response_done(event.response, now)
         return []
 
-    def _session_created(self, session: Mapping[str, Any]) -> list[Effect]:
+    def _session_created(self, session: Mapping[str, Any], now: float) -> list[Effect]:
         if self._session_id:
             return []
         self._session_id = str(session.get("id") or "unnamed")
         self._model = str(session.get("model") or self.options.session.get("model") or "")
         started = SessionStarted(id=self._session_id, model=self._model, provider=self.options.provider)
         opened: list[Effect] = [] if self.options.push_to_talk or not self.options.listens else [OpenMic()]
-        early = self._turns.pressed() if self._early_press else []
+        early = self._turns.pressed(now) if self._early_press else []
         corrected = self._guess.correct(dialect_of(session))
         return [*corrected, self._guess.update(), Show(started), *opened, *early]
 
@@ -234,7 +238,9 @@ class Conversation:
         return not (turns.speaking or turns.feeding or turns.waiting or replies.busy or replies.audible)
 
     def _time_passed(self, now: float) -> list[Effect]:
-        answer_due, end_due = self._answer_due(), self._end_due()
+        answer_due, end_due, release_due = self._answer_due(), self._end_due(), self._turns.release_due
+        if release_due is not None and now >= release_due:
+            return self._turns.held_too_long()
         if answer_due is not None and now >= answer_due:
             return self._fail(silent_server(self.options, opened=bool(self._session_id)))
         if end_due is not None and now >= end_due:

@@ -150,7 +150,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[Line, ...] = ()
     totals: Totals = Totals()
     talking: bool = False
-    """Push-to-talk: the microphone is open."""
+    """Push-to-talk: the talk key is down."""
+    opening: bool = False
+    """Push-to-talk: the talk key is down, but the microphone does not deliver yet."""
     position_ms: int = 0
     """How much of the audio a transcription is done with."""
 

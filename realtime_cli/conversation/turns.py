@@ -6,7 +6,7 @@ from collections import deque
 
 import msgspec
 
-from realtime_cli.conversation.effects import Effect, Feed, OpenMic, Send, Show
+from realtime_cli.conversation.effects import CloseMic, Effect, Feed, OpenMic, Send, Show
 from realtime_cli.conversation.facts import MicClosed, Spoken, Typed
 from realtime_cli.conversation.history import Entry, History
 from realtime_cli.conversation.options import ConversationOptions
@@ -39,6 +39,10 @@ class Turns(msgspec.Struct):
     replies: Replies
     speaking: bool = False
     """The server hears the user, or the talk key is down."""
+    pressed_at: float | None = None
+    """Since when the talk key is down."""
+    opening: bool = False
+    """The talk key is down, and the microphone does not deliver yet."""
     feeding: bool = False
     """A recording is being sent."""
     waiting: deque[Typed | Spoken] = msgspec.field(default_factory=deque)
@@ -75,10 +79,27 @@ class Turns(msgspec.Struct):
         self.count += 1
         return [Send(InputAudioBufferCommit()), *self.replies.ask()]
 
-    def pressed(self) -> list[Effect]:
+    @property
+    def release_due(self) -> float | None:
+        """When a talk key that is still down has been so for too long."""
+        return None if self.pressed_at is None else self.pressed_at + self.options.talk_limit_s
+
+    def pressed(self, now: float) -> list[Effect]:
         """The talk key went down: whatever the model says is interrupted, and the microphone opens."""
-        self.speaking = True
+        self.speaking = self.opening = True
+        self.pressed_at = now
         return [*self.replies.interrupt(server_cancels=False), Send(InputAudioBufferClear()), OpenMic()]
+
+    def released(self) -> list[Effect]:
+        """The talk key went up: the microphone closes."""
+        self.opening = False
+        self.pressed_at = None
+        return [CloseMic()]
+
+    def held_too_long(self) -> list[Effect]:
+        """A key may be stuck, or forgotten: nobody's room is listened to for ever. What was said is sent."""
+        limit = f"the talk key was down for {self.options.talk_limit_s:g} s: the microphone is closed (--ptt-max-s)"
+        return [Show(Notice(text=limit)), *self.released()]
 
     def mic_closed(self, fact: MicClosed, now: float) -> list[Effect]:
         """The talk key went up: what was said is sent, if it is long enough to be speech."""
