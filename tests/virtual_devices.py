@@ -79,7 +79,7 @@ class VirtualDevices:
         """Record what ``sink`` plays meanwhile into ``path``, as raw PCM16 24 kHz mono."""
         with path.open("wb") as file:
             recorder = subprocess.Popen(
-                [*_pacat("--record", f"{sink}.monitor"), "--latency-msec=20"], env=self.environment, stdout=file
+                [*_pacat("--record", f"{sink}.monitor"), "--latency-msec=200"], env=self.environment, stdout=file
             )
             try:
                 _wait_for(lambda: path.stat().st_size > 0, recorder, "the recorder")

@@ -143,15 +143,19 @@ class DeviceStream(ABC):
                 beats, beaten_s = self._beats, time.monotonic()
 
     def _alive(self) -> bool:
-        stream = self._stream
-        return stream is not None and bool(stream.active)
+        if self._stream is None:
+            return False
+        # PortAudio must not be asked about a stream that another thread is closing.
+        with portaudio():
+            return self._stream is not None and bool(self._stream.active)
 
     def _get_back(self, stopping: threading.Event) -> None:
         """Open the same or the default device. Blocks until one works or told to stop. Raises AudioError."""
         lost = self._name
         last = self.opened.device if self.opened else None
         # Without a stream it was this program's own search for another device that ended it: no news for the user.
-        if self._stream is not None:
+        told = self._stream is not None
+        if told:
             self._tell(f"the {lost} is gone; looking for it")
         deadline_s = time.monotonic() + _GIVE_UP_S
         pause_s = 0.0
@@ -164,7 +168,7 @@ class DeviceStream(ABC):
                 pause_s = min(max(2 * pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
                 continue
             self.reopened += 1
-            if pause_s or (self.opened and self.opened.device != last):
+            if told or pause_s or (self.opened and self.opened.device != last):
                 self._tell(f"now using the {self._name}")
             return
 
