@@ -89,6 +89,12 @@ def done(response: str = "resp_1", status: str = "completed", **fields: Any) -> 
     return said("response.done", response={"id": response, "status": status, **fields})
 
 
+def written(item: str) -> dict[str, Any]:
+    """The item of a whole reply in writing."""
+    content = [{"type": "output_text", "text": "Yes."}]
+    return {"id": item, "type": "message", "role": "assistant", "content": content}
+
+
 def user_turn(item: str = "item_u") -> list[Any]:
     return [
         said("input_audio_buffer.speech_started", item_id=item),
@@ -118,10 +124,10 @@ def test_several_typed_turns_wait_for_each_other() -> None:
         HELLO, f.Typed("one"), f.Typed("two"), f.InputsEnded()
     )
     assert drive.sent_types.count("response.create") == 1
-    drive.tell(said("response.created", response={"id": "resp_1"}), done())
+    drive.tell(said("response.created", response={"id": "resp_1"}), done(output=[written("item_a")]))
     assert drive.sent_types.count("response.create") == 2
     assert drive.exit_code is None
-    drive.tell(said("response.created", response={"id": "resp_2"}), done("resp_2"))
+    drive.tell(said("response.created", response={"id": "resp_2"}), done("resp_2", output=[written("item_b")]))
     assert drive.exit_code == 0
 
 

@@ -14,8 +14,11 @@ INCOMPLETE = {
 }
 
 
-def failure_of(response: Response) -> Trouble | None:
-    """What to tell about a response that failed or is incomplete; None for one that completed or was cancelled."""
+def failure_of(response: Response, *, empty: bool) -> Trouble | None:
+    """What to tell about a response that failed or is incomplete; None for one that completed or was cancelled.
+
+    An ``empty`` one has failed as well: some servers (LocalAI) call it completed.
+    """
     details = response.status_details or StatusDetails()
     if response.status == "incomplete":
         reason = details.reason or "unknown"
@@ -23,6 +26,8 @@ def failure_of(response: Response) -> Trouble | None:
     if response.status == "failed":
         error = details.error or ErrorDetail()
         return trouble_of(error, "the model failed to answer: " + (error.message or error.code or "no reason given"))
+    if empty and response.status != "cancelled":
+        return Trouble(message="the server sent an empty reply: its own log may say why", code="empty")
     return None
 
 

@@ -11,6 +11,9 @@ import msgspec
 from realtime_cli.conversation.records import Line
 from realtime_cli.pcm import frames_to_ms, ms_to_frames
 
+UNNAMED = "unnamed "
+"""Before an id of our own making, in the place of one that the server left out."""
+
 SPOKEN_CHARS_PER_S = 18
 """An upper bound for speech: about 150 words a minute is usual in English, some 14 characters a second."""
 
@@ -119,7 +122,7 @@ class History:
 
     def of_response(self, response_id: str) -> list[Entry]:
         """The entries that a response made."""
-        return [entry for entry in self._order if entry.response_id == response_id]
+        return [entry for entry in self._order if entry.role == "assistant" and entry.response_id == response_id]
 
     def untold(self, role: str) -> list[Entry]:
         """The entries of one side whose record is still to be shown."""

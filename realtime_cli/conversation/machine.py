@@ -196,7 +196,7 @@ class Conversation:
     def _response_done(self, response: Response, now: float) -> list[Effect]:
         effects = self._replies.done(response)
         effects.append(Show(self._meter.response_done(response, self._turns.ended_at, now)))
-        failure = failure_of(response)
+        failure = failure_of(response, empty=self._replies.empty)
         self._turn_failed = failure is not None
         return [*effects, Show(failure)] if failure else effects
 

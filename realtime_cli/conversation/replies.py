@@ -9,7 +9,7 @@ import msgspec
 
 from realtime_cli.conversation.effects import Effect, EndOfAudio, Flush, Play, Send, Show
 from realtime_cli.conversation.facts import Flushed, Heard
-from realtime_cli.conversation.history import Entry, History, PartAudio
+from realtime_cli.conversation.history import UNNAMED, Entry, History, PartAudio
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import AssistantDelta, AssistantSaid
 from realtime_cli.pcm import base64_frames
@@ -45,9 +45,12 @@ class Replies(msgspec.Struct):
     """Id of the response in progress."""
     owed: bool = False
     """A response was asked for, or is due by the server's own decision, and has not begun."""
+    empty: bool = False
+    """The response that ended last brought nothing at all: no words, no sound, no call."""
     _wanted: bool = False
     _cancel_on_arrival: bool = False
     _dead: set[str] = msgspec.field(default_factory=set)
+    _done: int = 0
 
     @property
     def busy(self) -> bool:
@@ -74,7 +77,7 @@ class Replies(msgspec.Struct):
 
     def created(self, response: Response) -> list[Effect]:
         """A response began."""
-        self.active = response.id
+        self.active = self._name(response.id)
         self.owed = False
         if not self._cancel_on_arrival:
             return []
@@ -110,16 +113,22 @@ class Replies(msgspec.Struct):
     def done(self, response: Response) -> list[Effect]:
         """A response ended, whatever its status; asks for the next one if it was waiting."""
         effects: list[Effect] = []
-        if response.id not in self._dead:
+        response_id = self._name(response.id)
+        self._done += 1
+        self.empty = False
+        if response_id not in self._dead:
             for item in response.output or ():
-                effects += self._complete_from(item, response.id)
-            for entry in self.history.of_response(response.id):
+                effects += self._complete_from(item, response_id)
+            entries = self.history.of_response(response_id)
+            calls = (item for item in response.output or () if item.type != "message")
+            self.empty = not any(entry.text or entry.spoken for entry in entries) and not any(calls)
+            for entry in entries:
                 for index in entry.parts:
                     effects += self._end_audio(entry, index)
                 entry.final = True
                 effects += self._tell_if_over(entry)
-        self._dead.discard(response.id)
-        if self.active in (response.id, None) or not response.id:
+        self._dead.discard(response_id)
+        if self.active in (response_id, None):
             self.active, self.owed = None, False
         if self._wanted and self.active is None and not self.owed:
             self._wanted = False
@@ -162,7 +171,7 @@ class Replies(msgspec.Struct):
         return [*self._forget_unheard(entry), *self._tell_if_over(entry)]
 
     def _forget_unheard(self, entry: Entry) -> list[Effect]:
-        if not entry.spoken or not self.options.can_truncate:
+        if not entry.spoken or not self.options.can_truncate or entry.item_id.startswith(UNNAMED):
             return []
         if entry.heard_ms == 0:
             return [Send(ConversationItemDelete(item_id=entry.item_id))]
@@ -176,16 +185,20 @@ class Replies(msgspec.Struct):
         response_id = self.active or ""
         self._dead.add(response_id)
         if cancel and self.options.can_cancel:
-            return [Send(ResponseCancel(response_id=response_id or None))]
+            named = response_id and not response_id.startswith(UNNAMED)
+            return [Send(ResponseCancel(response_id=response_id if named else None))]
         return []
 
     def _alive(self, response_id: str) -> bool:
-        return (response_id or self.active or "") not in self._dead
+        return self._name(response_id) not in self._dead
+
+    def _name(self, response_id: str) -> str:
+        """The id, or one of our own: some servers leave ids out, and one reply at a time is then all there can be."""
+        return response_id or self.active or f"{UNNAMED}response {self._done + 1}"
 
     def _entry(self, item_id: str, response_id: str) -> Entry:
-        # Some servers leave ids out; one reply at a time is then all there can be.
-        response_id = response_id or self.active or ""
-        entry = self.history.entry(item_id or f"item of {response_id}", "assistant")
+        response_id = self._name(response_id)
+        entry = self.history.entry(item_id or f"{UNNAMED}item of {response_id}", "assistant")
         entry.response_id = response_id
         return entry
 

@@ -8,7 +8,7 @@ import msgspec
 
 from realtime_cli.conversation.effects import CloseMic, Effect, Feed, OpenMic, Send, Show
 from realtime_cli.conversation.facts import MicClosed, Spoken, Typed
-from realtime_cli.conversation.history import Entry, History
+from realtime_cli.conversation.history import UNNAMED, Entry, History
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import Notice, UserSaid
 from realtime_cli.conversation.replies import Replies
@@ -131,19 +131,22 @@ class Turns(msgspec.Struct):
             self.speaking = False
             self.count += 1
             self.replies.owed = self.replies.active is None
-        entry = self.history.entry(event.item_id, "user", event.previous_item_id)
+        entry = self.history.entry(self._name(event.item_id), "user", event.previous_item_id)
         return [] if self.options.transcribes_user else self._tell(entry, "")
 
     def item(self, item: Item, previous_item_id: str | None) -> list[Effect]:
         """An item of the user's entered the conversation or is final."""
         if item.role != "user" or not item.id:
             return []
+        if self.history.find(item.id) is None and {part.type for part in item.content or ()} == {"input_text"}:
+            # A typed turn, which was told when it was sent: this server gives it an id of its own.
+            return []
         entry = self.history.entry(item.id, "user", previous_item_id)
         return self._tell(entry, item.words) if item.words and not entry.told else []
 
     def transcribed(self, event: TranscriptionDelta | TranscriptionCompleted | TranscriptionFailed) -> list[Effect]:
         """A transcript of the user's grows, is complete, or failed."""
-        entry = self.history.entry(event.item_id, "user")
+        entry = self.history.entry(self._name(event.item_id), "user")
         match event:
             case TranscriptionDelta():
                 entry.add_text(event.delta)
@@ -161,6 +164,10 @@ class Turns(msgspec.Struct):
     def give_up_transcripts(self) -> list[Effect]:
         """Close the lines whose transcript did not come."""
         return [effect for entry in self.history.untold("user") for effect in self._tell(entry, entry.text)]
+
+    def _name(self, item_id: str) -> str:
+        """The id, or one of our own for the latest turn where a server leaves it out."""
+        return item_id or f"{UNNAMED}turn {self.count}"
 
     def _tell(self, entry: Entry, text: str) -> list[Effect]:
         if entry.told:
