@@ -1,0 +1,189 @@
+"""``realtime-cli transcribe``: speech as text, from a microphone or a file, live."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from realtime_cli.cli.options import command
+from realtime_cli.config import SERVER, VIEW, Environment, Settings
+from realtime_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from realtime_cli.audio.recording import Recording
+    from realtime_cli.cli.wiring import Server
+    from realtime_cli.conversation.transcription import TranscriptionOptions
+    from realtime_cli.ports import AudioSource, Core, View
+    from realtime_cli.session import Session
+    from realtime_cli.view.subtitles import Format
+
+LISTENING = (
+    *("language", "keywords", "transcription_model", "mic", "noise_reduction"),
+    *("vad", "vad_threshold", "silence_ms", "prefix_padding_ms", "eagerness"),
+)
+"""The settings of conversations that a transcription has as well."""
+
+FORMATS: tuple[Format, ...] = ("txt", "srt", "vtt", "json")
+
+FED_BLOCK_MS = 100
+"""Recordings are sent in larger blocks than a microphone's, for speed; a cut is still between words."""
+
+SETTLE_S = 1.0
+"""How long after the end of a recording speech may still be found in it by a server that answers out of order."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, SERVER, VIEW, only=LISTENING, without=("plain", "stats"))
+    def transcribe(
+        settings: Settings,
+        environment: Environment,
+        file: Annotated[
+            Path | None, typer.Argument(help="A recording; without one, the microphone", metavar="[FILE]")
+        ] = None,
+        form: Annotated[
+            str, typer.Option("--format", help="txt, srt, vtt or json", metavar="|".join(FORMATS), show_default=False)
+        ] = "",
+        output: Annotated[
+            Path | None, typer.Option("--output", "-o", help="Write the transcript to this file", metavar="FILE")
+        ] = None,
+    ) -> int:
+        """Write down what is said into the microphone, until Ctrl-C, or in a recording. Nobody answers."""
+        from realtime_cli.conversation.transcription import Transcription  # --help must not load it
+
+        chosen = _format(settings, form, output)
+        recording = _recording(settings, file, output)
+        options, server = _options(settings, environment, recording)
+        view = _view(settings, environment, chosen, output, recording)
+        return _hold(settings, server, Transcription(options), view, listens=recording is None)
+
+
+def _hold(settings: Settings, server: Server, core: Core, view: View, *, listens: bool) -> int:
+    from realtime_cli.cli.wiring import on_failure, transport_to
+    from realtime_cli.conversation import facts as f
+    from realtime_cli.session import Session
+
+    def tell(text: str) -> None:
+        session.note(text)
+
+    def microphone(session: Session) -> AudioSource | None:
+        if not listens:
+            return None
+        from realtime_cli.audio.choose import open_source
+
+        return open_source(settings.mic, session.note)
+
+    session = Session(
+        core,
+        transport_to(server, settings, tell, speech=True, kind="transcription"),
+        view,
+        encoder=server.encoder,
+        make_source=microphone,
+        first_facts=tuple(f.Noted(text) for text in server.notices),
+        on_failure=on_failure(settings),
+    )
+    return session.run()
+
+
+def _format(settings: Settings, form: str, output: Path | None) -> Format:
+    """The format: the one named, else that of the file's ending, else plain text."""
+    ending = output.suffix[1:].lower() if output else ""
+    wanted = form or (ending if ending in FORMATS else "txt")
+    chosen = next((each for each in FORMATS if each == wanted), None)
+    if chosen is None:
+        raise InputError(f"--format: {wanted!r} is none", f"choose one of {', '.join(FORMATS)}")
+    if settings.json and form and output is None:
+        raise InputError("--json and --format both need standard output", "name a file with --output")
+    return chosen
+
+
+def _recording(settings: Settings, file: Path | None, output: Path | None) -> Recording | None:
+    """The recording, checked. Blocks for the disk."""
+    if file is None:
+        return None
+    if settings.mic is not None:
+        raise InputError("a FILE and --mic exclude each other", "give one of them")
+    from realtime_cli.audio.recording import Recording  # the microphone does without
+
+    if output is not None and output.exists() and file.exists() and output.samefile(file):
+        raise InputError(f"{output} would be overwritten", "name another file with --output")
+    recording = Recording(file)
+    recording.check_for_speech()
+    return recording
+
+
+def _options(
+    settings: Settings, environment: Environment, recording: Recording | None
+) -> tuple[TranscriptionOptions, Server]:
+    from realtime_cli.cli.wiring import find_server, mic_end_grace_s, session_options
+    from realtime_cli.conversation.transcription import TranscriptionOptions
+    from realtime_cli.protocol.session_body import MODELS_WITHOUT_VAD, transcription_session
+    from realtime_cli.providers.profiles import LOCAL
+
+    server = find_server(settings, environment, "transcription")
+    wanted = session_options(settings, server.provider, "voice", spoken=False)
+    if server.provider is LOCAL:
+        server.notices.extend(_not_heard(settings))
+    server_cuts = wanted.vad != "off" and wanted.transcription_model not in MODELS_WITHOUT_VAD
+    patience_s = mic_end_grace_s(wanted)
+    options = TranscriptionOptions(
+        provider=server.provider.name,
+        key_variable=server.key_variable,
+        model=wanted.transcription_model or "",
+        session=transcription_session(wanted, server.dialect),
+        server_cuts=server_cuts,
+        recording=None if recording is None else _blocks(recording, patience_s if server_cuts else 0.0),
+        settle_s=patience_s if recording is None else SETTLE_S,
+    )
+    return options, server
+
+
+def _blocks(recording: Recording, silence_s: float) -> Iterator[bytes]:
+    """The recording, and a silence in which a server that listens hears its end."""
+    from realtime_cli.pcm import FRAME_BYTES, RATE_HZ
+
+    size = RATE_HZ * FED_BLOCK_MS // 1000 * FRAME_BYTES
+    silence = (bytes(size) for _ in range(round(silence_s * 1000 / FED_BLOCK_MS)))
+    return chain(recording.blocks(size), silence)
+
+
+def _not_heard(settings: Settings) -> list[str]:
+    """What the embedded server does not do."""
+    notices = []
+    if settings.keywords:
+        notices.append("the embedded server takes no keywords: they change nothing")
+    if (settings.language or "en") != "en":
+        notices.append(f"the embedded server understands English only, not {settings.language}")
+    return notices
+
+
+def _view(
+    settings: Settings, environment: Environment, form: Format, output: Path | None, recording: Recording | None
+) -> View:
+    from realtime_cli.view.jsonl import JsonView
+    from realtime_cli.view.subtitles import writer
+    from realtime_cli.view.transcription import FileTranscript, TranscriptView
+
+    view: View
+    if settings.json:
+        view = JsonView(sys.stdout.buffer)
+    else:
+        view = TranscriptView(sys.stdout, sys.stderr, writer("txt" if output else form), quiet=settings.quiet)
+    if output is not None:
+        view = FileTranscript(view, output, writer(form))
+    if settings.quiet or not sys.stderr.isatty():
+        return view
+    from realtime_cli.view.progress import ProgressView, bar, being_said, can_show_progress
+
+    if not can_show_progress(sys.stderr, environment):
+        return view
+    if recording is None:
+        return ProgressView(view, sys.stderr, being_said)
+    length_ms = recording.duration_ms
+    return ProgressView(view, sys.stderr, lambda now, width: bar("transcribing", now.position_ms, length_ms, width))
