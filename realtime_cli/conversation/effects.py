@@ -67,6 +67,20 @@ class Mute(msgspec.Struct, frozen=True):
     on: bool
 
 
+class RunTool(msgspec.Struct, frozen=True):
+    """Run a function on a thread of its own, then tell its outcome (``facts.ToolReturned``)."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+class CancelTool(msgspec.Struct, frozen=True):
+    """Give up a function that has had its time; nobody waits for its outcome any more."""
+
+    call_id: str
+
+
 class Show(msgspec.Struct, frozen=True):
     """Show a record."""
 
@@ -80,4 +94,6 @@ class End(msgspec.Struct, frozen=True):
     reason: str
 
 
-Effect: TypeAlias = Send | Speak | Play | EndOfAudio | Flush | Feed | OpenMic | CloseMic | Mute | Show | End
+Effect: TypeAlias = (
+    Send | Speak | Play | EndOfAudio | Flush | Feed | OpenMic | CloseMic | Mute | RunTool | CancelTool | Show | End
+)

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from realtime_cli.conversation.offers import Answer, Offer, Outcome
 from realtime_cli.errors import RealtimeError
 from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
@@ -90,6 +91,25 @@ class Muted(msgspec.Struct, frozen=True):
     on: bool
 
 
+class ToolsReady(msgspec.Struct, frozen=True):
+    """All that is offered to the model is known; the session waits for it."""
+
+    offers: tuple[Offer, ...]
+
+
+class ToolReturned(msgspec.Struct, frozen=True):
+    """A function call came to its end, one way or another."""
+
+    call_id: str
+    outcome: Outcome
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """The user answers the question whether a function may run; without a question it means nothing."""
+
+    answer: Answer
+
+
 class Quit(msgspec.Struct, frozen=True):
     """The user asked for the end, or (with an exit code of its own) a signal did."""
 
@@ -127,6 +147,9 @@ Fact: TypeAlias = (
     | MicClosed
     | Cut
     | Muted
+    | ToolsReady
+    | ToolReturned
+    | Decided
     | Heard
     | Flushed
     | Quit

@@ -37,6 +37,11 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     can_cancel: bool = True
     can_truncate: bool = True
     max_turns: int | None = None
+    offers_tools: bool = False
+    """Functions are offered to the model; the session waits for the list of them (``facts.ToolsReady``)."""
+    can_ask: bool = False
+    """There is a keyboard to ask at whether a function may run."""
+    tool_timeout_s: float = 30.0
     mic_end_grace_s: float = 3.0
     """How long after the end of a file microphone the server may still notice that somebody spoke."""
     answer_timeout_s: float = 60.0

@@ -89,6 +89,32 @@ class UsageReported(Record, frozen=True, kw_only=True, tag_field="type", tag="us
     done_ms: int | None = None
 
 
+class ToolCalled(Record, frozen=True, kw_only=True, tag_field="type", tag="tool_call"):
+    """The model wants a function run; ``arguments`` is the JSON that it wrote."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+class ToolAsked(Record, frozen=True, kw_only=True, tag_field="type", tag="tool_question"):
+    """The user is asked whether a function may run."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+class ToolFinished(Record, frozen=True, kw_only=True, tag_field="type", tag="tool_result"):
+    """What the model was told about a call; ``duration_ms`` is 0 for one that never ran."""
+
+    call_id: str
+    name: str
+    output: str
+    failed: bool
+    duration_ms: int
+
+
 class Trouble(Record, frozen=True, kw_only=True, tag_field="type", tag="error"):
     """Something failed; the conversation may go on."""
 
@@ -149,6 +175,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     lines: tuple[Line, ...] = ()
     totals: Totals = Totals()
+    running: tuple[str, ...] = ()
+    """Names of the functions that run for the model."""
+    question: ToolAsked | None = None
+    """What the user is asked."""
     talking: bool = False
     """Push-to-talk: the talk key is down."""
     opening: bool = False
@@ -158,5 +188,15 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 AnyRecord: TypeAlias = (
-    SessionStarted | UserSaid | AssistantDelta | AssistantSaid | UsageReported | Trouble | Notice | Ended
+    SessionStarted
+    | UserSaid
+    | AssistantDelta
+    | AssistantSaid
+    | UsageReported
+    | ToolCalled
+    | ToolAsked
+    | ToolFinished
+    | Trouble
+    | Notice
+    | Ended
 )
