@@ -149,10 +149,14 @@ def load_environment(start: Path | None = None) -> Environment:
     """The environment of this process, the ``.env`` of the working directory or its nearest parent that has one, and
     the config file. Raises InputError and ConfigError for files that cannot be read.
     """
-    folder = start or Path.cwd()
-    dotenv = next((path for each in (folder, *folder.parents) if (path := each / ".env").is_file()), None)
+    dotenv = find_dotenv(start or Path.cwd())
     variables = Environment(os.environ, _read_dotenv(dotenv) if dotenv else None)
     return variables.with_file(read_config_file(config_path(variables)))
+
+
+def find_dotenv(folder: Path) -> Path | None:
+    """The ``.env`` in ``folder`` or its nearest parent that has one."""
+    return next((path for each in (folder, *folder.parents) if (path := each / ".env").is_file()), None)
 
 
 def _read_dotenv(path: Path) -> dict[str, str]:

@@ -18,11 +18,7 @@ def register(app: typer.Typer) -> None:
     @command(app, SERVER, SESSION, AUDIO, VIEW)
     def chat(settings: Settings, environment: Environment) -> int:
         """Talk: microphone and speaker, until Ctrl-C, /quit, or the end of a file microphone."""
-        has_keyboard = sys.stdin.isatty() and settings.mic != "-"
-        if settings.ptt and not has_keyboard:
-            raise InputError("--ptt needs a keyboard, and stdin is no terminal", "run it in a terminal")
-        if settings.vad == "off" and not settings.ptt:
-            raise InputError("--vad off leaves nobody to end your turns", "add --ptt")
+        check_usage(settings)
         from realtime_cli.audio.choose import open_sink, open_source  # --help must not load it
         from realtime_cli.cli.wiring import hold
 
@@ -35,9 +31,21 @@ def register(app: typer.Typer) -> None:
             make_sink=lambda session: open_sink(settings.speaker, session.note, source=settings.mic),
             plays=not settings.text_only,
         )
-        if not has_keyboard:
+        if not _has_keyboard(settings):
             return hold_chat()
         from realtime_cli.terminal.talking import TalkKeys  # only where there is a keyboard
 
         keys = TalkKeys(push_to_talk=settings.ptt)
         return hold_chat(inputs=(keys,), controls=lambda: keys.controls)
+
+
+def check_usage(settings: Settings) -> None:
+    """Raise InputError for settings that no chat can be held with."""
+    if settings.ptt and not _has_keyboard(settings):
+        raise InputError("--ptt needs a keyboard, and stdin is no terminal", "run it in a terminal")
+    if settings.vad == "off" and not settings.ptt:
+        raise InputError("--vad off leaves nobody to end your turns", "add --ptt")
+
+
+def _has_keyboard(settings: Settings) -> bool:
+    return sys.stdin.isatty() and settings.mic != "-"

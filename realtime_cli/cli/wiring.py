@@ -140,7 +140,7 @@ class Server(NamedTuple):
 
 def find_server(settings: Settings, environment: Environment, intent: Intent = "conversation") -> Server:
     """The server that the settings ask for. Raises errors of the configuration."""
-    provider, notices = _provider(settings, environment)
+    provider, notices = find_provider(settings, environment)
     if provider is LOCAL:
         return Server(provider, None, notices)
     dialect = Dialect(settings.dialect) if settings.dialect else None
@@ -187,8 +187,8 @@ def read_standard_input(what: str) -> str:
         raise InputError(f"{what} on standard input is not UTF-8 (byte {error.start})", "convert it first") from error
 
 
-def _provider(settings: Settings, environment: Environment) -> tuple[Provider, list[str]]:
-    """The provider, and what the user should know about the choice."""
+def find_provider(settings: Settings, environment: Environment) -> tuple[Provider, list[str]]:
+    """The provider, and what the user should know about the choice. Raises ConfigError."""
     name = settings.provider
     provider = choose_provider(
         name,

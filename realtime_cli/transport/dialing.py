@@ -14,6 +14,7 @@ import ssl
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -57,12 +58,15 @@ class Patience:
                     raise TimeoutError("timed out")
 
 
-def dial(url: str, timeout_s: float, stopping: threading.Event) -> socket.socket:
+def dial(
+    url: str, timeout_s: float, stopping: threading.Event, on_step: Callable[[str], None] = lambda _step: None
+) -> socket.socket:
     """Connect to ``url`` (ws or wss), through the system's proxy if there is one for it.
 
-    Blocks for ``timeout_s`` at most, plus the time the system takes to resolve the name. The socket that is returned
-    has what is left of that time as its timeout. Raises ConnectionFailed, ConfigError for a proxy that cannot be used,
-    and Cancelled when ``stopping`` is set meanwhile.
+    ``on_step`` is told of each step that is done: DNS, TCP, proxy, TLS. Blocks for ``timeout_s`` at most, plus the time
+    the system takes to resolve the name. The socket that is returned has what is left of that time as its timeout.
+    Raises ConnectionFailed, ConfigError for a proxy that cannot be used, and Cancelled when ``stopping`` is set
+    meanwhile.
     """
     target = urlsplit(url)
     host, secure = target.hostname or "", target.scheme == "wss"
@@ -70,14 +74,16 @@ def dial(url: str, timeout_s: float, stopping: threading.Event) -> socket.socket
     patience = Patience(time.monotonic() + timeout_s, stopping)
     proxy = _proxy_for(host, port, secure)
     if proxy is None:
-        sock = _connect(host, port, patience)
+        sock = _connect(host, port, patience, on_step)
     else:
-        sock = _connect(proxy.hostname or "", proxy.port or 80, patience)
+        sock = _connect(proxy.hostname or "", proxy.port or 80, patience, on_step)
     try:
         if proxy is not None:
             _tunnel(sock, host, port, proxy, patience)
+            on_step("proxy")
         if secure:
             sock = _encrypt(sock, host, patience)
+            on_step("TLS")
         sock.settimeout(patience.left_s)
     except BaseException:
         sock.close()
@@ -85,12 +91,13 @@ def dial(url: str, timeout_s: float, stopping: threading.Event) -> socket.socket
     return sock
 
 
-def _connect(host: str, port: int, patience: Patience) -> socket.socket:
+def _connect(host: str, port: int, patience: Patience, on_step: Callable[[str], None]) -> socket.socket:
     """Try the name's addresses one after the other, each for its share of the time."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
         raise ConnectionFailed(f"the name {host} is unknown", "check --base-url and the network") from None
+    on_step("DNS")
     failure: OSError | None = None
     for tried, (family, kind, protocol, _, address) in enumerate(found):
         sock = socket.socket(family, kind, protocol)
@@ -103,6 +110,7 @@ def _connect(host: str, port: int, patience: Patience) -> socket.socket:
             sock.close()
             raise
         else:
+            on_step("TCP")
             return sock
     if isinstance(failure, TimeoutError):
         raise ConnectionFailed(f"{host} port {port} does not answer", "check --base-url and the network")
