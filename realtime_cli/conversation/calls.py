@@ -1,8 +1,8 @@
 """Function calls of the model's: which to run, to ask about, or to give up, and when to ask for a reply.
 
 Every ``call_id`` gets exactly one ``function_call_output``, whatever happens; when all calls of a response are
-answered, one reply is due. The user may speak meanwhile: the outputs go in all the same, and no reply is asked for that the
-server is about to give anyhow (https://platform.openai.com/docs/guides/realtime-conversations#function-calling).
+answered, one reply is due. The user may speak meanwhile: the outputs go in all the same, and no reply is asked for
+that the server is about to give anyhow (https://platform.openai.com/docs/guides/realtime-conversations#function-calling).
 """
 
 from __future__ import annotations

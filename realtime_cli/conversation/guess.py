@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from realtime_cli.conversation.effects import Effect, Send, Show, Speak
@@ -17,10 +17,13 @@ class Guess:
     def __init__(self, session: Mapping[str, Any], otherwise: Mapping[Dialect, Mapping[str, Any]]) -> None:
         self._session = session
         self._otherwise = otherwise
+        self.tools: Sequence[Mapping[str, Any]] = ()
+        """Functions for the model, which look the same in all dialects."""
 
     def update(self) -> Send:
         """The ``session.update`` in the dialect that is guessed now."""
-        return Send(SessionUpdate(session=self._session))
+        offered = {"tools": [*self._session.get("tools", ()), *self.tools]} if self.tools else {}
+        return Send(SessionUpdate(session={**self._session, **offered}))
 
     def correct(self, shown: Dialect | None) -> list[Effect]:
         """Change to the dialect that the server has ``shown``; nothing when it was guessed right, or once before."""

@@ -13,16 +13,19 @@ from typing import Any
 import msgspec
 
 from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.calls import ANSWERS, Calls
 from realtime_cli.conversation.effects import CloseMic, Effect, End, Mute, OpenMic, Play, Send, Show
 from realtime_cli.conversation.ending import failure_of, silent_server, trouble_of
 from realtime_cli.conversation.guess import Guess
 from realtime_cli.conversation.history import History
 from realtime_cli.conversation.metering import Meter
+from realtime_cli.conversation.offers import Offer
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import (
     AssistantDelta,
     AssistantSaid,
     Ended,
+    MicChanged,
     Notice,
     Phase,
     SessionStarted,
@@ -56,9 +59,12 @@ class Conversation:
         self._history = History()
         self._replies = Replies(options, self._history)
         self._turns = Turns(options, self._history, self._replies)
+        self._calls = Calls(options, self._replies)
         self._meter = Meter()
         self._guess = Guess(options.session, options.session_otherwise)
+        self._tools: tuple[Offer, ...] | None = None if options.offers_tools else ()
         self._session_id = ""
+        self._begun = False
         self._model = ""
         self._inputs_ended = False
         self._mic_ended = False
@@ -84,7 +90,7 @@ class Conversation:
     @property
     def deadline(self) -> float | None:
         """When a Tick is due, if nothing else happens."""
-        due = [self._answer_due(), self._end_due(), self._turns.release_due]
+        due = [self._answer_due(), self._end_due(), self._turns.release_due, self._calls.deadline]
         return min((at for at in due if at is not None), default=None)
 
     def snapshot(self) -> Snapshot:
@@ -97,6 +103,8 @@ class Conversation:
             totals=self._meter.totals(self._turns.count),
             talking=self.options.push_to_talk and self._turns.speaking,
             opening=self._turns.opening,
+            running=self._calls.running,
+            question=self._calls.question,
         )
 
     @property
@@ -108,21 +116,23 @@ class Conversation:
         match fact:
             case ServerEvent():
                 return self._server_said(fact, now)
+            case f.Typed() if self._calls.question and (answer := ANSWERS.get(fact.text.lower())):
+                return self._calls.decided(answer, now)
             case f.Typed() | f.Spoken():
                 self._turns.waiting.append(fact)
                 return self._replies.interrupt(server_cancels=False) if self.options.listens else []
             case f.Fed():
                 return self._turns.fed(now)
-            case f.Pressed() if not self._session_id:
+            case f.Pressed() if not self._begun:
                 self._early_press = not self._early_press
             case f.Pressed():
-                return self._turns.released() if self._turns.speaking else self._turns.pressed(now)
-            case f.Released() if self._turns.speaking:
+                return self._turns.pressed(now) if self._turns.pressed_at is None else self._turns.released()
+            case f.Released() if self._turns.pressed_at is not None:
                 return self._turns.released()
             case f.Released():
                 self._early_press = False
             case f.MicOpened():
-                self._turns.opening = False
+                return self._turns.mic_opened()
             case f.MicClosed() if self._turns.speaking:
                 return self._turns.mic_closed(fact, now)
             case f.Heard():
@@ -134,8 +144,15 @@ class Conversation:
             case f.MicEnded():
                 self._mic_ended = True
                 self._quiet_since = now
+            case f.ToolsReady():
+                self._tools = fact.offers
+                return self._begin(now)
+            case f.ToolReturned():
+                return self._calls.returned(fact, now)
+            case f.Decided():
+                return self._calls.decided(fact.answer, now)
             case f.Muted():
-                return [Mute(fact.on)]
+                return [Mute(fact.on), Show(MicChanged(state="muted" if fact.on else "unmuted"))]
             case f.Noted():
                 return [Show(Notice(text=fact.text))]
             case f.Quit():
@@ -166,9 +183,13 @@ class Conversation:
             case c.TranscriptionDelta() | c.TranscriptionCompleted() | c.TranscriptionFailed():
                 return self._turns.transcribed(event)
             case r.ResponseCreated():
+                self._calls.response_began()
                 return self._replies.created(event.response)
             case r.OutputItemAdded() | r.OutputItemDone():
                 self._replies.item_added(event)
+                return self._calls.item(event, now)
+            case r.FunctionArgumentsDone():
+                self._calls.arguments(event)
             case (
                 r.OutputTextDelta()
                 | r.OutputTextDone()
@@ -188,15 +209,23 @@ class Conversation:
         self._session_id = str(session.get("id") or "unnamed")
         self._model = str(session.get("model") or self.options.session.get("model") or "")
         started = SessionStarted(id=self._session_id, model=self._model, provider=self.options.provider)
+        return [*self._guess.correct(dialect_of(session)), Show(started), *self._begin(now)]
+
+    def _begin(self, now: float) -> list[Effect]:
+        """Set the session up, once it is there and all that is offered to the model is known."""
+        if not self._session_id or self._tools is None or self._begun:
+            return []
+        self._begun = True
+        self._calls.offers = {offer.name: offer for offer in self._tools}
+        self._guess.tools = [offer.for_session() for offer in self._tools]
         opened: list[Effect] = [] if self.options.push_to_talk or not self.options.listens else [OpenMic()]
         early = self._turns.pressed(now) if self._early_press else []
-        corrected = self._guess.correct(dialect_of(session))
-        return [*corrected, self._guess.update(), Show(started), *opened, *early]
+        return [self._guess.update(), *opened, *early]
 
     def _response_done(self, response: Response, now: float) -> list[Effect]:
-        effects = self._replies.done(response)
+        effects = self._calls.response_done(response, now) + self._replies.done(response)
         effects.append(Show(self._meter.response_done(response, self._turns.ended_at, now)))
-        failure = failure_of(response, empty=self._replies.empty)
+        failure = failure_of(response, empty=self._replies.empty and not self._calls.open)
         self._turn_failed = failure is not None
         return [*effects, Show(failure)] if failure else effects
 
@@ -221,11 +250,14 @@ class Conversation:
 
     def _go_on(self, now: float) -> list[Effect]:
         """Send the next waiting turn, or end, when nothing else is going on."""
-        if not self._session_id or self._ended:
+        if not self._begun or self._ended:
             return []
         free = not self._turns.feeding and not self._replies.busy
-        if self._turns.waiting and free and (self.options.listens or not self._replies.audible):
+        answered = not self._replies.audible and not self._calls.open
+        if self._turns.waiting and free and (self.options.listens or answered):
             return self._turns.next_input(now)
+        if self._calls.reply_due and free and not self._turns.speaking:
+            return self._calls.ask_for_reply()
         if not self._idle():
             self._quiet_since = None
             return []
@@ -234,13 +266,15 @@ class Conversation:
         return self._time_passed(now)
 
     def _idle(self) -> bool:
-        turns, replies = self._turns, self._replies
-        return not (turns.speaking or turns.feeding or turns.waiting or replies.busy or replies.audible)
+        turns, replies, calls = self._turns, self._replies, self._calls
+        return not (turns.speaking or turns.feeding or turns.waiting or replies.busy or replies.audible or calls.open)
 
     def _time_passed(self, now: float) -> list[Effect]:
         answer_due, end_due, release_due = self._answer_due(), self._end_due(), self._turns.release_due
         if release_due is not None and now >= release_due:
             return self._turns.held_too_long()
+        if expired := self._calls.expire(now):
+            return expired
         if answer_due is not None and now >= answer_due:
             return self._fail(silent_server(self.options, opened=bool(self._session_id)))
         if end_due is not None and now >= end_due:
@@ -257,7 +291,7 @@ class Conversation:
 
     def _end_due(self) -> float | None:
         """When the conversation is over, if it stays as quiet as it is."""
-        if self._quiet_since is None or not self._session_id or not self._idle():
+        if self._quiet_since is None or not self._begun or not self._idle():
             return None
         enough = self.options.max_turns is not None and self._turns.count >= self.options.max_turns
         if self._inputs_ended or enough:
