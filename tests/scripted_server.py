@@ -64,13 +64,16 @@ class Raw:
 
 
 Script = Callable[[Talk], None]
+Accent = Callable[[dict[str, Any]], list[dict[str, Any]]]
+"""What a server sends in the place of an event."""
 
 
 class ScriptedServer:
     """Serves one script on a free port of this machine while its ``with`` block lasts.
 
-    ``beta``: speak the beta dialect. ``checked``: validate events against the SDK's types. ``received`` holds the
-    clients' events in order, ``handshakes`` how they connected.
+    ``beta``: speak the beta dialect. ``checked``: validate events against the SDK's types. ``accent``: how the events
+    differ from those, once they are checked. ``received`` holds the clients' events in order, ``handshakes`` how they
+    connected.
     """
 
     def __init__(
@@ -79,10 +82,12 @@ class ScriptedServer:
         *,
         beta: bool = False,
         checked: bool = True,
+        accent: Accent | None = None,
         port: int = 0,
     ) -> None:
         self._script = script
         self._checked = checked
+        self.accent = accent
         self._port = port
         self._failures: list[BaseException] = []
         self._listener: Server | socket.socket | None = None

@@ -42,7 +42,8 @@ class Talk:
         spoken = in_beta(named) if self._server.beta else named
         if spoken is not None:
             self._server.check("server", spoken)
-            self.send_raw(json.dumps(spoken))
+            for said in self._server.accent(spoken) if self._server.accent else [spoken]:
+                self.send_raw(json.dumps(said))
 
     def send_raw(self, data: str | bytes) -> None:
         """Send anything: text, or bytes as a binary frame."""

@@ -323,6 +323,50 @@ def test_truncating_too_much_is_not_fatal_and_the_conversation_goes_on() -> None
     assert drive.core.snapshot().phase is Phase.SPEAKING
 
 
+def test_a_server_that_takes_no_cancel_is_sent_none_and_the_next_turn_waits_for_the_end_of_the_reply() -> None:
+    drive = Drive(push_to_talk=True, server_decides_turns=False, can_cancel=False).tell(HELLO, *reply(), at=1.0)
+    drive.heard = {"item_a": 500, "microphone": 900}
+    drive.tell(f.Pressed(), f.Released(), at=2.0)
+    assert "response.cancel" not in drive.sent_types
+    assert "response.create" not in drive.sent_types
+    drive.tell(done())
+    assert drive.sent_types[-1] == "response.create"
+
+
+def test_a_server_that_takes_no_truncate_is_sent_none_and_the_user_is_told_what_was_heard_all_the_same() -> None:
+    drive = Drive(can_truncate=False).tell(HELLO, *user_turn(), *reply())
+    drive.heard = {"item_a": 0}
+    drive.tell(*user_turn("item_v")[:1])
+    drive.tell(done(status="cancelled"), *user_turn("item_v")[1:], *reply("resp_2", "item_b"))
+    drive.heard = {"item_b": 700}
+    drive.tell(*user_turn("item_w")[:1])
+    assert {"conversation.item.truncate", "conversation.item.delete"}.isdisjoint(drive.sent_types)
+    assert [(said.heard_ms, said.interrupted) for said in drive.shown(AssistantSaid)] == [(0, True), (700, True)]
+
+
+def test_spoken_turns_and_replies_without_ids_are_kept_apart() -> None:
+    nameless = said("response.output_audio_transcript.delta", delta="Hello.")
+    drive = Drive(plays=False).tell(HELLO)
+    for _ in range(2):
+        drive.tell(said("input_audio_buffer.speech_started"), said("input_audio_buffer.speech_stopped"))
+        drive.tell(said("input_audio_buffer.committed"), said("response.created"), nameless)
+        drive.tell(said("conversation.item.input_audio_transcription.completed", transcript="Hi."))
+        drive.tell(said("response.done", response={"status": "completed"}))
+    assert [told.text for told in drive.shown(UserSaid)] == ["Hi.", "Hi."]
+    assert [told.text for told in drive.shown(AssistantSaid)] == ["Hello.", "Hello."]
+
+
+def test_a_reply_without_ids_is_cancelled_without_one_and_never_truncated() -> None:
+    drive = Drive(push_to_talk=True, server_decides_turns=False).tell(HELLO, said("response.created"))
+    drive.tell(said("response.output_audio.delta", delta=SECOND))
+    drive.tell(f.Pressed())
+    (cancel,) = (sent for sent in drive.sent if sent["type"] == "response.cancel")
+    assert "response_id" not in cancel
+    assert {"conversation.item.truncate", "conversation.item.delete"}.isdisjoint(drive.sent_types)
+    (told,) = drive.shown(AssistantSaid)
+    assert told.interrupted
+
+
 def test_a_fatal_error_ends_with_4() -> None:
     error = {"type": "invalid_request_error", "code": "invalid_api_key", "message": "Incorrect API key provided."}
     drive = Drive().tell(f.Opened(), said("error", error=error))
