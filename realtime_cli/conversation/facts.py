@@ -8,6 +8,7 @@ import msgspec
 
 from realtime_cli.conversation.offers import Answer, Offer, Outcome
 from realtime_cli.errors import RealtimeError
+from realtime_cli.protocol.items import Content
 from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
 
@@ -16,9 +17,17 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class Typed(msgspec.Struct, frozen=True):
-    """The user wrote a turn."""
+    """The user wrote a turn; ``parts`` are what else belongs to it, such as images."""
 
     text: str
+    parts: tuple[Content, ...] = ()
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """The model is to say something without a turn of the user's, when nothing else is going on."""
+
+    instructions: str | None = None
+    """For this reply only, in place of the session's."""
 
 
 class Spoken(msgspec.Struct, frozen=True):
@@ -137,6 +146,7 @@ Fact: TypeAlias = (
     | UnknownEvent
     | Opened
     | Typed
+    | Wanted
     | Spoken
     | Fed
     | InputsEnded

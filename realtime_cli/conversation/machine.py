@@ -118,6 +118,8 @@ class Conversation:
                 return self._server_said(fact, now)
             case f.Typed() if self._calls.question and (answer := ANSWERS.get(fact.text.lower())):
                 return self._calls.decided(answer, now)
+            case f.Wanted():
+                self._turns.waiting.append(fact)
             case f.Typed() | f.Spoken():
                 self._turns.waiting.append(fact)
                 return self._replies.interrupt(server_cancels=False) if self.options.listens else []

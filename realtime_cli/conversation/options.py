@@ -23,6 +23,8 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The same in the dialects that it may turn out to speak; none where there is no doubt."""
     server_decides_turns: bool = True
     """The server's voice detection ends the user's turns and starts responses (``turn_detection`` is not null)."""
+    server_answers: bool = True
+    """The server starts the response to a turn that it found by itself (``create_response``)."""
     server_interrupts: bool = True
     """The server cancels its response by itself when the user begins to speak (``interrupt_response``)."""
     transcribes_user: bool = True

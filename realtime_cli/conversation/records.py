@@ -7,7 +7,7 @@ fields are a contract with scripts.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -128,6 +128,12 @@ class Notice(Record, frozen=True, kw_only=True, tag_field="type", tag="notice"):
     text: str
 
 
+class MicChanged(Record, frozen=True, kw_only=True, tag_field="type", tag="microphone"):
+    """A key opened, closed, muted or unmuted the microphone."""
+
+    state: Literal["open", "closed", "muted", "unmuted"]
+
+
 class Ended(Record, frozen=True, kw_only=True, tag_field="type", tag="end"):
     """The last record. ``reason``: done, interrupted, quit, or failed."""
 
@@ -198,5 +204,6 @@ AnyRecord: TypeAlias = (
     | ToolFinished
     | Trouble
     | Notice
+    | MicChanged
     | Ended
 )

@@ -62,13 +62,13 @@ class Replies(msgspec.Struct):
         """Whether something is still to be heard."""
         return any(entry.audible for entry in self.history.untold("assistant"))
 
-    def ask(self) -> list[Effect]:
-        """Ask for a response, now or as soon as the active one has ended."""
+    def ask(self, instructions: str | None = None) -> list[Effect]:
+        """Ask for a response, now or as soon as the active one has ended (then without ``instructions``)."""
         if self.active is not None or self.owed:
             self._wanted = True
             return []
         self.owed = True
-        return [Send(ResponseCreate())]
+        return [Send(ResponseCreate(response={"instructions": instructions} if instructions else None))]
 
     def refused(self, *, because_active: bool) -> None:
         """The server refused the response that was asked for."""

@@ -7,10 +7,10 @@ from collections import deque
 import msgspec
 
 from realtime_cli.conversation.effects import CloseMic, Effect, Feed, OpenMic, Send, Show
-from realtime_cli.conversation.facts import MicClosed, Spoken, Typed
+from realtime_cli.conversation.facts import MicClosed, Spoken, Typed, Wanted
 from realtime_cli.conversation.history import UNNAMED, Entry, History
 from realtime_cli.conversation.options import ConversationOptions
-from realtime_cli.conversation.records import Notice, UserSaid
+from realtime_cli.conversation.records import MicChanged, Notice, UserSaid
 from realtime_cli.conversation.replies import Replies
 from realtime_cli.protocol.client import (
     ConversationItemCreate,
@@ -45,7 +45,7 @@ class Turns(msgspec.Struct):
     """The talk key is down, and the microphone does not deliver yet."""
     feeding: bool = False
     """A recording is being sent."""
-    waiting: deque[Typed | Spoken] = msgspec.field(default_factory=deque)
+    waiting: deque[Typed | Spoken | Wanted] = msgspec.field(default_factory=deque)
     """Turns that are said but not sent, because an answer is still going on."""
     ended_at: float | None = None
     """When the user's last turn ended; latencies count from here."""
@@ -64,11 +64,14 @@ class Turns(msgspec.Struct):
         if isinstance(turn, Spoken):
             self.feeding = True
             return [Feed(turn.source)]
+        if isinstance(turn, Wanted):
+            self.ended_at = now
+            return self.replies.ask(turn.instructions)
         self._typed += 1
         self.count += 1
         entry = self.history.entry(f"typed_{self._typed:06d}", "user")
-        content = Content(type="input_text", text=turn.text)
-        item = Item(id=entry.item_id, type="message", role="user", content=(content,))
+        words = (Content(type="input_text", text=turn.text),) if turn.text else ()
+        item = Item(id=entry.item_id, type="message", role="user", content=(*words, *turn.parts))
         self.ended_at = now
         return [Send(ConversationItemCreate(item=item)), *self._tell(entry, turn.text), *self.replies.ask()]
 
@@ -94,7 +97,14 @@ class Turns(msgspec.Struct):
         """The talk key went up: the microphone closes."""
         self.opening = False
         self.pressed_at = None
-        return [CloseMic()]
+        return [CloseMic(), Show(MicChanged(state="closed"))]
+
+    def mic_opened(self) -> list[Effect]:
+        """The microphone delivers: now is the time to talk."""
+        if not self.opening:
+            return []
+        self.opening = False
+        return [Show(MicChanged(state="open"))]
 
     def held_too_long(self) -> list[Effect]:
         """A key may be stuck, or forgotten: nobody's room is listened to for ever. What was said is sent."""
@@ -130,7 +140,8 @@ class Turns(msgspec.Struct):
         if self.options.server_decides_turns:
             self.speaking = False
             self.count += 1
-            self.replies.owed = self.replies.active is None
+            if self.options.server_answers:
+                self.replies.owed = self.replies.active is None
         entry = self.history.entry(self._name(event.item_id), "user", event.previous_item_id)
         return [] if self.options.transcribes_user else self._tell(entry, "")
 
