@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
-
 import pytest
 
 from realtime_cli.errors import ConfigError, InputError
 from realtime_cli.protocol.dialects import Dialect
-from realtime_cli.providers.endpoint import Endpoint, endpoint, realtime_url
+from realtime_cli.providers.endpoint import endpoint, realtime_url
 from realtime_cli.providers.profiles import (
     AZURE,
     CUSTOM,
@@ -188,7 +186,7 @@ def test_an_endpoint_shows_neither_its_key_nor_its_query() -> None:
     assert KEY not in repr(home)
     assert "hunter2" not in repr(home)
     assert "hunter2" not in home.where
-    assert {field.name for field in fields(Endpoint) if not field.repr} == {"url", "headers", "key"}
+    assert repr(home) == f"Endpoint({home.where})"
 
 
 def test_auto_takes_what_the_environment_and_the_installation_speak_for() -> None:
@@ -218,8 +216,7 @@ def test_a_provider_is_chosen_by_name_whatever_the_environment_says() -> None:
 
 @pytest.mark.parametrize("provider", PROVIDERS.values(), ids=lambda provider: provider.name)
 def test_a_profile_is_consistent(provider: Provider) -> None:
-    facts = asdict(provider)
-    assert facts["title"]
+    assert provider.title
     assert not (provider.key_needed and not provider.key_variable)
     assert not (provider.model and provider.model_needed)
     if provider.base_url:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -37,4 +36,4 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def failure(message: str) -> Outcome:
     """An outcome that tells the model what went wrong."""
-    return Outcome(json.dumps({"error": message}, ensure_ascii=False), failed=True)
+    return Outcome(msgspec.json.encode({"error": message}).decode(), failed=True)

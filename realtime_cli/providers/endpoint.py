@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import msgspec
 
 from realtime_cli import __version__
 from realtime_cli.errors import ConfigError, InputError
@@ -24,15 +25,14 @@ _AZURE_GA_PATH = "/openai/v1"
 _AZURE_PREVIEW_PATH = "/openai/realtime"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One place to connect to. Only ``where`` is fit to be shown."""
 
     where: str
     """The URL without its query."""
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    key: str = field(repr=False)
+    url: str
+    headers: Mapping[str, str]
+    key: str
     """What must never be shown; empty when no key is sent."""
     key_variable: str
     """Where the key came from, for messages."""
@@ -40,6 +40,9 @@ class Endpoint:
     model: str
     notice: str = ""
     """Something the user should know before talking."""
+
+    def __repr__(self) -> str:
+        return f"Endpoint({self.where})"
 
 
 def endpoint(

@@ -7,8 +7,9 @@ it in the config file (``user.py``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from realtime_cli.errors import ConfigError
 from realtime_cli.pcm import RATE_HZ
@@ -28,8 +29,7 @@ class Auth(Enum):
     """A header of that name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """One server, or one kind of server. What it lacks is said so that the conversation can do without."""
 
     name: str

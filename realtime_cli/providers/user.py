@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 
 import msgspec
 
@@ -13,7 +12,7 @@ from realtime_cli.errors import ConfigError
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.providers.profiles import PROVIDERS, Provider
 
-NAMES = tuple(field.name for field in fields(Provider) if field.name != "name")
+NAMES = tuple(name for name in Provider.__struct_fields__ if name != "name")
 """What such a table may say: the fields of :class:`~realtime_cli.providers.profiles.Provider`."""
 
 RATES_HZ = (8_000, 48_000)

@@ -15,8 +15,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
+
+import msgspec
 
 from realtime_cli.errors import ConfigError, ConnectionFailed
 
@@ -31,8 +32,7 @@ class Cancelled(Exception):
     """Connecting was stopped on purpose."""
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(msgspec.Struct, frozen=True):
     """One deadline for all steps, on the clock of ``time.monotonic``, and the wish to stop."""
 
     deadline: float
@@ -94,7 +94,9 @@ def dial(
 def _connect(host: str, port: int, patience: Patience, on_step: Callable[[str], None]) -> socket.socket:
     """Try the name's addresses one after the other, each for its share of the time."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # As bytes, which spares loading Python's tables of international names for a name that is not one.
+        name = host.encode() if host.isascii() else host
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
         raise ConnectionFailed(f"the name {host} is unknown", "check --base-url and the network") from None
     on_step("DNS")
