@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -19,7 +19,7 @@ from realtime_cli.config_file import ConfigFile, config_path, read_config_file
 from realtime_cli.errors import InputError
 from realtime_cli.protocol.session_options import Eagerness, NoiseReduction, Vad
 
-SERVER, SESSION, AUDIO, VIEW = "Server", "Session", "Audio", "View"
+SERVER, SESSION, TOOLS, AUDIO, VIEW = "Server", "Session", "Tools", "Audio", "View"
 ENV_PREFIX = "REALTIME_CLI_"
 
 
@@ -31,6 +31,8 @@ def _meta(group: str, text: str, *, short: str = "", env: str = "", metavar: str
 Speed = Annotated[float, Meta(ge=0.25, le=1.5)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
+ToolSeconds = Annotated[float, Meta(gt=0, le=3600)]
+TalkSeconds = Annotated[int, Meta(ge=1, le=900)]
 Count = Annotated[int, Meta(ge=1)]
 
 
@@ -73,11 +75,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["minimal", "low", "medium", "high", "xhigh"] | None, _meta(SESSION, "Reasoning effort")
     ] = None
     text_only: Annotated[bool, _meta(SESSION, "No audio back")] = False
+    greet: Annotated[bool, _meta(SESSION, "The model speaks first")] = False
+    greeting: Annotated[str | None, _meta(SESSION, "What it is to say first (a wish, in your words)")] = None
+    auto_response: Annotated[bool, _meta(SESSION, "Answer every turn; --no-… leaves it to commands on stdin")] = True
     max_turns: Annotated[Count | None, _meta(SESSION, "End after so many turns of yours")] = None
+
+    tools: Annotated[
+        tuple[str, ...], _meta(TOOLS, "Offer the functions of a Python file to the model; repeatable", metavar="FILE.py")
+    ] = ()
+    mcp: Annotated[
+        tuple[str, ...],
+        _meta(TOOLS, "Offer the tools of an MCP server; repeatable", metavar="COMMAND|URL"),
+    ] = ()
+    remote_mcp: Annotated[
+        tuple[str, ...],
+        _meta(TOOLS, "An MCP server that the model's side reaches by itself; repeatable", metavar="LABEL=URL"),
+    ] = ()
+    confirm_tools: Annotated[
+        Literal["auto", "always", "never"], _meta(TOOLS, "Ask before calls: auto means those of MCP servers")
+    ] = "auto"
+    tool_timeout: Annotated[ToolSeconds, _meta(TOOLS, "Seconds that one call may take")] = 30.0
 
     mic: Annotated[str | None, _meta(AUDIO, "Device, WAV file, - (PCM16 24 kHz mono on stdin) or none")] = None
     speaker: Annotated[str | None, _meta(AUDIO, "Device, .wav file, - (PCM16 24 kHz mono on stdout) or none")] = None
-    ptt: Annotated[bool, _meta(AUDIO, "Push to talk: space starts, space sends")] = False
+    ptt: Annotated[bool, _meta(AUDIO, "Push to talk: hold a key, or tap it to start and to send")] = False
+    ptt_key: Annotated[str, _meta(AUDIO, "That key: space, tab, f1 to f12, or a character", metavar="KEY")] = "space"
+    ptt_max_s: Annotated[TalkSeconds, _meta(AUDIO, "After so long the microphone closes by itself")] = 60
+    mute: Annotated[bool, _meta(AUDIO, "Start with the microphone muted; m unmutes it")] = False
 
     plain: Annotated[bool, _meta(VIEW, "Line by line, no control codes")] = False
     json: Annotated[bool, _meta(VIEW, "One JSON object a line on stdout")] = False
@@ -98,6 +122,7 @@ class Field(msgspec.Struct, frozen=True):
     is_flag: bool
     default: Any
 
+    repeatable: bool = False
     negatable: bool = False
     """A flag that is on by default has a ``--no-`` form."""
 
@@ -176,7 +201,7 @@ def fields() -> tuple[Field, ...]:
 
 
 def _field(field: Any) -> Field:
-    meta = next(each for each in field.type.__metadata__ if isinstance(each, Meta))
+    meta = next(each for each in field.type.__metadata__ if isinstance(each, Meta) and each.extra)
     extra = meta.extra or {}
     kind = field.type.__origin__
     return Field(
@@ -187,6 +212,7 @@ def _field(field: Any) -> Field:
         variable=extra.get("env") or ENV_PREFIX + field.name.upper(),
         metavar=extra.get("metavar") or _metavar(kind),
         is_flag=kind is bool,
+        repeatable=get_origin(kind) is tuple,
         default=field.default,
         negatable=field.default is True,
     )

@@ -14,6 +14,8 @@ class Controls(msgspec.Struct, frozen=True):
     hold: bool = False
     """The terminal reports releases: the talk key is held, not tapped."""
     talk_key: str = "space"
+    talk_limit_s: int = 60
+    """How long one press of it may last."""
     muted: bool = False
     resumed: int = 0
     """How often the program went on after Ctrl-Z, below whatever the shell wrote meanwhile."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from realtime_cli.conversation.effects import Effect
     from realtime_cli.conversation.facts import Fact
+    from realtime_cli.conversation.offers import Offer, Outcome
     from realtime_cli.conversation.records import Record, Snapshot
 
 Deliver = Callable[[bytes], None]
@@ -55,6 +56,8 @@ class AudioSource(Protocol):
 
     def run(self, deliver: Deliver, at_end: Callable[[], None], stopping: threading.Event) -> None:
         """Deliver blocks at the pace of a clock until ``stopping`` is set. Own thread. Raises AudioError.
+
+        A device that is opened on demand, for push-to-talk, is run once a press.
 
         A source with an end calls ``at_end`` once, when its last block is delivered, and goes on with silence:
         a server's voice detection needs to hear that the speaker stopped.
@@ -105,6 +108,25 @@ class Input(Protocol):
 
     def close(self) -> None:
         """Give the keyboard back. Main thread; may be called twice."""
+
+
+class ToolHost(Protocol):
+    """What the model may call: functions of this machine, and tools of MCP servers."""
+
+    def run(self, ready: Callable[[tuple[Offer, ...]], None], stopping: threading.Event) -> None:
+        """Start what is to be started, tell ``ready`` once what is offered, and keep it until closed. Own thread.
+
+        Raises InputError when something does not start.
+        """
+
+    def call(self, call_id: str, name: str, arguments: str) -> Outcome:
+        """Run a function; blocks until it is done. Whatever goes wrong is an outcome. Any thread, several at once."""
+
+    def cancel(self, call_id: str) -> None:
+        """Give a call up, as far as it can be cancelled. Any thread; returns at once."""
+
+    def close(self) -> None:
+        """Let ``run`` return. Any thread; does not wait; may be called twice or before ``run``."""
 
 
 class View(Protocol):

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from realtime_cli.conversation import facts as f
@@ -83,8 +84,10 @@ class Session:
         self._player: Player | None = None
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._mic_open = False
-        self._listening = False
+        self._mic_off = threading.Event()
+        self._mic_off.set()
+        # Held while a block passes, so that none gets into the outbox behind what closing the microphone sends.
+        self._ear = threading.Lock()
         self._muted = False
         self._cutter: Cutter | None = None
         self._spoken_ms = 0
@@ -152,6 +155,7 @@ class Session:
     def _stop(self) -> None:
         """Ask everything to end, then join under one deadline; what is still to be sent or shown goes out first."""
         self._stopping.set()
+        self._mic_off.set()
         self._outbox.close()
         if self._player:
             self._player.close()
@@ -223,7 +227,8 @@ class Session:
                 self._cutter = Cutter() if effect.cut else None
                 self._open_mic()
             case CloseMic():
-                self._mic_open = False
+                with self._ear:
+                    self._mic_off.set()
                 has_speech = self._cutter.has_speech if self._cutter else True
                 self._tell(f.MicClosed(self._spoken_ms, has_speech))
             case Feed():
@@ -233,16 +238,20 @@ class Session:
                 self._exit_code = effect.exit_code
 
     def _open_mic(self) -> None:
-        self._spoken_ms = 0
-        self._mic_open = True
-        if self._source and not self._listening:
-            # Not before: a recording in the microphone's place must not begin while nobody listens.
-            self._listening = True
-            self._spawn("microphone", self._source.run, self._hear, lambda: self.post(f.MicEnded()), self._stopping)
+        """Run the source until the microphone is closed; not before, lest a recording begins while nobody listens."""
+        if self._source and self._mic_off.is_set():
+            self._spoken_ms = 0
+            self._mic_off = off = threading.Event()
+            hear = partial(self._hear, off)
+            self._spawn("microphone", self._source.run, hear, lambda: self.post(f.MicEnded()), off)
 
-    def _hear(self, pcm: bytes) -> None:
-        """Take a microphone block. Device thread."""
-        if self._mic_open:
+    def _hear(self, off: threading.Event, pcm: bytes) -> None:
+        """Take a microphone block, unless it came too late. Device thread."""
+        with self._ear:
+            if off.is_set():
+                return
+            if not self._spoken_ms:
+                self.post(f.MicOpened())
             self._spoken_ms += bytes_to_ms(len(pcm))
             block = bytes(len(pcm)) if self._muted else pcm
             self._outbox.put_block(block)

@@ -10,7 +10,7 @@ import pytest
 from realtime_cli.conversation import facts as f
 from realtime_cli.errors import InputError
 from realtime_cli.terminal.desk import Desk, Entered, Mute, Talk
-from realtime_cli.terminal.keys import Answer, Key, KeyParser
+from realtime_cli.terminal.keys import FOCUS_LOST, Answer, Key, KeyParser, talk_key_named
 from realtime_cli.terminal.line_editor import LineEditor
 from realtime_cli.terminal.lines import read_lines
 from realtime_cli.terminal.talking import fact_of
@@ -46,6 +46,7 @@ def test_every_cut_of_the_input_gives_the_same_keys() -> None:
     assert whole == [
         Key("é", text="é"),
         Key("space", "release"),
+        Key("f1"),
         Key("q", text="q"),
         Key("paste", text="pasted\r\ntext"),
         Answer("kitty", 0),
@@ -81,8 +82,42 @@ def test_a_modifier_pressed_alone_is_no_key() -> None:
     assert keys(b"\x1b[57441;2u\x1b[57441;1:3u") == []
 
 
-def test_arrows_function_keys_and_mouse_reports_are_swallowed_whole() -> None:
-    assert keys(b"\x1b[A\x1b[1;5C\x1bOA\x1b[15~\x1b[<0;10;10M\x1b[I") == []
+def test_arrows_editing_keys_and_reports_of_mouse_focus_and_cursor_are_swallowed_whole() -> None:
+    assert keys(b"\x1b[A\x1b[1;5C\x1bOA\x1b[2~\x1b[<0;10;10M\x1b[I\x1b[7;1R\x1b[[F") == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "key"),
+    [
+        ("\x1bOP", Key("f1")),
+        ("\x1b[[E", Key("f5")),
+        ("\x1b[15~", Key("f5")),
+        ("\x1b[24;1:1~", Key("f12")),
+        ("\x1b[1;1:3P", Key("f1", "release")),
+        ("\x1b[13;129:2~", Key("f3", "repeat")),
+        ("\x1b[S", Key("f4")),
+        ("\x1b[O", Key(FOCUS_LOST)),
+    ],
+)
+def test_function_keys_are_known_in_every_encoding_and_so_is_the_loss_of_the_focus(sent: str, key: Key) -> None:
+    for cut in range(len(sent)):
+        parser = KeyParser()
+        assert parser.feed(sent[:cut].encode()) + parser.feed(sent[cut:].encode()) == [key]
+
+
+def test_a_function_key_with_a_modifier_is_another_key() -> None:
+    assert keys(b"\x1b[15;5~\x1b[1;3P") == []
+
+
+@pytest.mark.parametrize(("written", "name"), [("Space", "space"), ("T", "t"), ("F12", "f12"), (" tab ", "tab")])
+def test_a_key_to_talk_with_is_named_in_any_case(written: str, name: str) -> None:
+    assert talk_key_named(written) == name
+
+
+@pytest.mark.parametrize("written", ["f13", "enter", "/", "ctrl+t", "ab", "\x07"])
+def test_a_key_that_cannot_be_talked_with_is_refused_with_those_that_can(written: str) -> None:
+    with pytest.raises(InputError, match="f1 to f12"):
+        talk_key_named(written)
 
 
 def test_an_escape_with_nothing_after_it_is_the_escape_key_once_settled() -> None:
@@ -141,7 +176,7 @@ def test_a_slash_begins_a_command_and_enter_a_message() -> None:
 
 def test_pasted_text_becomes_a_message_and_no_commands() -> None:
     desk = Desk(push_to_talk=True)
-    assert press_all(desk, "\x1b[200~m q /x\r\nnext\x1b\x1b[201~") == []
+    assert press_all(desk, "\x1b[200~m q /x\r\nnext\x1b\x1b[201~") == [Talk(on=False)]
     assert desk.controls.typing == "m q /x next"
 
 
@@ -154,10 +189,32 @@ def test_m_mutes_and_mutes_back_and_shows_it() -> None:
     assert not desk.controls.muted
 
 
-def test_a_tap_starts_and_another_tap_sends() -> None:
+def test_every_tap_is_told_and_what_it_means_is_for_the_conversation_to_say() -> None:
     desk = Desk(push_to_talk=True)
     assert press_all(desk, " ", 1.0) == [Talk(on=True)]
-    assert press_all(desk, " ", 3.0) == [Talk(on=False)]
+    assert press_all(desk, " ", 3.0) == [Talk(on=True)]
+
+
+@pytest.mark.parametrize(("key", "sent"), [("t", "tT"), ("f5", "\x1b[15~\x1b[15;65~"), ("tab", "\t\x1b[9u")])
+def test_another_key_talks_where_the_user_wants_it(key: str, sent: str) -> None:
+    desk = Desk(push_to_talk=True, talk_key=key)
+    desk.reports_release(True)
+    assert press_all(desk, sent) == [Talk(on=True), Talk(on=True)]
+    assert press_all(desk, " ") == []
+
+
+def test_a_key_that_is_held_is_let_go_of_when_another_window_takes_the_keys() -> None:
+    desk = Desk(push_to_talk=True)
+    assert press_all(desk, " \x1b[O") == [Talk(on=True)]
+    desk.reports_release(True)
+    assert press_all(desk, "\x1b[32;;32u\x1b[O") == [Talk(on=True), Talk(on=False)]
+
+
+def test_without_push_to_talk_a_release_or_a_lost_focus_says_nothing() -> None:
+    desk = Desk()
+    desk.reports_release(True)
+    assert press_all(desk, "\x1b[32;;32u\x1b[32;1:3u\x1b[O") == []
+    assert not desk.controls.hold
 
 
 def test_a_talk_key_held_down_where_releases_are_unknown_starts_once() -> None:
@@ -172,12 +229,6 @@ def test_holding_talks_until_the_release_however_short() -> None:
     assert press_all(desk, "\x1b[32;;32u\x1b[32;1:2;32u\x1b[32;1:3u") == [Talk(on=True), Talk(on=False)]
 
 
-def test_a_release_that_was_lost_does_not_leave_the_microphone_open_for_good() -> None:
-    desk = Desk(push_to_talk=True)
-    desk.reports_release(True)
-    assert press_all(desk, "\x1b[32;;32u\x1b[32;;32u") == [Talk(on=True), Talk(on=False)]
-
-
 def test_a_release_that_comes_unannounced_makes_the_talk_key_one_to_hold() -> None:
     desk = Desk(push_to_talk=True)
     assert press_all(desk, "\x1b[32;;32u\x1b[32;1:3u") == [Talk(on=True), Talk(on=False)]
@@ -186,7 +237,7 @@ def test_a_release_that_comes_unannounced_makes_the_talk_key_one_to_hold() -> No
 
 def test_space_types_a_space_while_a_line_is_typed() -> None:
     desk = Desk(push_to_talk=True)
-    assert press_all(desk, "\ra b\r") == [Entered("a b")]
+    assert press_all(desk, "\ra b\r") == [Talk(on=False), Entered("a b")]
 
 
 def test_typing_ends_talking() -> None:

@@ -23,15 +23,20 @@ RECORDING_ENDINGS = frozenset(
 """Names that end so are files and never devices: the common ones among http://libsndfile.github.io/libsndfile/formats.html."""
 
 
-def open_source(word: str | None, on_notice: Notice | None = None) -> AudioSource:
-    """The microphone the user named, None being the default device; not opened yet. Touches no device and no file."""
+def open_source(word: str | None, on_notice: Notice | None = None, *, on_demand: bool = False) -> AudioSource:
+    """The microphone the user named, None being the default device; not opened yet. Touches no device and no file.
+
+    ``on_demand``: it is in use only while it runs. Raises InputError where it then is no device.
+    """
+    if on_demand and word and (word in (PIPE, NOTHING) or _is_recording(word)):
+        raise InputError(f"--ptt opens and closes a microphone, and {word} is none", "name one, or leave out --ptt")
     if word == PIPE:
         return PipeSource(sys.stdin.buffer)
     if word == NOTHING:
         return NullSource()
     if word and _is_recording(word):
         return WavSource(Path(word))
-    return PortAudioSource(word, on_notice)
+    return PortAudioSource(word, on_notice, on_demand=on_demand)
 
 
 def open_sink(word: str | None, on_notice: Notice | None = None, *, source: str | Path | None = None) -> AudioSink:

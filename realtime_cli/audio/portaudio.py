@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from realtime_cli.audio.devices import choose_device, list_devices
+from realtime_cli.audio.library import hold, portaudio, release
 from realtime_cli.audio.stream import CALLBACK_MS, DeviceStream, Notice, StreamCallback
+from realtime_cli.errors import AudioError
 from realtime_cli.pcm import BLOCK_FRAMES, RATE_HZ
 from realtime_cli.ports import Deliver, Pull
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+SUSPICIOUS_S = 5
+"""A microphone with a noise gate of its own may be that silent until somebody speaks."""
+
+_UNMUTE = {
+    # macOS hands digital silence, and no error, to an application that may not use the microphone.
+    "darwin": "allow your terminal in System Settings > Privacy & Security > Microphone, and start it again",
+    "win32": "look at Settings > Privacy & security > Microphone, and at the microphone's own switch",
+}.get(sys.platform, "it may be muted; see your system's sound settings, or the microphone's own switch")
 
 _LONGEST_DRAIN_S = 0.25
 """A device that claims a longer latency than this does not get to hold up the end of the program."""
@@ -22,22 +35,55 @@ _LONGEST_DRAIN_S = 0.25
 class PortAudioSource(DeviceStream):
     """A microphone: the system's default one, or one given by number or by a unique part of its name.
 
-    A device with several channels gives the mean of its first two.
+    A device with several channels gives the mean of its first two. ``on_demand``: it is held only while :meth:`run`
+    runs, which may then be called again, and other programs see that nobody records.
     """
 
-    def __init__(self, device: str | int | None = None, on_notice: Notice | None = None) -> None:
+    def __init__(
+        self, device: str | int | None = None, on_notice: Notice | None = None, *, on_demand: bool = False
+    ) -> None:
         super().__init__(device, "input", on_notice)
+        self._on_demand = on_demand
+        self._running = threading.Lock()  # a second run waits until the one before has let go of the device
         self._deliver: Deliver | None = None
+        self._silent_frames = 0
+        self._heard_sound = False
         self.overflows = 0
         """How often the system lost audio because the program took it too late."""
+
+    def open(self) -> None:
+        """Open and start the device, or on demand only look whether it is there. Main thread. Raises AudioError."""
+        if self._on_demand:
+            choose_device(list_devices(), self._wanted, self._direction)
+        else:
+            super().open()
 
     def run(self, deliver: Deliver, at_end: Callable[[], None], stopping: threading.Event) -> None:  # noqa: ARG002
         """Deliver blocks of 20 ms on PortAudio's thread. Own thread; blocks until stopped. Raises AudioError.
 
         A lost device is replaced meanwhile, by itself or by the default one, and the user told.
         """
-        self._deliver = deliver
-        self._watch(stopping)
+        with self._running:
+            self._deliver = deliver
+            if not self._on_demand:
+                self._watch(stopping)
+                return
+            hold(self._abandon)
+            try:
+                self._take(stopping)
+                self._watch(stopping)
+            finally:
+                with portaudio():
+                    self._abandon()
+                release(self._abandon)
+
+    def _take(self, stopping: threading.Event) -> None:
+        """Open the device, or when it has gone since, another one. Blocks for that. Raises AudioError."""
+        try:
+            self._connect(self._wanted)
+        except AudioError as error:
+            self._tell(str(error))
+            self._get_back(stopping)
 
     def _callback(self, rate_hz: int, channels: int) -> StreamCallback:
         import sounddevice
@@ -52,6 +98,8 @@ class PortAudioSource(DeviceStream):
             if status.input_overflow:
                 self.overflows += 1
             mono = indata[:, 0] if channels == 1 else indata[:, :2].mean(axis=1).astype(indata.dtype)
+            if not self._heard_sound:
+                self._listen_for_sound(mono, rate_hz)
             try:
                 cut(resample(mono) if resample else mono)
             except Exception as error:  # raised again by run(): this thread has nobody who could catch it
@@ -59,6 +107,14 @@ class PortAudioSource(DeviceStream):
                 raise sounddevice.CallbackAbort from error
 
         return capture
+
+    def _listen_for_sound(self, mono: npt.NDArray[np.int16], rate_hz: int) -> None:
+        """Tell once of a microphone that never gave anything but zeros: the air is never that still."""
+        self._heard_sound = bool(mono.any())
+        self._silent_frames += len(mono)
+        if not self._heard_sound and self._silent_frames >= SUSPICIOUS_S * rate_hz:
+            self._heard_sound = True
+            self._tell(f"the {self._name} delivers nothing but digital silence: {_UNMUTE}")
 
     def _hand_over(self, block: bytes) -> None:
         if self._deliver:

@@ -8,34 +8,42 @@ from functools import partial
 import typer
 
 from realtime_cli.cli.options import command
-from realtime_cli.config import AUDIO, SERVER, SESSION, VIEW, Environment, Settings
+from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings
 from realtime_cli.errors import InputError
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, SERVER, SESSION, AUDIO, VIEW)
+    @command(app, SERVER, SESSION, TOOLS, AUDIO, VIEW)
     def chat(settings: Settings, environment: Environment) -> int:
         """Talk: microphone and speaker, until Ctrl-C, /quit, or the end of a file microphone."""
         check_usage(settings)
         from realtime_cli.audio.choose import open_sink, open_source  # --help must not load it
         from realtime_cli.cli.wiring import hold
+        from realtime_cli.conversation.facts import Muted
+        from realtime_cli.terminal.keys import talk_key_named
 
         hold_chat = partial(
             hold,
             settings,
             environment,
             "voice",
-            make_source=lambda session: open_source(settings.mic, session.note),
+            make_source=lambda session: open_source(settings.mic, session.note, on_demand=settings.ptt),
             make_sink=lambda session: open_sink(settings.speaker, session.note, source=settings.mic),
             plays=not settings.text_only,
+            facts=(Muted(on=True),) if settings.mute else (),
         )
         if not _has_keyboard(settings):
             return hold_chat()
         from realtime_cli.terminal.talking import TalkKeys  # only where there is a keyboard
 
-        keys = TalkKeys(push_to_talk=settings.ptt)
+        keys = TalkKeys(
+            push_to_talk=settings.ptt,
+            talk_key=talk_key_named(settings.ptt_key),
+            talk_limit_s=settings.ptt_max_s,
+            muted=settings.mute,
+        )
         return hold_chat(inputs=(keys,), controls=lambda: keys.controls)
 
 
@@ -43,6 +51,11 @@ def check_usage(settings: Settings) -> None:
     """Raise InputError for settings that no chat can be held with."""
     if settings.ptt and not _has_keyboard(settings):
         raise InputError("--ptt needs a keyboard, and stdin is no terminal", "run it in a terminal")
+    if settings.ptt and settings.mute:
+        raise InputError("--ptt and --mute exclude each other", "with --ptt the microphone is closed until you press")
+    from realtime_cli.terminal.keys import talk_key_named  # --help must not load it
+
+    talk_key_named(settings.ptt_key)
     if settings.vad == "off" and not settings.ptt:
         raise InputError("--vad off leaves nobody to end your turns", "add --ptt")
 

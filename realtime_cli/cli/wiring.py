@@ -16,7 +16,7 @@ from realtime_cli.conversation.machine import Conversation
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.errors import InputError
 from realtime_cli.local.engines.parts import missing_parts, require_parts
-from realtime_cli.ports import AudioSink, AudioSource, Input, Transport
+from realtime_cli.ports import AudioSink, AudioSource, Input, Transport, View
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions
@@ -29,6 +29,7 @@ from realtime_cli.workers import Encoder
 
 if TYPE_CHECKING:
     from realtime_cli.transport.loopback import Kind
+    from realtime_cli.view.progress import Status
 
 Shape = Literal["typed", "recorded", "voice"]
 """What the user's turns are: written, read from files, or spoken into a microphone."""
@@ -40,7 +41,7 @@ SEMANTIC_PATIENCE_S = 8.0
 """The longest that semantic detection waits, at low eagerness (https://platform.openai.com/docs/guides/realtime-vad)."""
 
 
-def hold(
+def hold(  # noqa: PLR0913 -- a conversation has this many sides
     settings: Settings,
     environment: Environment,
     shape: Shape,
@@ -51,10 +52,11 @@ def hold(
     inputs: tuple[Input, ...] = (),
     controls: Callable[[], Controls] = Controls,
     facts: tuple[f.Fact, ...] = (),
+    status: Status | None = None,
 ) -> int:
     """Hold one conversation from beginning to end, and return the exit code. Raises errors of the configuration.
 
-    ``plays``: ``make_sink`` makes one.
+    ``plays``: ``make_sink`` makes one. ``status``: a line for the bottom of a terminal, where no live view is.
     """
     server = find_server(settings, environment)
     provider, notices = server.provider, server.notices
@@ -70,8 +72,10 @@ def hold(
             session=session_update(wanted, server.dialect),
             session_otherwise={other: session_update(wanted, other) for other in server.other_dialects(settings)},
             server_decides_turns=wanted.vad != "off",
+            server_answers=settings.auto_response,
             transcribes_user=wanted.transcription_model is not None or provider.transcribes_unasked,
             push_to_talk=settings.ptt,
+            talk_limit_s=settings.ptt_max_s,
             listens=shape == "voice",
             can_cancel=provider.can_cancel,
             can_truncate=provider.can_truncate,
@@ -84,20 +88,30 @@ def hold(
     def tell(text: str) -> None:
         session.note(text)
 
+    view = choose_view(
+        settings, streaming=shape != "voice", echo_user=shape != "typed", controls=controls, environ=environment
+    )
     session = Session(
         conversation,
         transport_to(server, settings, tell, speech=shape != "typed" or plays),
-        choose_view(
-            settings, streaming=shape != "voice", echo_user=shape != "typed", controls=controls, environ=environment
-        ),
+        with_progress(view, settings, environment, status) if status else view,
         encoder=server.encoder,
         make_source=make_source,
         make_sink=make_sink,
         inputs=inputs,
-        first_facts=(*(f.Noted(text) for text in notices), *facts),
+        first_facts=(*(f.Noted(text) for text in notices), *_greeting(settings), *facts),
         on_failure=on_failure(settings),
     )
     return session.run()
+
+
+def with_progress(view: View, settings: Settings, environment: Environment, status: Status) -> View:
+    """The view with a line of progress on standard error, if that is a terminal and the user wants to hear things."""
+    if settings.quiet or not sys.stderr.isatty():
+        return view
+    from realtime_cli.view.progress import ProgressView, can_show_progress  # rich: for terminals only
+
+    return ProgressView(view, sys.stderr, status) if can_show_progress(sys.stderr, environment) else view
 
 
 def on_failure(settings: Settings) -> Callable[[BaseException], None]:
@@ -150,6 +164,11 @@ def find_server(settings: Settings, environment: Environment, intent: Intent = "
     return Server(provider, place, [*notices, place.notice] if place.notice else notices)
 
 
+def _greeting(settings: Settings) -> tuple[f.Fact, ...]:
+    """The wish that the model speaks first, if there is one."""
+    return (f.Wanted(settings.greeting),) if settings.greet or settings.greeting else ()
+
+
 def session_options(settings: Settings, provider: Provider, shape: Shape, *, spoken: bool) -> SessionOptions:
     """What the settings ask of the server."""
     transcription = settings.transcription_model or provider.transcription_model
@@ -165,6 +184,7 @@ def session_options(settings: Settings, provider: Provider, shape: Shape, *, spo
         silence_ms=settings.silence_ms,
         prefix_padding_ms=settings.prefix_padding_ms,
         eagerness=settings.eagerness,
+        create_response=None if settings.auto_response else False,
         noise_reduction=settings.noise_reduction,
         transcription_model=None if transcription == "off" or shape == "typed" else transcription,
         keywords=keywords_of(settings),

@@ -1,7 +1,7 @@
 """What the keys of a chat mean: talk, mute, type. Pure: keys and the time in, actions out.
 
 ``space`` talks (held where the terminal reports releases, tapped elsewhere), ``m`` mutes, ``/`` begins a command,
-Enter or pasted text begins a typed message, Ctrl-D quits.
+Enter or pasted text begins a typed message, Ctrl-D quits. Another key than ``space`` may be the one to talk.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from realtime_cli.controls import Controls
-from realtime_cli.terminal.keys import Key
+from realtime_cli.terminal.keys import FOCUS_LOST, Key
 from realtime_cli.terminal.line_editor import LineEditor, one_line
 
 TALK_REPEAT_S = 0.7
@@ -27,7 +27,7 @@ MUTE_REPEAT_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """The talk key went down (``on``) or up, by holding or by tapping."""
+    """The talk key went down (``on``), which where somebody talks already means to send; or up."""
 
     on: bool
 
@@ -52,16 +52,21 @@ Action: TypeAlias = Talk | Mute | Entered
 class Desk:
     """Owns the state of the keys; :attr:`controls` may be read by any thread, everything else is one thread's."""
 
-    def __init__(self, *, push_to_talk: bool = False, talk_key: str = "space") -> None:
-        self.controls = Controls(keyboard=True, push_to_talk=push_to_talk, talk_key=talk_key)
+    def __init__(
+        self, *, push_to_talk: bool = False, talk_key: str = "space", talk_limit_s: int = 60, muted: bool = False
+    ) -> None:
+        self.controls = Controls(
+            keyboard=True, push_to_talk=push_to_talk, talk_key=talk_key, talk_limit_s=talk_limit_s, muted=muted
+        )
         self._editor: LineEditor | None = None
-        self._talking = False
         self._last_seen: dict[str, float] = {}
 
     def press(self, key: Key, now: float) -> list[Action]:
         """What ``key``, which came at ``now`` seconds of a monotonic clock, asks for."""
-        if key.name == self.controls.talk_key and key.action == "release":
+        if self._is_talk_key(key) and key.action == "release":
             return self._talk_key_up()
+        if key.name == FOCUS_LOST:
+            return [Talk(on=False)] if self.controls.hold else []
         if self._editor:
             return self._edit(self._editor, key)
         if key.action == "press":
@@ -70,10 +75,13 @@ class Desk:
 
     def reports_release(self, hold: bool) -> None:
         """Whether the terminal says when a key goes up: then the talk key is held, else tapped."""
-        self.controls = replace(self.controls, hold=hold)
+        self.controls = replace(self.controls, hold=hold and self.controls.push_to_talk)
+
+    def _is_talk_key(self, key: Key) -> bool:
+        return self.controls.push_to_talk and key.name.lower() == self.controls.talk_key
 
     def _command(self, key: Key, now: float) -> list[Action]:
-        if key.name == self.controls.talk_key and self.controls.push_to_talk:
+        if self._is_talk_key(key):
             return self._talk_key_down(now)
         match key.name:
             case "m" | "M" if not self.controls.push_to_talk and not self._repeated("mute", now, MUTE_REPEAT_S):
@@ -92,17 +100,11 @@ class Desk:
     def _talk_key_down(self, now: float) -> list[Action]:
         if not self.controls.hold and self._repeated("talk", now, TALK_REPEAT_S):
             return []
-        # Also with holding: a second press without a release between means that the release was lost.
-        self._talking = not self._talking
-        return [Talk(self._talking)]
+        return [Talk(on=True)]
 
     def _talk_key_up(self) -> list[Action]:
         """A release proves that the terminal reports them, whatever it answered when asked."""
-        if self.controls.push_to_talk and not self.controls.hold:
-            self.controls = replace(self.controls, hold=True)
-        if not self._talking:
-            return []
-        self._talking = False
+        self.reports_release(True)
         return [Talk(on=False)]
 
     def _repeated(self, what: str, now: float, within_s: float) -> bool:
@@ -113,10 +115,7 @@ class Desk:
     def _begin(self, text: str) -> list[Action]:
         """Begin a line. Whoever types does not talk: a talk key that is held would be typed without end."""
         self._show(LineEditor(text))
-        if not self._talking:
-            return []
-        self._talking = False
-        return [Talk(on=False)]
+        return [Talk(on=False)] if self.controls.push_to_talk else []
 
     def _edit(self, editor: LineEditor, key: Key) -> list[Action]:
         outcome = editor.press(key)

@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from realtime_cli.errors import InputError
+
 KeyAction: TypeAlias = Literal["press", "repeat", "release"]
 
 ACTIONS: dict[str, KeyAction] = {"1": "press", "2": "repeat", "3": "release"}
@@ -27,6 +29,15 @@ PRIVATE_USE = range(57344, 63744)
 """Where the kitty protocol numbers keys that have no character."""
 
 PASTE_START, PASTE_END = "\x1b[200~", "\x1b[201~"
+FUNCTION_KEYS = dict(zip("PQRS", ("f1", "f2", "f3", "f4"), strict=True)) | {
+    "11": "f1", "12": "f2", "13": "f3", "14": "f4", "15": "f5", "17": "f6",
+    "18": "f7", "19": "f8", "20": "f9", "21": "f10", "23": "f11", "24": "f12",
+}  # fmt: skip
+"""By the last letter of their sequence, or the number before its tilde (xterm, and the kitty protocol alike)."""
+
+LINUX_FUNCTION_KEYS = "\x1b[["
+"""What the Linux console sends before the letters A to E, for F1 to F5."""
+
 MAX_PASTE_CHARS = 100_000
 MAX_SEQUENCE_CHARS = 256
 
@@ -54,6 +65,19 @@ class Answer:
 
 
 Input: TypeAlias = Key | Answer
+
+FOCUS_LOST = "focus-lost"
+"""The name under which it is told that another window gets the keys from now on, releases included."""
+
+
+def talk_key_named(name: str) -> str:
+    """The name that keys go by, of a key to talk with, as the user wrote it. Raises InputError."""
+    key = name.strip().lower() or "space"
+    if key in {"space", "tab", *FUNCTION_KEYS.values()} or (len(key) == 1 and key.isprintable() and key != "/"):
+        return key
+    raise InputError(
+        f'no key to talk with is called "{name}"', "use space, tab, f1 to f12, or a character other than /"
+    )
 
 
 class KeyParser:
@@ -94,6 +118,8 @@ class KeyParser:
             return 1, _character(text[0])
         if text.startswith(PASTE_START):
             return _paste(text)
+        if text.startswith(LINUX_FUNCTION_KEYS):
+            return _linux_function_key(text)
         if csi := _CSI.match(text):
             return csi.end(), _csi(csi[1], csi[2])
         if string := _STRING.match(text):
@@ -101,7 +127,7 @@ class KeyParser:
         if _INCOMPLETE.match(text) and len(text) < MAX_SEQUENCE_CHARS:
             return 0, None
         if text[1] == "O":
-            return 3, None
+            return 3, Key(FUNCTION_KEYS[text[2]]) if text[2] in FUNCTION_KEYS else None
         if text[1] in "\x1b[":
             return 1, Key("escape")
         return 2, Key(f"alt+{text[1]}") if text[1].isprintable() else None
@@ -112,6 +138,13 @@ def _paste(text: str) -> tuple[int, Input | None]:
     if end < 0:
         return (0, None) if len(text) < MAX_PASTE_CHARS else (len(text), None)
     return end + len(PASTE_END), Key("paste", text=text[len(PASTE_START) : end])
+
+
+def _linux_function_key(text: str) -> tuple[int, Input | None]:
+    if len(text) == len(LINUX_FUNCTION_KEYS):
+        return 0, None
+    number = "ABCDE".find(text[3]) + 1
+    return 4, Key(f"f{number}") if number else None
 
 
 def _character(char: str) -> Key | None:
@@ -136,7 +169,24 @@ def _csi(parameters: str, final: str) -> Input | None:
         if final == "u" and parameters[1:].isdecimal():
             return Answer("kitty", int(parameters[1:]))
         return None
-    return _kitty_key(parameters) if final == "u" else None
+    if final == "u":
+        return _kitty_key(parameters)
+    if final == "O" and not parameters:
+        return Key(FOCUS_LOST)
+    return _function_key(parameters, final)
+
+
+def _function_key(parameters: str, final: str) -> Key | None:
+    """``number ; modifiers[:event] ~``, or a letter in the place of the tilde and 1, or nothing, as the number."""
+    number, modifiers = (*parameters.split(";"), "", "")[:2]
+    name = FUNCTION_KEYS.get(number if final == "~" else final)
+    # With numbers before it, R is an answer about the cursor.
+    if not name or (final == "R" and parameters):
+        return None
+    held, event = (*modifiers.split(":"), "1")[:2]
+    if held.isdecimal() and (int(held) - 1) & (CTRL | ALT | COMMAND):
+        return None
+    return Key(name, ACTIONS.get(event, "press"))
 
 
 def _kitty_key(parameters: str) -> Key | None:

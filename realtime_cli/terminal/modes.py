@@ -24,7 +24,10 @@ It then takes the text (16) and the Latin key (4, for shortcuts on other layouts
 KITTY_RELEASES = 0b01010
 """The flags that must be active for the release of a text key to be reported: event types and all keys."""
 
-KITTY_PUSH, KITTY_POP = f"\x1b[>{KITTY_FLAGS}u", "\x1b[<u"
+FOCUS_ON, FOCUS_OFF = "\x1b[?1004h", "\x1b[?1004l"
+"""Told when another window takes the keys: the release of a key that is held then goes there."""
+
+KITTY_PUSH, KITTY_POP = f"\x1b[>{KITTY_FLAGS}u{FOCUS_ON}", f"{FOCUS_OFF}\x1b[<u"
 
 KITTY_QUERY = "\x1b[?u\x1b[c"
 """Which flags are active? Followed by a question every terminal answers: silence on the first is then an answer too."""

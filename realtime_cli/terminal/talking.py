@@ -27,11 +27,14 @@ class TalkKeys:
         *,
         push_to_talk: bool,
         talk_key: str = "space",
+        talk_limit_s: int = 60,
+        muted: bool = False,
         stream: TextIO | None = None,
     ) -> None:
         self._keyboard = Keyboard(stream or sys.stdin, self._count_resumption)
         self._resumed = 0
-        self._desk = Desk(push_to_talk=push_to_talk, talk_key=talk_key)
+        self._desk = Desk(push_to_talk=push_to_talk, talk_key=talk_key, talk_limit_s=talk_limit_s, muted=muted)
+        self._post: Callable[[f.Fact], None] | None = None
 
     @property
     def controls(self) -> Controls:
@@ -44,13 +47,20 @@ class TalkKeys:
         self._desk.reports_release(self._keyboard.reports_release)
 
     def run(self, post: Callable[[f.Fact], None], stopping: threading.Event) -> None:
-        """Post what keys ask for until ``stopping`` is set. Own thread."""
+        """Post what keys ask for until ``stopping`` is set. Own thread.
+
+        A talk key cannot outlive its keyboard, and push-to-talk not either: it ends when the last turn is answered.
+        """
+        self._post = post
 
         def press(key: Key) -> None:
             for action in self._desk.press(key, time.monotonic()):
                 post(fact_of(action))
 
         self._keyboard.run(press, stopping)
+        if self.controls.push_to_talk and not stopping.is_set():
+            post(f.Released())
+            post(f.InputsEnded())
 
     def close(self) -> None:
         """Give the terminal back. Main thread; may be called twice."""
@@ -58,6 +68,9 @@ class TalkKeys:
 
     def _count_resumption(self) -> None:
         self._resumed += 1
+        if self._post and self.controls.push_to_talk:
+            # Whatever was held when the program was suspended was let go of unseen.
+            self._post(f.Released())
 
 
 def fact_of(action: Action) -> f.Fact:

@@ -21,6 +21,9 @@ POLL_S = 0.03
 SPECIAL_KEY = ("\x00", "\xe0")
 """What comes before the code of an arrow or function key."""
 
+FUNCTION_KEYS = {code: f"f{number}" for number, code in enumerate(";<=>?@ABCD\x85\x86", 1)}
+"""Codes of the function keys (the scan codes of a PC keyboard, as getwch gives them)."""
+
 
 class Keyboard:
     """See :class:`realtime_cli.terminal.posix.Keyboard`."""
@@ -50,7 +53,8 @@ class Keyboard:
     def _read(self, on_key: Callable[[Key], None]) -> None:
         char = msvcrt.getwch()
         if char in SPECIAL_KEY:
-            msvcrt.getwch()
+            if name := FUNCTION_KEYS.get(msvcrt.getwch()):
+                on_key(Key(name))
             return
         if char == "\x1b":
             on_key(Key("escape"))

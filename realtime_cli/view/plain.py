@@ -12,6 +12,7 @@ from typing import TextIO
 from realtime_cli.conversation.records import (
     AssistantDelta,
     AssistantSaid,
+    MicChanged,
     Notice,
     Record,
     SessionStarted,
@@ -51,6 +52,8 @@ class PlainView:
                 self._note(f"connected to {record.provider} · {record.model}")
             case Notice():
                 self._note(record.text)
+            case MicChanged():
+                self._note(f"[microphone {record.state}]")
             case Trouble():
                 self._note(f"error: {record.message}")
         self._release()

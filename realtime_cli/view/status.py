@@ -20,6 +20,9 @@ PHASES = {
     Phase.ENDED: ("■", "dim"),
 }
 
+LAST_SECONDS = 10
+"""Of a press of the talk key, in which it is shown how many are left."""
+
 GAP = "   "
 """Between the state, the facts and the keys."""
 
@@ -56,8 +59,12 @@ def _joined(parts: list[Part]) -> Text:
 
 
 def _state(snapshot: Snapshot, controls: Controls, talking_s: int) -> Part:
+    if snapshot.opening:
+        return Part("◌ opening the microphone", "yellow", 0, "state")
     if snapshot.talking:
-        return Part(f"◉ talking {talking_s // 60}:{talking_s % 60:02}", "bold red", 0, "state")
+        left_s = controls.talk_limit_s - talking_s
+        soon = f", {max(0, left_s)} s left" if left_s <= LAST_SECONDS else ""
+        return Part(f"◉ talking {talking_s // 60}:{talking_s % 60:02}{soon}", "bold red", 0, "state")
     symbol, style = PHASES[snapshot.phase]
     if controls.muted:
         if snapshot.phase in (Phase.LISTENING, Phase.HEARING):
