@@ -81,7 +81,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_turns: Annotated[Count | None, _meta(SESSION, "End after so many turns of yours")] = None
 
     tools: Annotated[
-        tuple[str, ...], _meta(TOOLS, "Offer the functions of a Python file to the model; repeatable", metavar="FILE.py")
+        tuple[str, ...],
+        _meta(TOOLS, "Offer the functions of a Python file to the model; repeatable", metavar="FILE.py"),
     ] = ()
     mcp: Annotated[
         tuple[str, ...],

@@ -62,7 +62,7 @@ def look_up(flags: Mapping[str, Any], environment: Environment) -> dict[str, Fou
 
 
 def _find(field: Field, flags: Mapping[str, Any], environment: Environment, layers: tuple[Table, ...]) -> Found:
-    if flags.get(field.name) is not None:
+    if flags.get(field.name) not in (None, []):
         return Found(_convert(field, field.flag, flags[field.name]), "flag", field.flag, 0)
     if field.variable in environment:
         where = environment.origin(field.variable)
@@ -88,10 +88,15 @@ def _beside(table: Table, name: str) -> Any:
     value = table.values[name]
     if name == "instructions" and isinstance(value, str) and value.startswith("@"):
         return f"@{table.path.parent / Path(value[1:]).expanduser()}"
+    if name == "tools" and isinstance(value, str | list):
+        files = [value] if isinstance(value, str) else value
+        return [str(table.path.parent / Path(str(file)).expanduser()) for file in files]
     return value
 
 
 def _convert(field: Field, origin: str, value: Any) -> Any:
+    if field.repeatable and isinstance(value, str):
+        value = [part.strip() for part in value.split(";") if part.strip()]  # a variable
     try:
         # As it stands first: the lax conversion of text takes "inf" for a number that it then refuses.
         return getattr(msgspec.convert({field.name: value}, Settings), field.name)

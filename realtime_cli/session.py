@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.cutting import Cutter
 from realtime_cli.conversation.effects import (
+    CancelTool,
     CloseMic,
     Effect,
     End,
@@ -26,13 +27,14 @@ from realtime_cli.conversation.effects import (
     Mute,
     OpenMic,
     Play,
+    RunTool,
     Send,
     Show,
     Speak,
 )
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
 from realtime_cli.pcm import bytes_to_ms
-from realtime_cli.ports import AudioSink, AudioSource, Core, Input, Transport, View
+from realtime_cli.ports import AudioSink, AudioSource, Core, Input, ToolHost, Transport, View
 from realtime_cli.protocol.client import InputAudioBufferClear, InputAudioBufferCommit
 from realtime_cli.protocol.dialects import NotAnEvent, from_wire
 from realtime_cli.workers import Encoder, Outbox, Player, Screen
@@ -53,7 +55,7 @@ SHUTDOWN_S = 3.0
 class Session:
     """See the module. ``run`` is called once, on the main thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- one for each driver
         self,
         core: Core,
         transport: Transport,
@@ -63,6 +65,7 @@ class Session:
         make_source: Callable[[Session], AudioSource | None] = lambda _session: None,
         make_sink: Callable[[Session], AudioSink | None] = lambda _session: None,
         inputs: tuple[Input, ...] = (),
+        tools: ToolHost | None = None,
         first_facts: tuple[f.Fact, ...] = (),
         on_failure: Callable[[BaseException], None] = lambda _error: None,
     ) -> None:
@@ -76,6 +79,7 @@ class Session:
         self._encoder = encoder
         self._source, self._sink = make_source(self), make_sink(self)
         self._inputs = inputs
+        self._tools = tools
         self._first_facts = first_facts
         self._on_failure = on_failure
         self._inbox: SimpleQueue[f.Fact] = SimpleQueue()
@@ -140,6 +144,8 @@ class Session:
     def _start(self) -> None:
         """Connect first: the handshake goes on while the audio libraries load and the devices open."""
         self._spawn(VIEW, self._screen.run)
+        if self._tools:
+            self._spawn("tools", self._tools.run, lambda offers: self.post(f.ToolsReady(offers)), self._stopping)
         self._spawn("websocket", self._run_transport)
         if self._sink:
             self._player = Player()
@@ -157,6 +163,8 @@ class Session:
         self._stopping.set()
         self._mic_off.set()
         self._outbox.close()
+        if self._tools:
+            self._tools.close()
         if self._player:
             self._player.close()
         self._screen.close()
@@ -234,6 +242,12 @@ class Session:
             case Feed():
                 self._cutter = Cutter() if effect.cut else None
                 self._spawn("feeder", self._feed, effect.source)
+            case RunTool():
+                self._spawn(_name_of(effect.call_id), self._run_tool, effect)
+            case CancelTool() if self._tools:
+                self._tools.cancel(effect.call_id)
+                # It may hang, and nobody waits for it any more, not even at the end.
+                self._threads = [it for it in self._threads if it.name != _name_of(effect.call_id)]
             case End():
                 self._exit_code = effect.exit_code
 
@@ -276,6 +290,11 @@ class Session:
         self.post(cut)
         self._outbox.put(InputAudioBufferCommit() if cut.has_speech else InputAudioBufferClear())
 
+    def _run_tool(self, effect: RunTool) -> None:
+        if self._tools:
+            outcome = self._tools.call(effect.call_id, effect.name, effect.arguments)
+            self.post(f.ToolReturned(effect.call_id, outcome))
+
     def _run_transport(self) -> None:
         self._transport.run(self._connected, self._received)
         if not self._stopping.is_set():
@@ -313,3 +332,8 @@ class Session:
         for thread in self._threads:
             if thread.name == name:
                 thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _name_of(call_id: str) -> str:
+    """The name of the thread that runs a function."""
+    return f"call {call_id}"

@@ -1,32 +1,115 @@
-"""``realtime-cli ask``: one spoken turn from a file."""
+"""``realtime-cli ask``: spoken turns from files."""
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from realtime_cli.cli.options import command
 from realtime_cli.cli.say import LISTENING
 from realtime_cli.config import AUDIO, SERVER, SESSION, VIEW, Environment, Settings
+from realtime_cli.errors import InputError
+from realtime_cli.pcm import FRAME_BYTES, RATE_HZ, bytes_to_ms
+
+if TYPE_CHECKING:
+    from realtime_cli.audio.recording import Recording
+    from realtime_cli.conversation import facts as f
+    from realtime_cli.conversation.records import Snapshot
+
+BLOCK_BYTES = RATE_HZ // 10 * FRAME_BYTES
+"""Recordings are sent in blocks of 100 ms: fewer messages than a microphone's."""
+
+MAX_EVENT_MB = 15
+ITEM_MS = bytes_to_ms((MAX_EVENT_MB * 1024 * 1024 - 4096) * 3 // 4)
+"""What fits into one event in base64, about four minutes
+(https://platform.openai.com/docs/api-reference/realtime-client-events/input_audio_buffer/append)."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, SERVER, SESSION, AUDIO, VIEW, without=(*LISTENING, "max_turns"))
+    @command(app, SERVER, SESSION, AUDIO, VIEW, without=(*LISTENING, "max_turns", "auto_response"))
     def ask(
         settings: Settings,
         environment: Environment,
-        file: Annotated[Path, typer.Argument(help="A recording, in any format that libsndfile reads", metavar="FILE")],
+        files: Annotated[
+            list[Path], typer.Argument(help="Recordings, in any format that libsndfile reads", metavar="FILE...")
+        ],
+        as_item: Annotated[
+            bool, typer.Option("--as-item", help="Send each as one item, not as a stream", show_default=False)
+        ] = False,
     ) -> int:
-        """Ask one spoken question from a file; the reply goes to stdout, and is spoken with --speaker."""
+        """Ask a spoken question from a file; the reply goes to stdout, and is spoken with --speaker.
+
+        Several files are several turns of one conversation.
+        """
         from realtime_cli.audio.recording import Recording  # --help must not load it
         from realtime_cli.cli.wiring import hold, speaking
         from realtime_cli.conversation import facts as f
 
-        recording = Recording(file)
-        recording.check_for_speech()
-        facts = (f.Spoken(recording.blocks()), f.InputsEnded())
-        return hold(settings, environment, "recorded", facts=facts, **speaking(settings, source=file))
+        recordings = [Recording(file) for file in files]
+        for recording in recordings:
+            recording.check_for_speech()
+            if as_item:
+                _check_length(recording)
+        sending = Sending()
+        turns = [_item(recording) if as_item else f.Spoken(sending.blocks(recording)) for recording in recordings]
+        return hold(
+            settings,
+            environment,
+            "recorded",
+            facts=(*turns, f.InputsEnded()),
+            status=sending.status,
+            **speaking(settings, source=_overwritten(files, settings.speaker)),
+        )
+
+
+class Sending:
+    """How far the recording in hand has been sent. Told on the feeder's thread, asked on the view's."""
+
+    def __init__(self) -> None:
+        self._label = ""
+        self._sent_ms = self._length_ms = 0
+
+    def blocks(self, recording: Recording) -> Iterator[bytes]:
+        """The recording, block by block. Blocks for the disk."""
+        self._label, self._sent_ms, self._length_ms = f"sending {recording.path.name}", 0, recording.duration_ms
+        for block in recording.blocks(BLOCK_BYTES):
+            yield block
+            self._sent_ms += bytes_to_ms(len(block))
+        self._length_ms = 0
+
+    def status(self, _now: Snapshot, width: int) -> str:
+        """A bar while something is being sent."""
+        from realtime_cli.view.progress import bar  # rich: for terminals only
+
+        return bar(self._label, self._sent_ms, self._length_ms, width) if self._length_ms else ""
+
+
+def _overwritten(files: list[Path], speaker: str | None) -> Path:
+    """The recording that a reply would be written over, if there is one."""
+    target = Path(speaker or "")
+    return next((file for file in files if target.exists() and target.samefile(file)), files[0])
+
+
+def _check_length(recording: Recording) -> None:
+    length_ms = recording.duration_ms
+    if length_ms > ITEM_MS:
+        raise InputError(
+            f"{recording.path} lasts {length_ms // 1000} s, and an event of at most {MAX_EVENT_MB} MB holds "
+            f"{ITEM_MS // 1000} s",
+            "leave out --as-item",
+        )
+
+
+def _item(recording: Recording) -> f.Typed:
+    """The recording as a turn in one piece. Blocks for the disk."""
+    from realtime_cli.conversation import facts as f
+    from realtime_cli.protocol.items import Content
+
+    audio = base64.b64encode(b"".join(recording.blocks(BLOCK_BYTES))).decode("ascii")
+    return f.Typed("", parts=(Content(type="input_audio", audio=audio),))

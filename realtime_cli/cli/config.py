@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from realtime_cli.cli.options import command, flags_of
-from realtime_cli.config import AUDIO, SERVER, SESSION, VIEW, Environment, Settings, fields
+from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings, fields
 
 OTHER_VARIABLES = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_API_VERSION")
 """Those of OpenAI's own SDKs that belong to no provider's profile."""
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     def config() -> None:
         """What is set, and where it came from."""
 
-    @command(group, SERVER, SESSION, AUDIO, VIEW)
+    @command(group, SERVER, SESSION, TOOLS, AUDIO, VIEW)
     def show(settings: Settings, environment: Environment, context: typer.Context) -> int:
         """Print each setting, its value and where it came from; add flags to see what they would change."""
         rows = [*_settings(context.params, environment), *_variables(environment)]

@@ -82,12 +82,12 @@ def _parameter(field: Field) -> inspect.Parameter:
     names = (flag, field.short) if field.short else (flag,)
     option = typer.Option(
         *names,
-        help=field.help if field.default in (None, False, True) else f"{field.help} [default: {field.default}]",
+        help=field.help if field.default in (None, False, True, ()) else f"{field.help} [default: {field.default}]",
         metavar=None if field.is_flag else field.metavar,
         rich_help_panel=field.group,
         show_default=False,
     )
-    kind: Any = bool if field.is_flag else str
+    kind: Any = bool if field.is_flag else list[str] if field.repeatable else str
     annotation = Annotated[kind | None, option]
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 

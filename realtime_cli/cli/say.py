@@ -9,20 +9,20 @@ from typing import Annotated
 import typer
 
 from realtime_cli.cli.options import command
-from realtime_cli.config import AUDIO, SERVER, SESSION, VIEW, Environment, Settings
+from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings
 from realtime_cli.errors import InputError
 
 LISTENING = ("mic", "ptt", "vad", "vad_threshold", "silence_ms", "prefix_padding_ms", "eagerness", "noise_reduction")
 """Options about a microphone, which a typed turn has no use for."""
 
-UNHEARD = ("language", "transcription_model", "keywords")
-"""Options about the transcript of the user's speech."""
+UNHEARD = ("language", "transcription_model", "keywords", "auto_response")
+"""Options about the user's speech."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, SERVER, SESSION, AUDIO, VIEW, without=(*LISTENING, "max_turns", *UNHEARD))
+    @command(app, SERVER, SESSION, TOOLS, AUDIO, VIEW, without=(*LISTENING, "max_turns", *UNHEARD))
     def say(
         settings: Settings,
         environment: Environment,
@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
         from realtime_cli.cli.wiring import hold, read_standard_input, speaking
         from realtime_cli.conversation import facts as f
 
-        if text is None and not interactive:
+        if text is None and not (interactive or settings.greet or settings.greeting):
             raise InputError("there is nothing to say", 'give a text: realtime-cli say "Hello", or - for stdin')
         turns: list[f.Fact] = []
         if text is not None:
