@@ -11,7 +11,7 @@ import typer
 
 from realtime_cli.cli.options import command
 from realtime_cli.cli.say import LISTENING
-from realtime_cli.config import AUDIO, SERVER, SESSION, VIEW, Environment, Settings
+from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings
 from realtime_cli.errors import InputError
 from realtime_cli.pcm import FRAME_BYTES, RATE_HZ, bytes_to_ms
 
@@ -32,7 +32,7 @@ ITEM_MS = bytes_to_ms((MAX_EVENT_MB * 1024 * 1024 - 4096) * 3 // 4)
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, SERVER, SESSION, AUDIO, VIEW, without=(*LISTENING, "max_turns", "auto_response"))
+    @command(app, SERVER, SESSION, TOOLS, AUDIO, VIEW, without=(*LISTENING, "max_turns", "auto_response"))
     def ask(
         settings: Settings,
         environment: Environment,

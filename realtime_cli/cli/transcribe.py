@@ -17,9 +17,11 @@ from realtime_cli.errors import InputError
 if TYPE_CHECKING:
     from realtime_cli.audio.recording import Recording
     from realtime_cli.cli.wiring import Server
+    from realtime_cli.conversation.records import Snapshot
     from realtime_cli.conversation.transcription import TranscriptionOptions
     from realtime_cli.ports import AudioSource, Core, View
     from realtime_cli.session import Session
+    from realtime_cli.view.progress import Status
     from realtime_cli.view.subtitles import Format
 
 LISTENING = (
@@ -177,13 +179,20 @@ def _view(
         view = TranscriptView(sys.stdout, sys.stderr, writer("txt" if output else form), quiet=settings.quiet)
     if output is not None:
         view = FileTranscript(view, output, writer(form))
-    if settings.quiet or not sys.stderr.isatty():
-        return view
-    from realtime_cli.view.progress import ProgressView, bar, being_said, can_show_progress
+    from realtime_cli.cli.wiring import with_progress
 
-    if not can_show_progress(sys.stderr, environment):
-        return view
-    if recording is None:
-        return ProgressView(view, sys.stderr, being_said)
-    length_ms = recording.duration_ms
-    return ProgressView(view, sys.stderr, lambda now, width: bar("transcribing", now.position_ms, length_ms, width))
+    return with_progress(view, settings, environment, _status(recording))
+
+
+def _status(recording: Recording | None) -> Status:
+    """What the line at the bottom says: what is being said, or how far a recording is written down."""
+    length_ms = recording.duration_ms if recording else None
+
+    def status(now: Snapshot, width: int) -> str:
+        from realtime_cli.view.progress import bar, being_said  # rich: for terminals only
+
+        if length_ms is None:
+            return being_said(now, width)
+        return bar("transcribing", now.position_ms, length_ms, width)
+
+    return status

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
+from realtime_cli.cli.tooling import Prints, asking_at, toolbox_of
 from realtime_cli.config import Environment, Settings
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
@@ -65,6 +67,8 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
 
         notices += fetch_weights_visibly()
     wanted = session_options(settings, provider, shape, spoken=plays)
+    tools, hints = toolbox_of(settings, provider, on_failure(settings))
+    inputs, can_ask = asking_at(inputs, may_ask=tools is not None and tools.may_ask)
     conversation = Conversation(
         ConversationOptions(
             provider=provider.name,
@@ -80,6 +84,9 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             can_cancel=provider.can_cancel,
             can_truncate=provider.can_truncate,
             max_turns=settings.max_turns,
+            offers_tools=tools is not None,
+            can_ask=can_ask,
+            tool_timeout_s=settings.tool_timeout,
             plays=plays,
             mic_end_grace_s=mic_end_grace_s(wanted),
         )
@@ -99,10 +106,14 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         make_source=make_source,
         make_sink=make_sink,
         inputs=inputs,
-        first_facts=(*(f.Noted(text) for text in notices), *_greeting(settings), *facts),
+        tools=tools,
+        first_facts=(*(f.Noted(text) for text in (*notices, *hints)), *_greeting(settings), *facts),
         on_failure=on_failure(settings),
     )
-    return session.run()
+    if tools is None:
+        return session.run()
+    with redirect_stdout(Prints(session.note)):
+        return session.run()
 
 
 def with_progress(view: View, settings: Settings, environment: Environment, status: Status) -> View:
