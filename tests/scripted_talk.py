@@ -69,6 +69,19 @@ class Talk:
         assert event["type"] == kind, f"expected {kind}, the client sent {event['type']}"
         return event
 
+    def swallow_audio(self) -> tuple[int, dict[str, Any]]:
+        """Take audio without keeping or checking it, up to another event: its bytes before base64, and that event."""
+        size = 0
+        while True:
+            try:
+                message = self._connection.recv(PATIENCE_S)
+            except ConnectionClosed:
+                raise ClientGone from None
+            event: dict[str, Any] = json.loads(message)
+            if event["type"] != "input_audio_buffer.append":
+                return size, event
+            size += len(event["audio"]) * 3 // 4 - event["audio"][-2:].count("=")
+
     def obey_until(self, kind: str) -> dict[str, Any]:
         """Answer whatever comes as a server would, up to a ``kind``, which is returned unanswered."""
         while (event := self.receive())["type"] != kind:

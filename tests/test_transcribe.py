@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import signal
 import subprocess
 import sys
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +22,7 @@ from realtime_cli.conversation.transcription import FAREWELL_S, MARKER, SETUP, T
 from realtime_cli.protocol.client import InputAudioBufferCommit, SessionUpdate
 from realtime_cli.protocol.dialects import from_wire
 from realtime_cli.view.subtitles import Format, cues, writer
+from tests.on_terminal import on_terminal
 from tests.running import PATIENCE_S, ROOT, environment, lines_of, run
 from tests.scripted_server import Script, ScriptedServer
 from tests.scripted_talk import Talk
@@ -452,30 +451,6 @@ def test_ctrl_c_finishes_the_sentence_and_the_subtitles(tmp_path: Path) -> None:
     assert [line["text"] for line in rest if line["type"] == "transcript"] == ["Stop me."]
     assert rest[-1]["type"] == "end"
     assert json.loads(subtitles.read_text())["text"] == "Stop me."
-
-
-def on_terminal(*arguments: str) -> tuple[int, str, str]:
-    """The command with a terminal for standard error: exit code, standard output, what the terminal got."""
-    main, terminal = pty.openpty()
-    command = [sys.executable, "-m", "realtime_cli", *arguments]
-    variables = {**environment(), "TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=terminal, env=variables) as running:
-        os.close(terminal)
-        seen = b"".join(iter(_reader(main), b""))
-        assert running.stdout is not None
-        out = running.stdout.read().decode()
-    os.close(main)
-    return running.returncode, out, seen.decode()
-
-
-def _reader(fd: int) -> Callable[[], bytes]:
-    def read() -> bytes:
-        try:
-            return os.read(fd, 4096)
-        except OSError:  # Linux's way to say that the other end is closed
-            return b""
-
-    return read
 
 
 def test_a_terminal_shows_a_bar_and_clears_it_away(talk_wav: Path) -> None:
