@@ -159,6 +159,25 @@ class Terminal:
         return True
 
 
+XTERM: Answers = {b"\x1b[c": lambda: b"\x1b[?64;1;2c"}
+"""A terminal that knows no kitty protocol, as tmux: it answers the question about its attributes only."""
+
+
+class KittyTerminal(Terminal):
+    """One that knows the kitty protocol, or the ``known`` part of it."""
+
+    def __init__(
+        self, command: Sequence[str], *, known: int = 31, columns: int = 80, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self._known = known
+        answers = {b"\x1b[?u": self._flags, b"\x1b[c": lambda: b"\x1b[?62c"}
+        super().__init__(command, columns=columns, environ=environ, answers=answers)
+
+    def _flags(self) -> bytes:
+        pushed = self.raw.count(b"\x1b[>31u") > self.raw.count(b"\x1b[<u")
+        return b"\x1b[?%du" % (self._known if pushed else 0)
+
+
 def _take_the_terminal() -> None:
     """In the child, a session leader without a terminal: make the pseudo-terminal its own."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -16,7 +16,7 @@ from realtime_cli.errors import InputError
 if sys.platform == "win32":
     pytest.skip("these terminals are POSIX's", allow_module_level=True)
 
-from pty_driver import Answers, Terminal
+from pty_driver import XTERM, Answers, KittyTerminal, Terminal
 
 from realtime_cli.terminal.keyboard import Keyboard
 
@@ -61,25 +61,10 @@ print("over", flush=True)
 """
 
 
-XTERM: Answers = {b"\x1b[c": lambda: b"\x1b[?64;1;2c"}
-"""One that does not, as tmux: it answers the question about its attributes only."""
-
-
-class KittyTerminal(Terminal):
-    """One that knows the kitty protocol, or the ``known`` part of it."""
-
-    def __init__(self, command: list[str], *, known: int = 31) -> None:
-        self._known = known
-        super().__init__(command, answers={b"\x1b[?u": self._flags, b"\x1b[c": lambda: b"\x1b[?62c"})
-
-    def _flags(self) -> bytes:
-        pushed = self.raw.count(b"\x1b[>31u") > self.raw.count(b"\x1b[<u")
-        return b"\x1b[?%du" % (self._known if pushed else 0)
-
-    def wait_for_kitty(self) -> None:
-        """Wait until the program has asked both its questions, what is known and what is granted."""
-        self.wait_for("ready.")
-        self.wait_until(lambda: self.raw.count(b"\x1b[?u\x1b[c") == 2, "the second question")
+def wait_for_kitty(terminal: Terminal) -> None:
+    """Wait until the program has asked both its questions, what is known and what is granted."""
+    terminal.wait_for("ready.")
+    terminal.wait_until(lambda: terminal.raw.count(b"\x1b[?u\x1b[c") == 2, "the second question")
 
 
 def program(answers: Answers | None = None) -> Terminal:
@@ -127,7 +112,7 @@ def test_a_terminal_that_answers_nothing_is_used_without_releases() -> None:
 
 def test_a_kitty_terminal_reports_releases_and_has_its_protocol_popped_at_the_end() -> None:
     with KittyTerminal([sys.executable, "-c", PROGRAM]) as terminal:
-        terminal.wait_for_kitty()
+        wait_for_kitty(terminal)
         terminal.send("\x1b[32;;32u\x1b[32;1:3u\x1b[114;;114u")
         terminal.wait_for("space release")
         terminal.wait_for("releases: True")
@@ -139,7 +124,7 @@ def test_a_kitty_terminal_reports_releases_and_has_its_protocol_popped_at_the_en
 
 def test_a_terminal_that_grants_only_part_of_the_protocol_is_not_trusted_with_releases() -> None:
     with KittyTerminal([sys.executable, "-c", PROGRAM], known=1) as terminal:
-        terminal.wait_for_kitty()
+        wait_for_kitty(terminal)
         terminal.send("r")
         terminal.wait_for("releases: False")
         terminal.send("q")
@@ -149,7 +134,7 @@ def test_a_terminal_that_grants_only_part_of_the_protocol_is_not_trusted_with_re
 @pytest.mark.parametrize("ctrl_c", ["\x03", "\x1b[99;5u", "\x1b[1089::99;5u"])
 def test_ctrl_c_is_an_interrupt_in_every_encoding(ctrl_c: str) -> None:
     with KittyTerminal([sys.executable, "-c", PROGRAM]) as terminal:
-        terminal.wait_for_kitty()
+        wait_for_kitty(terminal)
         terminal.send(ctrl_c)
         terminal.wait_for("interrupted")
         assert terminal.wait_for_end() == 0
@@ -159,7 +144,7 @@ def test_ctrl_c_is_an_interrupt_in_every_encoding(ctrl_c: str) -> None:
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
 def test_a_deadly_signal_kills_but_gives_the_terminal_back_first(signum: signal.Signals) -> None:
     with KittyTerminal([sys.executable, "-c", PROGRAM]) as terminal:
-        terminal.wait_for_kitty()
+        wait_for_kitty(terminal)
         terminal.signal(signum)
         assert terminal.wait_for_end() == -signum
         assert terminal.modes() == terminal.found
@@ -180,7 +165,7 @@ def test_a_suspended_program_leaves_the_shell_a_sane_terminal_and_takes_it_again
     script.write_text(PROGRAM)
     with KittyTerminal(["bash", "--norc", "--noprofile", "-i"]) as terminal:
         terminal.send(f"'{sys.executable}' '{script}'\n")
-        terminal.wait_for_kitty()
+        wait_for_kitty(terminal)
         terminal.send(ctrl_z)
         terminal.wait_for("Stopped")
         assert terminal.raw.count(b"\x1b[<u") == 1
