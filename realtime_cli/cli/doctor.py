@@ -1,0 +1,178 @@
+"""``realtime-cli doctor``: whether ``chat`` would work, and if not, what to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from realtime_cli.cli.options import command
+from realtime_cli.config import AUDIO, SERVER, SESSION, Environment, Settings, find_dotenv
+from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InputError, RealtimeError
+
+if TYPE_CHECKING:
+    from realtime_cli.cli.wiring import Server
+    from realtime_cli.doctor.check import Check
+    from realtime_cli.doctor.server import Plan
+    from realtime_cli.providers.endpoint import Endpoint
+
+Checks = Iterator["Check | str"]
+"""What was found, and between that a word about what begins now, where it takes a moment."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+
+    @command(app, SERVER, SESSION, AUDIO, only=("json", "debug"), without=("max_turns",))
+    def doctor(
+        settings: Settings,
+        environment: Environment,
+        no_sound: Annotated[bool, typer.Option("--no-sound", help="Play no chirp")] = False,
+        no_turn: Annotated[bool, typer.Option("--no-turn", help="Ask nothing, which costs a few tokens")] = False,
+    ) -> int:
+        """Check all that a chat needs: one line a check, with the fix. Exit 0 only if chat would work."""
+        from realtime_cli.doctor.report import report_to
+
+        report = report_to(as_json=settings.json)
+        exit_code = 0
+        try:
+            for found in _checks(settings, environment, sound=not no_sound, turn=not no_turn):
+                if isinstance(found, str):
+                    report.begin(found)
+                else:
+                    report.show(found)
+                    exit_code = exit_code or found.exit_code
+        except KeyboardInterrupt:
+            # Engines that load cannot be stopped, and the interpreter would wait for them before it ends.
+            sys.stdout.flush()
+            os._exit(INTERRUPTED_EXIT_CODE)
+        report.end(exit_code)
+        return exit_code
+
+
+def _checks(settings: Settings, environment: Environment, *, sound: bool, turn: bool) -> Checks:
+    from realtime_cli.doctor.system import check_python, check_settings, check_terminal
+
+    yield check_python()
+    config = environment.file.path
+    yield check_settings(find_dotenv(Path.cwd()), config if config and config.exists() else None, settings.profile)
+    yield "asking the terminal"
+    yield check_terminal()
+    yield from _usage(settings)
+    yield from _sound(settings, chirp=sound)
+    yield from _server(settings, environment, turn=turn)
+
+
+def _usage(settings: Settings) -> Checks:
+    from realtime_cli.cli.chat import check_usage
+    from realtime_cli.doctor.check import failed
+
+    try:
+        check_usage(settings)
+    except InputError as error:
+        yield failed("options", error)
+
+
+def _sound(settings: Settings, *, chirp: bool) -> Checks:
+    """Files and pipes need no PortAudio; each look needs what the one before it found."""
+    from realtime_cli.doctor import sound
+    from realtime_cli.doctor.check import Status
+
+    mic, speaker = settings.mic, settings.speaker
+    hears, plays = sound.is_device(mic), sound.is_device(speaker)
+    if hears or plays:
+        yield (found := sound.check_portaudio())
+        if found.status is Status.FAIL:
+            return
+        yield (found := sound.check_devices(mic, speaker))
+        if found.status is Status.FAIL:
+            return
+    yield "listening: say something"
+    yield (microphone := sound.check_microphone(mic))
+    yield (loudspeaker := sound.check_loudspeaker(speaker, mic))
+    if chirp and hears and plays and Status.FAIL not in (microphone.status, loudspeaker.status):
+        yield "listening for a chirp"
+        yield sound.check_echo(mic, speaker)
+
+
+def _server(settings: Settings, environment: Environment, *, turn: bool) -> Checks:
+    from realtime_cli.cli.wiring import find_server
+    from realtime_cli.doctor.check import failed
+
+    try:
+        server = find_server(settings, environment)
+    except RealtimeError as error:
+        yield failed(_culprit(settings, environment), error)
+        return
+    if (yield from _embedded(server) if server.place is None else _remote(server, server.place, environment)):
+        yield from _session(settings, server, turn=turn)
+
+
+def _culprit(settings: Settings, environment: Environment) -> str:
+    """Which check it is that failed when no server can be found."""
+    from realtime_cli.cli.wiring import find_provider
+
+    try:
+        provider, _ = find_provider(settings, environment)
+    except RealtimeError:
+        return "parts" if settings.provider == "local" else "provider"
+    return "key" if provider.key_needed and provider.key_variable not in environment else "provider"
+
+
+def _embedded(server: Server) -> Generator[Check | str, None, bool]:
+    """Returns whether it can be tried."""
+    from realtime_cli.doctor.check import Status, good
+    from realtime_cli.doctor.local import check_weights
+
+    yield good("provider", "; ".join(server.notices) or server.provider.title)
+    yield good("parts", "all packages of the local voice server are installed")
+    yield (weights := check_weights())
+    yield "loading the local voice server"
+    return weights.status is Status.OK
+
+
+def _remote(server: Server, place: Endpoint, environment: Environment) -> Generator[Check | str, None, bool]:
+    """Returns whether it can be reached."""
+    from realtime_cli.doctor.check import Status, doubtful, good
+    from realtime_cli.doctor.server import check_network
+
+    yield good("provider", server.provider.title)
+    variable = place.key_variable
+    if place.notice:
+        yield doubtful("key", place.notice, "use https:// or wss://")
+    elif place.key:
+        yield good("key", f"there is one in {environment.origin(variable)}")
+    else:
+        yield good("key", f"none in {variable}: none is sent" if variable else "none is needed")
+    yield "connecting"
+    yield (network := check_network(place))
+    return network.status is not Status.FAIL
+
+
+def _session(settings: Settings, server: Server, *, turn: bool) -> Checks:
+    from realtime_cli.cli.wiring import transport_to
+    from realtime_cli.doctor.server import check_session
+
+    transport = transport_to(server, settings, lambda _notice: None, speech=True)
+    yield from check_session(transport, _plan(settings, server), turn=turn)
+
+
+def _plan(settings: Settings, server: Server) -> Plan:
+    from realtime_cli.cli.wiring import session_options
+    from realtime_cli.doctor.server import Plan
+    from realtime_cli.protocol.session_body import session_update
+
+    voice = session_options(settings, server.provider, "voice", spoken=not settings.text_only)
+    typed = session_options(settings, server.provider, "typed", spoken=False)
+    dialects = (server.dialect, *server.other_dialects(settings))
+    return Plan(
+        chat={dialect: session_update(voice, dialect) for dialect in dialects},
+        typed={dialect: session_update(typed, dialect) for dialect in dialects},
+        dialect=server.dialect,
+        key_variable=server.key_variable if server.place and server.place.key else "",
+        embedded=server.place is None,
+    )

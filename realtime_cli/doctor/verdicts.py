@@ -1,0 +1,64 @@
+"""What recordings of the microphone mean for a conversation. Pure: samples in, checks out."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+import numpy as np
+
+from realtime_cli.doctor.check import Check, doubtful, failed, good
+from realtime_cli.doctor.chirp import Echo, Samples
+from realtime_cli.errors import AudioError
+
+_FULL_SCALE = 32_700
+"""A sample this large was cut off, or is about to be."""
+
+_CLIPPED_SAMPLES = 10
+_QUIET_DBFS = -55.0
+"""A peak under this is what a quiet room gives, and no voice does at any useful input level."""
+
+_LOUD_ECHO_DB = 0.0
+"""The microphone hears the loudspeaker at more than was played: both are turned up far too high."""
+
+_INSTALL_CANCELLER = "pip install pywebrtc-audio"
+
+_UNMUTE = {
+    "darwin": "allow your terminal in System Settings > Privacy & Security > Microphone, then restart the terminal",
+    "win32": "allow desktop apps in Settings > Privacy & security > Microphone, and unmute it",
+}
+_UNMUTE_ELSEWHERE = "unmute it in the system's sound settings (pactl set-source-mute @DEFAULT_SOURCE@ 0, or alsamixer)"
+
+
+def level_dbfs(samples: Samples) -> float:
+    """The peak, beside full scale; minus infinity for digital silence."""
+    peak = int(np.abs(samples.astype(np.int32)).max(initial=0))
+    return 20 * math.log10(peak / 32_768) if peak else -math.inf
+
+
+def judge_microphone(name: str, opened: str, samples: Samples, platform: str = sys.platform) -> Check:
+    """``samples``: about a second of the microphone; ``opened``: how it was opened."""
+    if not len(samples):
+        return failed(name, AudioError(f"{opened} delivers no sound at all", "close what uses it, or choose another"))
+    level = level_dbfs(samples)
+    if level == -math.inf:
+        remedy = _UNMUTE.get(platform, _UNMUTE_ELSEWHERE)
+        return failed(name, AudioError(f"{opened} delivers nothing but digital silence", remedy))
+    finding = f"{opened}; peak {level:.0f} dBFS"
+    if np.count_nonzero(np.abs(samples.astype(np.int32)) >= _FULL_SCALE) >= _CLIPPED_SAMPLES:
+        return doubtful(name, f"{finding}, clipped", "lower the input level in the system's sound settings")
+    if level < _QUIET_DBFS:
+        return doubtful(name, f"{finding}, very quiet", "if you spoke, raise the input level; if not, all may be well")
+    return good(name, finding)
+
+
+def judge_echo(name: str, echo: Echo | None, latency_ms: float, *, can_cancel: bool) -> Check:
+    """``latency_ms``: from the program through the air and back. ``can_cancel``: there is an echo canceller."""
+    if echo is None:
+        return good(name, "none came back: headphones, or the loudspeaker is turned down (did you hear the chirp?)")
+    finding = f"{echo.gain_db:+.1f} dB, back after {latency_ms:.0f} ms"
+    if echo.gain_db > _LOUD_ECHO_DB:
+        return doubtful(name, f"{finding}: too loud to be cancelled", "turn the volume down, or use --ptt")
+    if not can_cancel:
+        return doubtful(name, f"{finding}, and no echo canceller", f"{_INSTALL_CANCELLER}; or headphones, or --ptt")
+    return good(name, f"{finding}: open speakers, with echo cancellation")
