@@ -240,6 +240,31 @@ def test_what_the_user_said_or_what_fits_is_not_corrected(arguments: tuple[str, 
     assert ("type" in session_sent(server)) == ("xai" not in arguments)
 
 
+@pytest.mark.parametrize("arguments", [(), ("--provider", "speaches", "--model", "m")], ids=["corrected", "speaches"])
+def test_a_transcription_by_a_beta_server_is_asked_for_in_the_betas_way(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    question = spoken(tmp_path / "question.wav", 500)
+
+    def script(talk: Talk) -> None:
+        session = {"id": "sess_1", "input_audio_format": "pcm16", "turn_detection": None}
+        talk.send_raw(json.dumps({"type": "transcription_session.created", "event_id": "event_1", "session": session}))
+        talk.expect("transcription_session.update")
+        talk.hear_turn("what time is it")
+        while True:
+            talk.receive()
+            talk.send_raw(json.dumps({"type": "transcription_session.updated", "session": session}))
+
+    with ScriptedServer(script, beta=True) as server:
+        model = ("--transcription-model", "whisper-1")
+        done = run("transcribe", str(question), "--base-url", server.url, *model, *arguments)
+    assert (done.returncode, done.stdout) == (0, "what time is it\n"), done.stderr
+    assert done.stderr.count("beta") == (0 if arguments else 1)
+    assert server.handshakes[0].query["intent"] == ["transcription"]
+    (session, *_) = (event["session"] for event in server.of_type("transcription_session.update"))
+    assert session["input_audio_transcription"]["model"] == "whisper-1"
+
+
 def pitch_hz(audio: bytes, rate_hz: int) -> float:
     """The pitch of a tone."""
     samples = np.frombuffer(audio, "<i2").astype(float)

@@ -20,10 +20,10 @@ class Guess:
         self.tools: Sequence[Mapping[str, Any]] = ()
         """Functions for the model, which look the same in all dialects."""
 
-    def update(self) -> Send:
+    def update(self, event_id: str | None = None) -> Send:
         """The ``session.update`` in the dialect that is guessed now."""
         offered = {"tools": [*self._session.get("tools", ()), *self.tools]} if self.tools else {}
-        return Send(SessionUpdate(session={**self._session, **offered}))
+        return Send(SessionUpdate(session={**self._session, **offered}, event_id=event_id))
 
     def correct(self, shown: Dialect | None) -> list[Effect]:
         """Change to the dialect that the server has ``shown``; nothing when it was guessed right, or once before."""

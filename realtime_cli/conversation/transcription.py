@@ -15,6 +15,8 @@ import msgspec
 
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.effects import CloseMic, Effect, End, Feed, OpenMic, Send, Show
+from realtime_cli.conversation.ending import trouble_of
+from realtime_cli.conversation.guess import Guess
 from realtime_cli.conversation.records import (
     Ended,
     Line,
@@ -30,8 +32,9 @@ from realtime_cli.conversation.records import (
 from realtime_cli.conversation.turns import MIN_COMMIT_MS
 from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
 from realtime_cli.protocol import conversation_events as c
-from realtime_cli.protocol.client import InputAudioBufferCommit, SessionUpdate
-from realtime_cli.protocol.codes import Severity, classify, fatal_error
+from realtime_cli.protocol.client import InputAudioBufferCommit
+from realtime_cli.protocol.codes import Severity, classify, dialect_shown_by, fatal_error
+from realtime_cli.protocol.dialects import Dialect, dialect_of
 from realtime_cli.protocol.items import ErrorDetail, Usage
 from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
@@ -52,7 +55,9 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
     key_variable: str = ""
     model: str
     session: Mapping[str, Any]
-    """The body of the ``session.update``, in the server's dialect."""
+    """The body of the ``session.update``, in the dialect that the server is taken to speak."""
+    session_otherwise: Mapping[Dialect, Mapping[str, Any]] = {}
+    """The same in the dialects that it may turn out to speak; none where there is no doubt."""
     server_cuts: bool = True
     """The server's voice detection finds the pieces of speech (``turn_detection`` is not null)."""
     recording: Any = None
@@ -79,6 +84,7 @@ class Transcription:
 
     def __init__(self, options: TranscriptionOptions) -> None:
         self.options = options
+        self._guess = Guess(options.session, options.session_otherwise)
         self._pieces: list[Piece] = []
         self._cuts: deque[f.Cut | None] = deque()
         self._session_id = ""
@@ -192,10 +198,10 @@ class Transcription:
         self._session_id = str(event.session.get("id") or "unnamed")
         options = self.options
         started = SessionStarted(id=self._session_id, model=options.model, provider=options.provider)
-        setup = SessionUpdate(session=options.session, event_id=SETUP)
+        corrected = self._guess.correct(dialect_of(event.session))
         cut = not options.server_cuts
         audio = OpenMic(cut) if options.recording is None else Feed(options.recording, cut)
-        return [Send(setup), Show(started), audio]
+        return [*corrected, self._guess.update(SETUP), Show(started), audio]
 
     def _sent_all(self) -> list[Effect]:
         self._all_sent = True
@@ -203,7 +209,7 @@ class Transcription:
             # Whatever was said is committed already, and owed.
             self._all_heard = True
             return []
-        return [Send(SessionUpdate(session=self.options.session, event_id=MARKER))]
+        return [self._guess.update(MARKER)]
 
     def _mic_closed(self, fact: f.MicClosed) -> list[Effect]:
         """The microphone delivers no more: what was said since the last cut, or is being said, is committed."""
@@ -255,7 +261,9 @@ class Transcription:
 
     def _error(self, error: ErrorDetail) -> list[Effect]:
         severity = classify(error)
-        if severity is Severity.FATAL:
+        if corrected := self._guess.correct(dialect_shown_by(error)):
+            return [*corrected, self._guess.update(SETUP)]
+        if severity is Severity.FATAL or not self._session_id:
             return self._fail(fatal_error(error, self.options.key_variable))
         if error.event_id == SETUP:
             return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
@@ -267,7 +275,7 @@ class Transcription:
         if severity is Severity.BENIGN:
             return []
         self._failed = True
-        return [Show(Trouble(message=error.message or "the server reports an error", code=error.code))]
+        return [Show(trouble_of(error))]
 
     def _quit(self, exit_code: int, now: float) -> list[Effect]:
         """Ctrl-C is the usual end of a microphone's transcript: what was said before it is waited for."""
