@@ -139,6 +139,7 @@ def _options(
         key_variable=server.key_variable,
         model=wanted.transcription_model or "",
         session=transcription_session(wanted, server.dialect),
+        session_otherwise={other: transcription_session(wanted, other) for other in server.other_dialects(settings)},
         server_cuts=server_cuts,
         recording=None if recording is None else _blocks(recording, patience_s if server_cuts else 0.0),
         settle_s=patience_s if recording is None else SETTLE_S,
