@@ -72,7 +72,7 @@ def dial(
     host, secure = target.hostname or "", target.scheme == "wss"
     port = target.port or (443 if secure else 80)
     patience = Patience(time.monotonic() + timeout_s, stopping)
-    proxy = _proxy_for(host, port, secure)
+    proxy = system_proxy(host, port, secure)
     if proxy is None:
         sock = _connect(host, port, patience, on_step)
     else:
@@ -170,7 +170,7 @@ def _shake_hands(secured: ssl.SSLSocket, patience: Patience) -> None:
         raise
 
 
-def _proxy_for(host: str, port: int, secure: bool) -> SplitResult | None:
+def system_proxy(host: str, port: int, secure: bool) -> SplitResult | None:
     """The system's proxy for this host: http_proxy, https_proxy, all_proxy and no_proxy, or the desktop's settings.
 
     Never one for this machine itself, where no proxy could reach it.
