@@ -1,7 +1,8 @@
 """What the keys of a chat mean: talk, mute, type. Pure: keys and the time in, actions out.
 
 ``space`` talks (held where the terminal reports releases, tapped elsewhere), ``m`` mutes, ``/`` begins a command,
-Enter or pasted text begins a typed message, Ctrl-D quits. Another key than ``space`` may be the one to talk.
+Enter or pasted text begins a typed message, ``y``, ``n`` and ``a`` (always) answer a question, Ctrl-D quits. Another
+key than ``space`` may be the one to talk.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from realtime_cli.controls import Controls
+from realtime_cli.conversation.calls import ANSWERS
+from realtime_cli.conversation.offers import Answer
 from realtime_cli.terminal.keys import FOCUS_LOST, Key
 from realtime_cli.terminal.line_editor import LineEditor, one_line
 
@@ -40,13 +43,20 @@ class Mute:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A key that answers the question whether a function may run, if there is one."""
+
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class Entered:
     """A line was typed: a command if it begins with ``/``, else a message. Never blank."""
 
     text: str
 
 
-Action: TypeAlias = Talk | Mute | Entered
+Action: TypeAlias = Talk | Mute | Answered | Entered
 
 
 class Desk:
@@ -87,6 +97,9 @@ class Desk:
             case "m" | "M" if not self.controls.push_to_talk and not self._repeated("mute", now, MUTE_REPEAT_S):
                 self.controls = replace(self.controls, muted=not self.controls.muted)
                 return [Mute(self.controls.muted)]
+            case "y" | "Y" | "n" | "N" | "a" | "A" if not self._repeated(key.name, now, TALK_REPEAT_S):
+                # A key held down must not answer the next question as well.
+                return [Answered(ANSWERS[key.name.lower()])]
             case "ctrl+d":
                 return [Entered("/quit")]
             case "enter":

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
-from realtime_cli.terminal.desk import Action, Desk, Entered, Mute, Talk
+from realtime_cli.terminal.desk import Action, Answered, Desk, Entered, Mute, Talk
 from realtime_cli.terminal.keyboard import Keyboard
 from realtime_cli.terminal.keys import Key
 
@@ -80,6 +80,8 @@ def fact_of(action: Action) -> f.Fact:
             return f.Pressed() if action.on else f.Released()
         case Mute():
             return f.Muted(action.on)
+        case Answered():
+            return f.Decided(action.answer)
         case Entered(text) if text in QUIT:
             return f.Quit()
         case Entered(text) if text.startswith("/"):

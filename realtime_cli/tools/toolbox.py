@@ -61,6 +61,12 @@ class Toolbox:
         self._life: asyncio.Task[None] | None = None
         self._awaited: dict[str, Future[Any]] = {}
 
+    @property
+    def may_ask(self) -> bool:
+        """Whether the user may be asked about a call."""
+        asks = bool(self._servers) or any(tool.offer.asks for tool in self._tools.values())
+        return asks if self._confirm == "auto" else self._confirm == "always"
+
     def run(self, ready: Callable[[tuple[Offer, ...]], None], stopping: threading.Event) -> None:
         """Start the MCP servers, tell ``ready`` once what there is, and keep them until closed. Own thread.
 

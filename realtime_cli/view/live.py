@@ -16,10 +16,11 @@ from rich.console import Console
 from rich.text import Text
 
 from realtime_cli.controls import Controls
-from realtime_cli.conversation.records import Notice, Record, Snapshot, Trouble
+from realtime_cli.conversation.records import Notice, Record, Snapshot, ToolCalled, ToolFinished, Trouble
 from realtime_cli.view.paragraph import UNHEARD, Paragraph, finished, in_progress, note, wrapped
 from realtime_cli.view.region import Region, Row, reflows
-from realtime_cli.view.status import status_line, typing_line
+from realtime_cli.view.status import question_line, status_line, typing_line
+from realtime_cli.view.tool_lines import call_text, result_text
 from realtime_cli.view.transcript import Done, Transcript
 
 SETTLE_S = 0.3
@@ -30,8 +31,8 @@ A window that is being dragged changes faster than programs hear of it: tmux tel
 
 DEFAULT_SIZE = os.terminal_size((80, 24))
 
-SPARE_ROWS = 3
-"""Rows of the window that lines in progress leave free: for the status line, the line being typed, and one above."""
+SPARE_ROWS = 4
+"""Rows of the window that lines in progress leave free: for status, the line being typed, a question, and one above."""
 
 
 class LiveView:
@@ -47,6 +48,7 @@ class LiveView:
         self._transcript = Transcript()
         self._snapshot = Snapshot()
         self._notes: list[Paragraph] = []
+        self._calls: dict[str, str] = {}
         self._talking_since: float | None = None
         self._shown: object = None
         self._columns, self._columns_since = 0, 0.0
@@ -57,8 +59,14 @@ class LiveView:
 
     def show(self, record: Record, _t: float) -> None:
         """Keep a notice or an error for the next drawing; all else is in the snapshots."""
-        if isinstance(record, Notice | Trouble):
-            self._notes.append(note(record))
+        match record:
+            case Notice() | Trouble():
+                self._notes.append(note(record))
+            case ToolCalled():
+                self._calls[record.call_id] = call_text(record)
+            case ToolFinished():
+                call = self._calls.pop(record.call_id, record.name)
+                self._notes.append(note(Notice(text=f"⚙ {call} {result_text(record)}")))
 
     def draw(self, snapshot: Snapshot) -> None:
         """Draw what has changed: the snapshot, the keys' settings, the window. Writes nothing when nothing has.
@@ -78,6 +86,8 @@ class LiveView:
         width = size.columns - 1
         above = self._above(self._transcript.take_done(snapshot.lines), width)
         rows = self._in_progress(snapshot, width, max(0, size.lines - SPARE_ROWS))
+        if snapshot.question:
+            rows.append(question_line(snapshot.question, width))
         if controls.typing is not None:
             rows.append(typing_line(controls.typing, width))
         rows.append(status_line(snapshot, controls, width, talking_s))

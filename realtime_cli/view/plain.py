@@ -17,11 +17,15 @@ from realtime_cli.conversation.records import (
     Record,
     SessionStarted,
     Snapshot,
+    ToolAsked,
+    ToolCalled,
+    ToolFinished,
     Trouble,
     UserSaid,
 )
 from realtime_cli.view.replies import ReplyWriter
 from realtime_cli.view.text import one_line, printable
+from realtime_cli.view.tool_lines import call_text, question_text, result_text
 
 
 class PlainView:
@@ -52,6 +56,12 @@ class PlainView:
                 self._note(f"connected to {record.provider} · {record.model}")
             case Notice():
                 self._note(record.text)
+            case ToolCalled():
+                self._note(f"tool: {call_text(record)}")
+            case ToolAsked():
+                self._note(f"{question_text(record)} y, n or a (always), then Enter")
+            case ToolFinished():
+                self._note(f"tool: {record.name} {result_text(record)}")
             case MicChanged():
                 self._note(f"[microphone {record.state}]")
             case Trouble():

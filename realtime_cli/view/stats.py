@@ -68,7 +68,7 @@ class StatsView:
 def stats_line(usage: UsageReported) -> str:
     """The line for one response."""
     latencies = [
-        f"{name} {_duration(ms)}"
+        f"{name} {duration(ms)}"
         for name, ms in (
             ("first text", usage.first_text_ms),
             ("first audio", usage.first_audio_ms),
@@ -81,5 +81,6 @@ def stats_line(usage: UsageReported) -> str:
     return "stats: " + " · ".join([*latencies, tokens])
 
 
-def _duration(ms: int) -> str:
+def duration(ms: int) -> str:
+    """Milliseconds for people."""
     return f"{ms} ms" if ms < 1000 else f"{ms / 1000:.2f} s"

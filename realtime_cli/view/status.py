@@ -8,8 +8,9 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from realtime_cli.controls import Controls
-from realtime_cli.conversation.records import Phase, Snapshot
+from realtime_cli.conversation.records import Phase, Snapshot, ToolAsked
 from realtime_cli.view.text import one_line
+from realtime_cli.view.tool_lines import question_text
 
 PHASES = {
     Phase.CONNECTING: ("○", "yellow"),
@@ -65,6 +66,11 @@ def _state(snapshot: Snapshot, controls: Controls, talking_s: int) -> Part:
         left_s = controls.talk_limit_s - talking_s
         soon = f", {max(0, left_s)} s left" if left_s <= LAST_SECONDS else ""
         return Part(f"◉ talking {talking_s // 60}:{talking_s % 60:02}{soon}", "bold red", 0, "state")
+    if snapshot.question:
+        return Part("? your consent", "bold yellow", 0, "state")
+    if snapshot.running and snapshot.phase in (Phase.LISTENING, Phase.THINKING):
+        more = f" and {len(snapshot.running) - 1} more" if len(snapshot.running) > 1 else ""
+        return Part(f"⚙ running {one_line(snapshot.running[0])}{more}", "yellow", 0, "state")
     symbol, style = PHASES[snapshot.phase]
     if controls.muted:
         if snapshot.phase in (Phase.LISTENING, Phase.HEARING):
@@ -94,6 +100,8 @@ def _hints(snapshot: Snapshot, controls: Controls) -> list[Part]:
         keys = [("Enter send", 1), ("Esc cancel", 2)]
     elif not controls.keyboard:
         keys = [("Ctrl-C quit", 2)]
+    elif snapshot.question:
+        keys = [("y yes", 1), ("n no", 1), ("a always", 2), ("Ctrl-C quit", 9)]
     else:
         speech = (_talk_hint(snapshot, controls), 1) if controls.push_to_talk else (_mute_hint(controls), 3)
         keys = [speech, ("Enter type", 9), ("/ command", 10), ("Ctrl-C quit", 2)]
@@ -114,6 +122,13 @@ def _short(number: int) -> str:
     if number < 1000:
         return str(number)
     return f"{number / 1000:.1f}k" if number < 100_000 else f"{number / 1000:.0f}k"
+
+
+def question_line(question: ToolAsked, width: int) -> Text:
+    """What the user is asked, cut to the window."""
+    line = Text(one_line(question_text(question)), "bold yellow", no_wrap=True, end="")
+    line.truncate(width, overflow="ellipsis")
+    return line
 
 
 def typing_line(text: str, width: int) -> Text:
