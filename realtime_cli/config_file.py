@@ -30,6 +30,8 @@ from realtime_cli.errors import ConfigError
 FILE_NAME = "config.toml"
 SECTIONS = ("defaults", "profiles", "providers")
 SECRET_ENDINGS = ("key", "secret", "token", "password")
+NO_SECRETS = ("ptt_key",)
+"""Settings that end so all the same: this is one on the keyboard."""
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -141,13 +143,14 @@ def _tables(path: Path, section: str, content: Mapping[str, Any]) -> dict[str, T
 
 def _table(path: Path, label: str, values: Any) -> Table:
     _check_is_table(path, label, values)
-    for name in values:
-        if name.lower().endswith(SECRET_ENDINGS):
+    named = {name.replace("-", "_"): value for name, value in values.items()}
+    for name in named:
+        if name.lower().endswith(SECRET_ENDINGS) and name not in NO_SECRETS:
             raise ConfigError(
                 f"{path}: {label} holds a secret in {name}",
                 "secrets belong into the environment or .env; name the variable with key_variable in a provider",
             )
-    return Table(label, path, {name.replace("-", "_"): value for name, value in values.items()})
+    return Table(label, path, named)
 
 
 def _check_is_table(path: Path, label: str, values: Any) -> None:

@@ -62,7 +62,7 @@ def look_up(flags: Mapping[str, Any], environment: Environment) -> dict[str, Fou
 
 
 def _find(field: Field, flags: Mapping[str, Any], environment: Environment, layers: tuple[Table, ...]) -> Found:
-    if flags.get(field.name) not in (None, []):
+    if flags.get(field.name) not in (None, [], ()):
         return Found(_convert(field, field.flag, flags[field.name]), "flag", field.flag, 0)
     if field.variable in environment:
         where = environment.origin(field.variable)

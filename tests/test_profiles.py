@@ -111,7 +111,7 @@ def test_a_mistake_in_the_file_is_named_in_one_line(tmp_path: Path, text: str, w
     assert [word for word in words if word not in said] == []
 
 
-@pytest.mark.parametrize("name", ["api_key", "OPENAI_API_KEY", "client-secret", "token", "password"])
+@pytest.mark.parametrize("name", ["api_key", "OPENAI_API_KEY", "client_secret", "token", "password"])
 @pytest.mark.parametrize("head", ["defaults", "profiles.work", "providers.mine"])
 def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path, head: str, name: str) -> None:
     said = refused(tmp_path, f'[{head}]\n{name} = "hunter2-hunter2"')
@@ -259,6 +259,24 @@ def test_config_show_in_json_is_one_object_a_line(tmp_path: Path) -> None:
         "source": "profile",
         "where": "[profiles.work]",
     }
+
+
+def test_settings_with_several_values_are_a_list_in_the_file_and_hide_what_may_be_a_secret(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        """
+        [profiles.p]
+        tools = ["tools.py", "/elsewhere/more.py"]
+        mcp = ["npx -y @scope/server", "https://me:hunter2@host/mcp?key=hunter3"]
+        """,
+    )
+    folder = {"REALTIME_CLI_CONFIG_DIR": str(tmp_path)}
+    done = run("config", "show", "--json", "--profile", "p", **folder)
+    values = {row["name"]: row["value"] for row in lines_of(done)[1:] if row["type"] == "setting"}
+    assert values["tools"] == [str(tmp_path / "tools.py"), "/elsewhere/more.py"]
+    assert values["mcp"] == ["npx -y @scope/server", "https://[hidden]@host/mcp?[hidden]"]
+    shown = run("config", "show", "--profile", "p", "--mcp", "uvx x", **folder).stdout
+    assert [line.split() for line in shown.splitlines() if line.startswith("mcp ")] == [["mcp", "uvx", "x", "--mcp"]]
 
 
 def test_config_show_says_whether_a_key_is_set_and_never_what_it_is(tmp_path: Path) -> None:

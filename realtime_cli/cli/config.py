@@ -60,7 +60,9 @@ def _settings(parameters: Mapping[str, Any], environment: Environment) -> Iterat
     found = look_up(flags_of(parameters), environment)
     for field in fields():
         value = found[field.name].value
-        if isinstance(value, str):
+        if isinstance(value, tuple):
+            value = [redact_url(each) for each in value]  # addresses or commands
+        elif isinstance(value, str):
             value = redact_url(value) if field.name == "base_url" else redact(value)
         source, where = found[field.name].source, found[field.name].where
         yield {"type": "setting", "name": field.name, "value": value, "source": source, "where": where}
@@ -102,7 +104,9 @@ def _shown(row: Mapping[str, Any]) -> str:
     if row["type"] == "key":
         return "set" if row["set"] else "not set"
     value = row["value"]
-    if value is None:
+    if isinstance(value, list):
+        value = "; ".join(value)
+    if value in (None, ""):
         return "-"
     text = str(value).lower() if isinstance(value, bool) else " ".join(str(value).split())
     return text if len(text) <= SHOWN_CHARS else f"{text[: SHOWN_CHARS - 1]}…"

@@ -10,7 +10,7 @@ HIDDEN = "[hidden]"
 _KEYS = re.compile(r"\b(?:sk|ek|rk|xai)[-_][\w*.-]{6,}")
 """API keys and ephemeral secrets of OpenAI, and keys of xAI; servers repeat them with some characters starred."""
 
-_URL_USER = re.compile(r"(^|//)[^/@]*@")
+_URL_USER = re.compile(r"(^|//)[^\s/@]*@")
 
 _SECRET_FIELDS = re.compile(
     r'"(client_secret|authorization|api_key|headers)"\s*:\s*(?:"(?:[^"\\]|\\.)*"|\{[^{}]*\})', re.IGNORECASE
