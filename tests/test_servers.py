@@ -77,6 +77,50 @@ def test_a_server_may_deviate_and_two_turns_are_told_all_the_same(deviation: str
     assert server.types.count("session.update") == 1
 
 
+@pytest.mark.parametrize("deviation", ["no ids", "nulls", "items created, not added", "bare responses"])
+def test_a_spoken_turn_with_a_server_that_deviates_is_heard_and_answered_aloud(tmp_path: Path, deviation: str) -> None:
+    question, reply = spoken(tmp_path / "question.wav", 300), tmp_path / "reply.wav"
+    script = scripts.voice_turns("what time is it", "Ten.", audio_ms=300)
+    with ScriptedServer(script, accent=accents.DEVIATIONS[deviation]) as server:
+        files = ("--mic", str(question), "--speaker", str(reply))
+        done = run(*FILE_TO_FILE, *files, "--provider", "speech-to-speech", "--base-url", server.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line for line in lines_of(done) if line["type"] in ("user", "assistant")]
+    assert [(line["type"], line["text"]) for line in lines] == [("user", "what time is it"), ("assistant", "Ten.")]
+    assert lines[1]["heard_ms"] == 300
+    with wave.open(str(reply)) as file:
+        assert np.abs(np.frombuffer(file.readframes(file.getnframes()), "<i2")).max() > 500
+
+
+@pytest.mark.parametrize(
+    ("version", "path", "query"),
+    [
+        ("", "/openai/v1/realtime", {"model": ["my-deployment"]}),
+        (
+            "2025-04-01-preview",
+            "/openai/realtime",
+            {"api-version": ["2025-04-01-preview"], "deployment": ["my-deployment"]},
+        ),
+    ],
+    ids=["ga", "preview"],
+)
+def test_azure_is_reached_by_either_of_its_interfaces(version: str, path: str, query: dict[str, list[str]]) -> None:
+    with ScriptedServer(scripts.text_turns("Fine."), beta=bool(version)) as server:
+        done = run(
+            *("say", "hello", "--provider", "azure", "--model", "my-deployment"),
+            AZURE_OPENAI_ENDPOINT=server.url.removesuffix("/v1").replace("ws:", "http:"),
+            AZURE_OPENAI_API_KEY=KEY,
+            OPENAI_API_VERSION=version,
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Fine.\n", "")
+    (handshake,) = server.handshakes
+    assert (handshake.path.partition("?")[0], handshake.query) == (path, query)
+    headers = {name.lower(): value for name, value in handshake.headers.items()}
+    assert headers["api-key"] == KEY
+    assert {"authorization", "openai-beta"}.isdisjoint(headers)
+    assert ("type" in session_sent(server)) == (not version)
+
+
 def test_events_that_are_not_known_are_shown_with_debug() -> None:
     accent = accents.DEVIATIONS["events of its own"]
     with ScriptedServer(scripts.text_turns("Fine."), accent=accent) as server:
