@@ -29,6 +29,7 @@ FLOORS = {
     "transport": 5,
     "workers": 5,
     "probing": 5,
+    "tokens": 6,
     "session": 7,
     "doctor": 6,
     "cli": 8,
@@ -64,3 +65,12 @@ def test_a_file_imports_only_from_its_own_room_and_from_floors_below(path: Path)
     for module in imports(path):
         there = room(module)
         assert there == here or FLOORS[there] < FLOORS[here], f"{here} may not import {module}"
+
+
+def test_on_the_clients_side_only_two_files_start_threads() -> None:
+    starters = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in files()
+        if "threading.Thread(" in path.read_text(encoding="utf-8") and "local" not in path.parts
+    }
+    assert starters == {"session.py", "probing.py"}

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from realtime_cli import __version__
-from realtime_cli.cli import ask, chat, config, devices, doctor, say, transcribe
+from realtime_cli.cli import ask, chat, config, devices, doctor, say, token, transcribe
 from realtime_cli.cli.streams import standard_streams
 
 app = typer.Typer(
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (chat, say, ask, transcribe, devices, config, doctor):
+for group in (chat, say, ask, transcribe, token, devices, config, doctor):
     group.register(app)
 
 

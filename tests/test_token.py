@@ -1,0 +1,197 @@
+"""``token`` against an HTTP server on loopback that answers as the interface does."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import pytest
+from openai.types.realtime import ClientSecretCreateResponse
+from openai.types.realtime.client_secret_create_params import ClientSecretCreateParams
+
+from realtime_cli.errors import ConnectionFailed
+from realtime_cli.providers.endpoint import Endpoint, endpoint
+from realtime_cli.providers.profiles import AZURE, CUSTOM, OPENAI
+from realtime_cli.tokens import mint, secrets_url
+from tests.running import KEY, run
+
+SECRET = "ek_0123456789abcdef0123456789abcdef"
+
+
+class Mint:
+    """What was asked, and how it is answered."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.body: bytes | None = None
+        self.asked: list[dict[str, Any]] = []
+        self.url = ""
+
+    @property
+    def session(self) -> dict[str, Any]:
+        session: dict[str, Any] = self.asked[0]["body"]["session"]
+        return session
+
+    def answer(self, path: str, headers: dict[str, str], body: dict[str, Any]) -> tuple[int, bytes]:
+        self.asked.append({"path": path, "headers": headers, "body": body})
+        if self.body is not None or self.status != 200:
+            return self.status, self.body or b""
+        pydantic.TypeAdapter(ClientSecretCreateParams).validate_python(body)
+        seconds = body.get("expires_after", {}).get("seconds", 600)
+        session = {"id": "sess_1", "object": "realtime.session", "expires_at": 0} | body["session"]
+        answer = {"value": SECRET, "expires_at": int(time.time()) + seconds, "session": session}
+        ClientSecretCreateResponse.model_validate(answer)
+        return 200, json.dumps(answer).encode()
+
+
+@contextmanager
+def minting() -> Iterator[Mint]:
+    """A server at ``mint.url``."""
+    mint = Mint()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, answer = mint.answer(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+            self.send_response(status)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing: the tests look at what was asked."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        mint.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        try:
+            yield mint
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_secret_alone_is_on_stdout_and_the_expiry_on_stderr(tmp_path: Path) -> None:
+    (tmp_path / "guide.md").write_text("Be kind.")
+    with minting() as mint:
+        arguments = ("--instructions", "@guide.md", "--voice", "marin", "--expires-in", "60", "-m", "gpt-realtime-2.1")
+        done = run("token", *arguments, "--base-url", mint.url, cwd=tmp_path, OPENAI_API_KEY=KEY)
+    assert (done.returncode, done.stdout) == (0, f"{SECRET}\n"), done.stderr
+    assert done.stderr.startswith("expires 20")
+    assert "(in 1 min" in done.stderr or "(in 0 min" in done.stderr
+    (asked,) = mint.asked
+    assert asked["path"] == "/v1/realtime/client_secrets"
+    assert asked["headers"]["authorization"] == f"Bearer {KEY}"
+    assert asked["body"]["expires_after"] == {"anchor": "created_at", "seconds": 60}
+    assert mint.session["instructions"] == "Be kind."
+    assert mint.session["audio"]["output"]["voice"] == "marin"
+    assert mint.session["model"] == "gpt-realtime-2.1"
+    assert mint.session["output_modalities"] == ["audio"]
+
+
+def test_a_secret_for_transcriptions() -> None:
+    with minting() as mint:
+        arguments = ("--transcription", "--language", "de", "--transcription-model", "gpt-transcribe")
+        done = run("token", *arguments, "--base-url", mint.url, OPENAI_API_KEY=KEY)
+    assert done.stdout == f"{SECRET}\n"
+    assert mint.session["type"] == "transcription"
+    assert mint.session["audio"]["input"]["transcription"] == {"model": "gpt-transcribe", "language": "de"}
+    assert "expires_after" not in mint.asked[0]["body"]
+
+
+def test_json_is_the_whole_answer() -> None:
+    with minting() as mint:
+        done = run("token", "--json", "--base-url", mint.url, OPENAI_API_KEY=KEY)
+    answer = json.loads(done.stdout)
+    assert answer["value"] == SECRET
+    assert answer["session"]["type"] == "realtime"
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "OPENAI_API_KEY"), (403, "403"), (404, "404"), (429, "429"), (500, "500"), (302, "302")]
+)
+def test_a_refusal_is_one_line_and_exit_4_and_the_key_does_not_show(status: int, words: str) -> None:
+    with minting() as mint:
+        mint.status = status
+        mint.body = json.dumps({"error": {"message": f"No way with {KEY}.", "code": None}}).encode()
+        done = run("token", "--base-url", mint.url, OPENAI_API_KEY=KEY)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "SECRET" not in done.stderr
+    assert len(mint.asked) == 1
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"value": ""}', b'{"value": 7}'])
+def test_an_answer_that_is_no_secret_is_exit_4(body: bytes) -> None:
+    with minting() as mint:
+        mint.body = body
+        done = run("token", "--base-url", mint.url, OPENAI_API_KEY=KEY)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "no client secret" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_server_that_never_answers_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        place = endpoint(CUSTOM, {}, base_url=f"http://127.0.0.1:{deaf.getsockname()[1]}/v1")
+        with pytest.raises(ConnectionFailed, match="does not answer"):
+            mint(place, {"type": "realtime"}, answer_timeout_s=0.1)
+
+
+def test_a_server_that_is_not_there_or_breaks_off_is_exit_4() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+
+        def hang_up() -> None:
+            client, _ = listener.accept()
+            client.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        broken = run("token", "--base-url", url, OPENAI_API_KEY=KEY)
+        thread.join()
+    refused = run("token", "--base-url", url, OPENAI_API_KEY=KEY)
+    for done, words in ((broken, "breaks off"), (refused, "refuses the connection")):
+        assert done.returncode == 4
+        assert words in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--provider", "openai"], 3, "OPENAI_API_KEY"),
+        ([], 3, "OPENAI_API_KEY"),
+        (["--local"], 2, "embedded"),
+        (["--base-url", "127.0.0.1:9", "--expires-in", "9"], 2, "10 to 7200"),
+        (["--base-url", "127.0.0.1:9", "--expires-in", "7201"], 2, "10 to 7200"),
+        (["--base-url", "127.0.0.1:9", "--dialect", "beta"], 2, "GA"),
+    ],
+)
+def test_what_cannot_be_minted_says_why(arguments: list[str], code: int, words: str) -> None:
+    done = run("token", *arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_place_is_beside_the_realtime_endpoint() -> None:
+    def place(provider: Any, **environment: str) -> Endpoint:
+        return endpoint(provider, environment, model="m")
+
+    openai = place(OPENAI, OPENAI_API_KEY=KEY)
+    assert secrets_url(openai) == "https://api.openai.com/v1/realtime/client_secrets"
+    azure = place(AZURE, AZURE_OPENAI_API_KEY=KEY, AZURE_OPENAI_ENDPOINT="https://me.openai.azure.com")
+    assert secrets_url(azure) == "https://me.openai.azure.com/openai/v1/realtime/client_secrets"
+    assert azure.headers["api-key"] == KEY
