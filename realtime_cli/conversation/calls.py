@@ -21,6 +21,9 @@ from realtime_cli.protocol.client import ConversationItemCreate
 from realtime_cli.protocol.items import Item, Response
 from realtime_cli.protocol.response_events import FunctionArgumentsDone, OutputItemAdded, OutputItemDone
 
+COMMIT_GRACE_S = 2.0
+"""How soon after its end a server must make a turn of the user's speech, which brings a reply by itself."""
+
 REFUSED = "the user does not allow this call"
 NOBODY_TO_ASK = "this call needs the user's consent, and there is no keyboard to ask at; it did not run"
 
@@ -59,6 +62,8 @@ class Calls(msgspec.Struct):
     _allowed: set[str] = msgspec.field(default_factory=set)
     _unspoken: set[str] = msgspec.field(default_factory=set)
     """Responses with results that the model has not spoken about."""
+    _patient_until: float | None = None
+    """Till then a turn of the user's may bring the reply that is due."""
     _blind: bool = False
     """The next response to begin was asked for before the results were in."""
 
@@ -69,8 +74,8 @@ class Calls(msgspec.Struct):
 
     @property
     def reply_due(self) -> bool:
-        """Whether all results of some response are in, and the model has not spoken about them."""
-        return not self._unspoken <= {call.response_id for call in self._open.values()}
+        """Whether all results of some response are in, the model has not spoken about them, and is not about to."""
+        return self._reply_open and self._patient_until is None
 
     @property
     def question(self) -> ToolAsked | None:
@@ -87,9 +92,23 @@ class Calls(msgspec.Struct):
 
     @property
     def deadline(self) -> float | None:
-        """When the first of the running calls has had its time."""
+        """When the first of the running calls has had its time, or the user's turn its chance to bring the reply."""
         starts = [call.started_at for call in self._open.values() if call.started_at is not None]
-        return min(starts) + self.options.tool_timeout_s if starts else None
+        due = [min(starts) + self.options.tool_timeout_s] if starts else []
+        due += [self._patient_until] if self._patient_until is not None and self._reply_open else []
+        return min(due, default=None)
+
+    @property
+    def _reply_open(self) -> bool:
+        return not self._unspoken <= {call.response_id for call in self._open.values()}
+
+    def speech_stopped(self, now: float) -> None:
+        """The user's speech is over, and is about to become a turn; it may also be dropped as a noise."""
+        self._patient_until = now + COMMIT_GRACE_S
+
+    def committed(self) -> None:
+        """The user's speech became a turn."""
+        self._patient_until = None
 
     def item(self, event: OutputItemAdded | OutputItemDone, now: float) -> list[Effect]:
         """A response began or finished an item."""
@@ -117,6 +136,7 @@ class Calls(msgspec.Struct):
     def ask_for_reply(self) -> list[Effect]:
         """Ask for the reply that is due; when it is refused, it is not asked for again."""
         self._unspoken.clear()
+        self._patient_until = None
         return self.replies.ask()
 
     def response_done(self, response: Response, now: float) -> list[Effect]:
@@ -150,7 +170,9 @@ class Calls(msgspec.Struct):
         return [*effects, *self._ask_next()]
 
     def expire(self, now: float) -> list[Effect]:
-        """Give up the calls that have had their time."""
+        """Give up the calls that have had their time, and the wait for a turn that has not come."""
+        if self._patient_until is not None and now >= self._patient_until:
+            self._patient_until = None
         effects: list[Effect] = []
         limit_s = self.options.tool_timeout_s
         for call in list(self._open.values()):

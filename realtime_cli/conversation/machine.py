@@ -178,7 +178,9 @@ class Conversation:
                 return self._turns.speech_started(event)
             case c.SpeechStopped():
                 self._turns.speech_stopped(event, now)
+                self._calls.speech_stopped(now)
             case c.InputAudioBufferCommitted():
+                self._calls.committed()
                 return self._turns.committed(event)
             case c.ConversationItemAdded() | c.ConversationItemCreated() | c.ConversationItemDone():
                 return self._turns.item(event.item, event.previous_item_id)

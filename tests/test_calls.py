@@ -1,0 +1,303 @@
+"""Function calls in the conversation core: when they run, what the model is told, and when one reply is asked for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from realtime_cli.conversation import effects as e
+from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.offers import Offer, Outcome
+from realtime_cli.conversation.records import Notice, Phase, ToolAsked, ToolCalled, ToolFinished
+from realtime_cli.protocol.server import server_event_from_object
+from tests.schema_check import check_client_event
+from tests.test_conversation import HELLO, Drive, done, reply, said, user_turn
+
+ANYTHING = {"type": "object", "properties": {}}
+
+
+def tools(*names: str, asks: bool = False) -> f.ToolsReady:
+    return f.ToolsReady(tuple(Offer(name=name, parameters=ANYTHING, asks=asks) for name in names))
+
+
+def typed(*names: str, asks: bool = False, **options: Any) -> Drive:
+    """A typed turn whose response has begun."""
+    options = {"listens": False, "server_decides_turns": False, "offers_tools": True, **options}
+    drive = Drive(**options).tell(HELLO, tools(*(names or ("look",)), asks=asks), f.Typed("hi"), f.InputsEnded())
+    return drive.tell(said("response.created", response={"id": "resp_1"}))
+
+
+def spoken(**options: Any) -> Drive:
+    """A voice conversation whose first response has begun."""
+    drive = Drive(offers_tools=True, **options).tell(HELLO, tools("look"), *user_turn())
+    return drive.tell(said("response.created", response={"id": "resp_1"}))
+
+
+def call(
+    call_id: str = "call_1", name: str = "look", response: str = "resp_1", status: str | None = "completed"
+) -> dict[str, Any]:
+    return {
+        "id": f"item_{call_id}",
+        "type": "function_call",
+        "call_id": call_id,
+        "name": name,
+        "arguments": "{}",
+        "status": status,
+    }
+
+
+def item_done(item: dict[str, Any], response: str = "resp_1") -> Any:
+    return said("response.output_item.done", response_id=response, item=item)
+
+
+def result(call_id: str = "call_1", output: str = "fine", failed: bool = False) -> f.ToolReturned:
+    return f.ToolReturned(call_id, Outcome(output, failed))
+
+
+def run_ids(drive: Drive) -> list[str]:
+    return [effect.call_id for effect in drive.effects if isinstance(effect, e.RunTool)]
+
+
+def outputs(drive: Drive) -> dict[str, str]:
+    items = [event["item"] for event in drive.sent if event["type"] == "conversation.item.create"]
+    calls = [item for item in items if item["type"] == "function_call_output"]
+    assert len(calls) == len({item["call_id"] for item in calls}), "a call was answered twice"
+    for item in calls:
+        check_client_event({"type": "conversation.item.create", "item": item})
+    return {item["call_id"]: item["output"] for item in calls}
+
+
+def test_the_session_waits_for_the_list_of_functions_and_offers_them() -> None:
+    drive = Drive(offers_tools=True, listens=False).tell(HELLO, f.Typed("hi"))
+    assert drive.sent_types == []
+    drive.tell(tools("look"))
+    assert drive.sent_types == ["session.update", "conversation.item.create", "response.create"]
+    offered = drive.sent[0]["session"]["tools"]
+    assert offered == [{"type": "function", "name": "look", "parameters": ANYTHING}]
+
+
+def test_the_list_may_come_before_the_session_does() -> None:
+    drive = Drive(offers_tools=True, listens=False).tell(tools("look"))
+    assert drive.sent_types == []
+    assert "tools" in drive.tell(HELLO).sent[0]["session"]
+
+
+def test_a_call_runs_at_once_and_one_reply_is_asked_for_when_it_is_answered_and_the_response_is_done() -> None:
+    drive = typed().tell(item_done(call()))
+    assert run_ids(drive) == ["call_1"]
+    drive.tell(result())
+    assert outputs(drive) == {"call_1": "fine"}
+    assert drive.sent_types.count("response.create") == 1
+    drive.tell(done(output=[call()]))
+    assert run_ids(drive) == ["call_1"]
+    assert drive.sent_types.count("response.create") == 2
+
+
+def test_a_turn_with_calls_ends_with_the_reply_to_their_results() -> None:
+    drive = typed().tell(item_done(call()), done())
+    assert drive.exit_code is None
+    assert drive.core.snapshot().running == ("look",)
+    drive.tell(result())
+    assert drive.exit_code is None
+    drive.tell(said("response.created", response={"id": "resp_2"}))
+    assert drive.exit_code is None
+    drive.tell(done("resp_2"))
+    assert drive.exit_code is not None
+
+
+def test_several_calls_run_together_and_get_one_reply_between_them() -> None:
+    drive = typed("look", "listen").tell(item_done(call()), item_done(call("call_2", "listen")))
+    assert run_ids(drive) == ["call_1", "call_2"]
+    drive.tell(result("call_2"), done())
+    assert drive.sent_types.count("response.create") == 1
+    drive.tell(result("call_1"))
+    assert list(outputs(drive)) == ["call_2", "call_1"]
+    assert drive.sent_types.count("response.create") == 2
+
+
+def test_a_quick_first_call_does_not_ask_before_a_slow_second_one_is_answered() -> None:
+    drive = typed().tell(item_done(call()), result("call_1"), item_done(call("call_2")), done())
+    assert drive.sent_types.count("response.create") == 1
+    assert drive.tell(result("call_2")).sent_types.count("response.create") == 2
+
+
+def test_calls_follow_calls() -> None:
+    drive = typed().tell(item_done(call()), done(), result())
+    drive.tell(said("response.created", response={"id": "resp_2"}))
+    # Some servers count their calls anew in every response.
+    again = {**call(), "id": "item_other"}
+    drive.tell(item_done(again, "resp_2"), done("resp_2"))
+    assert run_ids(drive) == ["call_1", "call_1"]
+
+
+@pytest.mark.parametrize("status", ["incomplete", "in_progress"])
+def test_a_call_that_was_cut_off_does_not_run(status: str) -> None:
+    cut = call(status=status)
+    drive = typed().tell(item_done(cut), done(status="cancelled", output=[cut]))
+    assert (run_ids(drive), outputs(drive)) == ([], {})
+
+
+def test_servers_that_tell_of_a_call_by_its_arguments_only_are_understood() -> None:
+    added = said("response.output_item.added", response_id="resp_1", item=call(status="in_progress"))
+    whole = said("response.function_call_arguments.done", response_id="resp_1", item_id="item_call_1", call_id="call_1")
+    drive = typed().tell(added, whole)
+    assert run_ids(drive) == []
+    assert run_ids(drive.tell(done())) == ["call_1"]
+    assert drive.shown(ToolCalled)[0].name == "look"
+
+
+def test_arguments_that_an_interruption_cut_off_do_not_run() -> None:
+    cut = {"type": "response.function_call_arguments.done", "item_id": "i", "call_id": "call_1", "name": "look"}
+    assert run_ids(typed().tell(server_event_from_object(cut), done(status="cancelled"))) == []
+
+
+def test_what_happened_to_a_call_is_shown_with_how_long_it_took() -> None:
+    drive = typed().tell(item_done(call()), at=10.0).tell(result(failed=True), at=10.25)
+    (called,), (finished,) = drive.shown(ToolCalled), drive.shown(ToolFinished)
+    assert (called.call_id, called.name, called.arguments) == ("call_1", "look", "{}")
+    assert (finished.output, finished.failed, finished.duration_ms) == ("fine", True, 250)
+
+
+def test_a_call_that_takes_too_long_is_given_up_and_its_late_result_is_not_sent() -> None:
+    drive = typed(tool_timeout_s=5.0).tell(item_done(call()), done(), at=1.0)
+    assert drive.core.deadline == 6.0
+    drive.tell(f.Tick(), at=5.9)
+    assert outputs(drive) == {}
+    drive.tell(f.Tick(), at=6.0)
+    assert "5 s" in json.loads(outputs(drive)["call_1"])["error"]
+    assert e.CancelTool("call_1") in drive.effects
+    drive.tell(result("call_1"), at=7.0)
+    assert len(outputs(drive)) == 1
+    assert drive.sent_types.count("response.create") == 2
+
+
+def test_the_users_turn_during_a_call_brings_the_reply_and_no_second_one_is_asked_for() -> None:
+    drive = spoken().tell(item_done(call()), done())
+    drive.tell(said("input_audio_buffer.speech_started", item_id="item_2"), result())
+    assert outputs(drive) == {"call_1": "fine"}
+    drive.tell(said("input_audio_buffer.speech_stopped", item_id="item_2"))
+    drive.tell(said("input_audio_buffer.committed", item_id="item_2"))
+    drive.tell(*reply("resp_2"), done("resp_2"))
+    assert "response.create" not in drive.sent_types
+
+
+def test_speech_that_becomes_no_turn_delays_the_reply_only_a_little() -> None:
+    drive = spoken().tell(item_done(call()), done())
+    drive.tell(said("input_audio_buffer.speech_started", item_id="item_2"), result())
+    drive.tell(said("input_audio_buffer.speech_stopped", item_id="item_2"), at=5.0)
+    assert drive.core.deadline == 7.0
+    assert "response.create" not in drive.tell(f.Tick(), at=6.9).sent_types
+    assert drive.core.deadline == 7.0
+    assert drive.tell(f.Tick(), at=7.0).sent_types.count("response.create") == 1
+    # Only the server's silence is still waited for; a deadline that stays in the past would spin.
+    assert (drive.core.deadline or 0) > 7.0
+
+
+def test_a_result_that_comes_during_another_response_is_spoken_about_after_it() -> None:
+    drive = spoken().tell(item_done(call()), done(), *user_turn("item_2"))
+    drive.tell(said("response.created", response={"id": "resp_2"}), result())
+    assert outputs(drive) == {"call_1": "fine"}
+    assert "response.create" not in drive.sent_types
+    drive.tell(done("resp_2"))
+    assert drive.sent_types.count("response.create") == 1
+
+
+def test_a_result_that_comes_just_before_a_response_begins_is_not_known_to_it() -> None:
+    drive = spoken().tell(item_done(call()), done(), *user_turn("item_2"), result())
+    drive.tell(said("response.created", response={"id": "resp_2"}), done("resp_2"))
+    assert drive.sent_types.count("response.create") == 1
+
+
+def test_speech_that_interrupts_while_a_function_runs_loses_nothing() -> None:
+    drive = spoken().tell(item_done(call()), said("input_audio_buffer.speech_started", item_id="item_2"))
+    drive.tell(done(status="cancelled"), result())
+    assert outputs(drive) == {"call_1": "fine"}
+    assert "response.create" not in drive.sent_types
+
+
+def test_a_typed_turn_does_not_wait_for_a_function_in_a_chat_but_does_between_typed_turns() -> None:
+    chat = spoken().tell(item_done(call()), done(), f.Typed("and?"))
+    assert chat.sent_types[-2:] == ["conversation.item.create", "response.create"]
+    turns = Drive(listens=False, server_decides_turns=False, offers_tools=True)
+    turns.tell(HELLO, tools("look"), f.Typed("one"), f.Typed("two"))
+    turns.tell(said("response.created", response={"id": "resp_1"}), item_done(call()), done())
+    assert turns.sent_types.count("conversation.item.create") == 1
+    turns.tell(result(), said("response.created", response={"id": "resp_2"}), done("resp_2"))
+    assert turns.sent_types.count("response.create") == 3
+
+
+def test_a_reply_that_the_server_refuses_is_asked_for_again_only_when_one_was_active() -> None:
+    drive = typed().tell(item_done(call()), done(), result())
+    asked = [x.event.event_id for x in drive.effects if isinstance(x, e.Send)][-1]
+    drive.tell(said("error", error={"code": "some_error", "message": "No.", "event_id": asked}))
+    assert drive.sent_types.count("response.create") == 2
+    assert drive.exit_code == 1
+
+
+def test_a_call_that_needs_consent_runs_only_after_a_yes() -> None:
+    drive = typed(asks=True, can_ask=True).tell(item_done(call()), done())
+    assert run_ids(drive) == []
+    assert [asked.name for asked in drive.shown(ToolAsked)] == ["look"]
+    assert drive.core.snapshot().question == drive.shown(ToolAsked)[0]
+    drive.tell(f.Decided("yes"))
+    assert run_ids(drive) == ["call_1"]
+    assert drive.core.snapshot().question is None
+    assert drive.tell(result()).sent_types.count("response.create") == 2
+
+
+def test_a_no_is_told_to_the_model() -> None:
+    drive = typed(asks=True, can_ask=True).tell(item_done(call()), done(), f.Decided("no"))
+    assert run_ids(drive) == []
+    assert "not allow" in json.loads(outputs(drive)["call_1"])["error"]
+    assert drive.sent_types.count("response.create") == 2
+
+
+def test_questions_come_one_by_one_and_always_answers_those_about_the_same_function() -> None:
+    drive = typed("look", "write", asks=True, can_ask=True)
+    calls = [call("c1"), call("c2", "write"), call("c3"), call("c4", "write")]
+    drive.tell(*map(item_done, calls), done())
+    assert [asked.call_id for asked in drive.shown(ToolAsked)] == ["c1"]
+    drive.tell(f.Decided("always"))
+    assert run_ids(drive) == ["c1", "c3"]
+    drive.tell(f.Decided("no"), f.Decided("yes"), f.Decided("yes"))
+    assert run_ids(drive) == ["c1", "c3", "c4"]
+    assert [asked.call_id for asked in drive.shown(ToolAsked)] == ["c1", "c2", "c4"]
+    assert list(outputs(drive)) == ["c2"]
+
+
+@pytest.mark.parametrize(("words", "runs"), [("y", True), ("Yes", True), ("a", True), ("n", False)])
+def test_the_answer_may_be_typed(words: str, runs: bool) -> None:
+    drive = typed(asks=True, can_ask=True).tell(item_done(call()), done(), f.Typed(words))
+    assert bool(run_ids(drive)) == runs
+    assert drive.sent_types.count("conversation.item.create") == (1 if runs else 2)
+
+
+def test_a_y_without_a_question_is_a_turn_like_any_other() -> None:
+    drive = Drive(listens=False, server_decides_turns=False).tell(HELLO, f.Typed("y"), f.Decided("yes"))
+    assert drive.sent_types.count("conversation.item.create") == 1
+
+
+def test_where_nobody_can_be_asked_the_model_is_told_so() -> None:
+    drive = typed(asks=True).tell(item_done(call()), done())
+    assert run_ids(drive) == []
+    assert "consent" in json.loads(outputs(drive)["call_1"])["error"]
+    assert "--confirm-tools" in drive.shown(Notice)[0].text
+    assert drive.sent_types.count("response.create") == 2
+
+
+def test_an_open_question_does_not_run_out_of_time_and_keeps_the_conversation_open() -> None:
+    drive = typed(asks=True, can_ask=True).tell(item_done(call()), done(), at=1.0)
+    drive.tell(f.Tick(), at=1000.0)
+    assert drive.exit_code is None
+    assert outputs(drive) == {}
+
+
+def test_a_chat_with_a_limit_of_turns_ends_after_the_reply_to_the_result() -> None:
+    drive = spoken(max_turns=1, transcribes_user=False).tell(item_done(call()), done(), f.Tick(), at=100.0)
+    assert drive.exit_code is None
+    assert drive.core.snapshot().phase is Phase.LISTENING
+    drive.tell(result(), said("response.created", response={"id": "resp_2"}), at=101.0)
+    drive.tell(done("resp_2"), f.Tick(), at=102.0)
+    assert drive.exit_code is not None
