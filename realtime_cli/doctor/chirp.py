@@ -76,7 +76,10 @@ def find_echo(recording: Samples, played: Samples, quiet_frames: int) -> Echo | 
 
 
 def _correlate(heard: Floats, sent: Floats) -> Floats:
-    """How alike ``sent`` and the part of ``heard`` that begins at each frame are, ``(frames,)``."""
+    """How alike ``sent`` and the part of ``heard`` that begins at each frame are, ``(frames,)``.
+
+    Whole parts only: where the recording breaks off, a hum would end like a click, which is like everything.
+    """
     size = 1 << (len(heard) + len(sent)).bit_length()
     spectrum = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(sent, size))
-    return np.fft.irfft(spectrum, size)[: len(heard)]
+    return np.fft.irfft(spectrum, size)[: len(heard) - len(sent) + 1]
