@@ -1,0 +1,74 @@
+"""The program as a child process, connected to a server in this one."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any
+
+from tests.running import PATIENCE_S, environment
+from tests.scripted_reply import Reply
+from tests.scripted_server import ScriptedServer
+from tests.scripted_talk import Talk
+from tests.virtual_devices import VirtualDevices
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One running ``chat`` whose session is set up; ``talk`` is the server's side of it."""
+
+    process: subprocess.Popen[bytes]
+    talk: Talk
+
+    def begin_reply(self) -> Reply:
+        """A spoken reply that only lacks its audio."""
+        reply = self.talk.begin_reply()
+        reply.say("Well")
+        return reply
+
+
+def audio_delta(reply: Reply, pcm: bytes) -> dict[str, Any]:
+    """The event that carries a piece of a reply's audio."""
+    place = {"response_id": reply.response_id, "item_id": reply.item_id, "output_index": 0, "content_index": 0}
+    return {"type": "response.output_audio.delta", **place, "delta": base64.b64encode(pcm).decode()}
+
+
+@contextlib.contextmanager
+def chatting(
+    devices: VirtualDevices,
+    *options: str,
+    module: str = "realtime_cli",
+    hear: Callable[[dict[str, Any]], None] = lambda _append: None,
+    output: int = subprocess.DEVNULL,
+) -> Iterator[Client]:
+    """Run ``chat`` while the block lasts; ``hear`` gets each append, on the server's thread.
+
+    ``output`` is where its standard error goes.
+    """
+    ready: SimpleQueue[Talk] = SimpleQueue()
+
+    def script(talk: Talk) -> None:
+        talk.greet()
+        hear(talk.obey_until("input_audio_buffer.append"))
+        ready.put(talk)
+        while True:
+            hear(talk.obey_until("input_audio_buffer.append"))
+
+    with ScriptedServer(script, checked=False) as server:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, "chat", "--base-url", server.url, *options],
+            env=environment(**devices.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=output,
+        )
+        try:
+            yield Client(process, ready.get(timeout=PATIENCE_S))
+        finally:
+            process.terminate()
+            process.communicate()

@@ -1,0 +1,156 @@
+"""What ``chat`` costs: processor time of one core, and resident memory, from /proc of the running program.
+
+While it listens (an idle server, both devices open) and while it plays a reply, on virtual devices. The floor is a bare
+client that opens the same two devices and does nothing with them. Each runs alone: clients of one sound server share
+its wake-ups. A process's own time, but a busy machine lengthens it: what counts is the comparison.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from benchmarks.client import Client, audio_delta, chatting
+from benchmarks.figures import Series, arguments, show
+from benchmarks.sound import devices_if_any
+from tests.running import environment
+from tests.scripted_reply import tone
+from tests.virtual_devices import VirtualDevices
+
+ROUNDS = 2
+"""All are measured by turns, so that what else the machine does meets all alike."""
+
+SETTLING_S = 2.0
+
+BARE = """
+import sounddevice, sys
+form = dict(samplerate=24000, channels=1, dtype="int16", blocksize={frames}, latency="low")
+def capture(indata, frames, time, status): bytes(indata)
+def play(outdata, frames, time, status): outdata[:] = bytes(len(outdata))
+with sounddevice.RawInputStream(callback=capture, **form), sounddevice.RawOutputStream(callback=play, **form):
+    sys.stdin.read()
+"""
+
+IMPORTS = "import sys, websocket, sounddevice, numpy; sys.stdin.read()"
+
+DELTA_MS = 200
+
+
+def main() -> None:
+    """Measure and print."""
+    given = arguments(__doc__, seconds=20, options="")
+    options = str(given["options"]).split()
+    with devices_if_any() as devices:
+        if devices is None:
+            return
+        subjects = {
+            "bare imports": partial(_bare, devices, IMPORTS),
+            **{
+                f"bare client, {blocksize_ms} ms blocks": partial(_bare, devices, BARE.format(frames=blocksize_ms * 24))
+                for blocksize_ms in (10, 20)
+            },
+            "chat listens": partial(_listening, devices, options),
+            "chat plays": partial(_playing, devices, options),
+        }
+        costs = {name: Cost() for name in subjects}
+        for _ in range(ROUNDS):
+            for name, subject in subjects.items():
+                with subject() as pid:
+                    time.sleep(SETTLING_S)
+                    costs[name].measure(pid, float(given["seconds"]) / ROUNDS)
+    _show(costs)
+
+
+class Cost:
+    """What was seen of a process that ran more than once."""
+
+    def __init__(self) -> None:
+        self.percent: list[float] = []
+        self.megabytes: list[float] = []
+
+    def measure(self, pid: int, seconds: float) -> None:
+        """Watch it for a while. Blocks."""
+        began_s, began = time.monotonic(), _cpu_s(pid)
+        time.sleep(seconds)
+        self.percent.append((_cpu_s(pid) - began) / (time.monotonic() - began_s) * 100)
+        self.megabytes.append(_resident_mb(pid))
+
+
+def _cpu_s(pid: int) -> float:
+    """Of all its threads that run; to the nanosecond, where /proc/PID/stat counts in hundredths of a second."""
+    return sum(int(file.read_text().split()[0]) for file in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
+def _resident_mb(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+
+
+@contextlib.contextmanager
+def _bare(devices: VirtualDevices, code: str) -> Iterator[int]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=environment(**devices.environment),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process.pid
+    finally:
+        process.communicate(b"")
+
+
+@contextlib.contextmanager
+def _listening(devices: VirtualDevices, options: list[str]) -> Iterator[int]:
+    with chatting(devices, *options) as client:
+        yield client.process.pid
+
+
+@contextlib.contextmanager
+def _playing(devices: VirtualDevices, options: list[str]) -> Iterator[int]:
+    """One reply that goes on, with words and sound at the pace of speech, a second ahead of the loudspeaker."""
+    stopping = threading.Event()
+    sound = tone(DELTA_MS)
+
+    def reply(client: Client) -> None:
+        spoken = client.begin_reply()
+        due_s = time.monotonic() - 1
+        while not stopping.wait(max(0.0, due_s - time.monotonic())):
+            spoken.say("word")
+            client.talk.send(audio_delta(spoken, sound))
+            due_s += DELTA_MS / 1000
+
+    with chatting(devices, *options) as client:
+        thread = threading.Thread(target=reply, args=(client,))
+        thread.start()
+        try:
+            yield client.process.pid
+        finally:
+            stopping.set()
+            thread.join()
+
+
+def _show(costs: dict[str, Cost]) -> None:
+    show(
+        "Cost",
+        [
+            *(
+                Series(name, "% CPU", cost.percent, goal="2.5" if name == "chat listens" else "")
+                for name, cost in costs.items()
+            ),
+            *(
+                Series(name, "MB", cost.megabytes, goal="70" if name.startswith("chat") else "")
+                for name, cost in costs.items()
+            ),
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()
