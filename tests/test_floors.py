@@ -14,6 +14,7 @@ FLOORS = {
     "pcm": 0,
     "protocol": 1,
     "playout": 1,
+    "images": 2,
     "config_file": 1,
     "config": 2,
     "resolve": 3,

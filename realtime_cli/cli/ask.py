@@ -14,6 +14,7 @@ from realtime_cli.cli.say import LISTENING
 from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings
 from realtime_cli.errors import InputError
 from realtime_cli.pcm import FRAME_BYTES, RATE_HZ, bytes_to_ms
+from realtime_cli.protocol.client import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
     from realtime_cli.audio.recording import Recording
@@ -23,10 +24,8 @@ if TYPE_CHECKING:
 BLOCK_BYTES = RATE_HZ // 10 * FRAME_BYTES
 """Recordings are sent in blocks of 100 ms: fewer messages than a microphone's."""
 
-MAX_EVENT_MB = 15
-ITEM_MS = bytes_to_ms((MAX_EVENT_MB * 1024 * 1024 - 4096) * 3 // 4)
-"""What fits into one event in base64, about four minutes
-(https://platform.openai.com/docs/api-reference/realtime-client-events/input_audio_buffer/append)."""
+ITEM_MS = bytes_to_ms((MAX_EVENT_BYTES - 4096) * 3 // 4)
+"""What fits into one event in base64, about four minutes."""
 
 
 def register(app: typer.Typer) -> None:
@@ -100,7 +99,7 @@ def _check_length(recording: Recording) -> None:
     length_ms = recording.duration_ms
     if length_ms > ITEM_MS:
         raise InputError(
-            f"{recording.path} lasts {length_ms // 1000} s, and an event of at most {MAX_EVENT_MB} MB holds "
+            f"{recording.path} lasts {length_ms // 1000} s, and an event of at most {MAX_EVENT_BYTES >> 20} MB holds "
             f"{ITEM_MS // 1000} s",
             "leave out --as-item",
         )

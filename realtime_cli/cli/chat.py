@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 import typer
+from msgspec.structs import replace
 
 from realtime_cli.cli.options import command
 from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings
+from realtime_cli.controls import Controls
 from realtime_cli.errors import InputError
+
+if TYPE_CHECKING:
+    from realtime_cli.ports import Input
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +26,7 @@ def register(app: typer.Typer) -> None:
         """Talk: microphone and speaker, until Ctrl-C, /quit, or the end of a file microphone."""
         check_usage(settings)
         from realtime_cli.audio.choose import open_sink, open_source  # --help must not load it
+        from realtime_cli.audio.duplex import choose_echo_control
         from realtime_cli.cli.wiring import hold
         from realtime_cli.conversation.facts import Muted
         from realtime_cli.terminal.keys import talk_key_named
@@ -31,11 +38,13 @@ def register(app: typer.Typer) -> None:
             "voice",
             make_source=lambda session: open_source(settings.mic, session.note, on_demand=settings.ptt),
             make_sink=lambda session: open_sink(settings.speaker, session.note, source=settings.mic),
+            make_echo_control=lambda session: choose_echo_control(settings, session.note),
             plays=not settings.text_only,
             facts=(Muted(on=True),) if settings.mute else (),
         )
+        half_duplex = settings.half_duplex and not settings.ptt
         if not _has_keyboard(settings):
-            return hold_chat()
+            return hold_chat(inputs=_commands(settings), controls=lambda: Controls(half_duplex=half_duplex))
         from realtime_cli.terminal.talking import TalkKeys  # only where there is a keyboard
 
         keys = TalkKeys(
@@ -44,7 +53,7 @@ def register(app: typer.Typer) -> None:
             talk_limit_s=settings.ptt_max_s,
             muted=settings.mute,
         )
-        return hold_chat(inputs=(keys,), controls=lambda: keys.controls)
+        return hold_chat(inputs=(keys,), controls=lambda: replace(keys.controls, half_duplex=half_duplex))
 
 
 def check_usage(settings: Settings) -> None:
@@ -62,3 +71,12 @@ def check_usage(settings: Settings) -> None:
 
 def _has_keyboard(settings: Settings) -> bool:
     return sys.stdin.isatty() and settings.mic != "-"
+
+
+def _commands(settings: Settings) -> tuple[Input, ...]:
+    """What drives the chat in the keyboard's place: commands on standard input, for a program that reads ``--json``."""
+    if not settings.json or settings.mic == "-":
+        return ()
+    from realtime_cli.terminal.commands import JsonCommands  # for programs only
+
+    return (JsonCommands(sys.stdin.buffer),)

@@ -247,6 +247,8 @@ class Conversation:
             return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
         if severity is Severity.BENIGN:
             return []
+        if culprit is ConversationItemCreate:
+            self._replies.turn_refused()
         if culprit in (ResponseCreate, ConversationItemCreate) or (culprit is None and self._replies.owed):
             self._replies.refused(because_active=False)
             self._turn_failed = True

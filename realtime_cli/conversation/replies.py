@@ -67,13 +67,17 @@ class Replies(msgspec.Struct):
         if self.active is not None or self.owed:
             self._wanted = True
             return []
-        self.owed = True
+        self.owed, self._cancel_on_arrival = True, False
         return [Send(ResponseCreate(response={"instructions": instructions} if instructions else None))]
 
     def refused(self, *, because_active: bool) -> None:
         """The server refused the response that was asked for."""
         self.owed = False
         self._wanted = because_active
+
+    def turn_refused(self) -> None:
+        """The server refused a turn: the reply that was asked for along with it would answer something else."""
+        self._cancel_on_arrival = self.owed
 
     def created(self, response: Response) -> list[Effect]:
         """A response began."""

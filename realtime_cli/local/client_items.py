@@ -20,7 +20,6 @@ _CONTENT_FIELD = {
     "input_text": "text",
     "output_text": "text",
     "input_audio": "audio",
-    "input_image": "image_url",
 }
 _REQUIRED: Mapping[str, tuple[str, ...]] = {
     "message": ("role", "content"),
@@ -68,6 +67,8 @@ def _accept_content(item: Item, path: str) -> tuple[tuple[Content, ...], bytes]:
         where = f"{path}.content[{index}]"
         if part.type not in allowed:
             raise invalid(f"{where}.type", f"{part.type!r}. Supported values are: {', '.join(map(repr, allowed))}.")
+        if part.type == "input_image":
+            raise invalid(f"{where}.type", "'input_image'. The local model reads words only, no images.")
         field = _CONTENT_FIELD[part.type]
         if getattr(part, field) is None:
             raise missing(f"{where}.{field}")

@@ -11,6 +11,9 @@ from typing import Any, ClassVar
 from realtime_cli.protocol.codec import JsonObject, Wire, decode, encode, to_json
 from realtime_cli.protocol.items import Item
 
+MAX_EVENT_BYTES = 15 * 1024 * 1024
+"""The most that the audio of one event may be, and what is taken for the limit of a whole event."""
+
 
 class ClientEvent(Wire, frozen=True, kw_only=True):
     """Root of the client events. The server repeats ``event_id`` in an error that this event caused."""

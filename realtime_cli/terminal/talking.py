@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TextIO
 
 from msgspec.structs import replace
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
+from realtime_cli.errors import InputError
 from realtime_cli.terminal.desk import Action, Answered, Desk, Entered, Mute, Talk
 from realtime_cli.terminal.keyboard import Keyboard
 from realtime_cli.terminal.keys import Key
 
 QUIT = ("/quit", "/exit", "/q")
+IMAGE = "/image"
 
 
 class TalkKeys:
@@ -84,7 +88,22 @@ def fact_of(action: Action) -> f.Fact:
             return f.Decided(action.answer)
         case Entered(text) if text in QUIT:
             return f.Quit()
+        case Entered(text) if text.split()[0] == IMAGE:
+            return _with_image(text)
         case Entered(text) if text.startswith("/"):
-            return f.Noted(f"{text.split()[0]} is no command; there is /quit")
+            return f.Noted(f"{text.split()[0]} is no command; there are /quit and {IMAGE} FILE")
         case Entered(text):
             return f.Typed(text)
+
+
+def _with_image(line: str) -> f.Fact:
+    """The turn in ``/image FILE words``; a name with blanks is put in quotes. Blocks for the disk."""
+    from realtime_cli.images import image_part  # few need it
+
+    try:
+        _command, name, *words = shlex.split(line)
+        return f.Typed(" ".join(words), parts=(image_part(Path(name).expanduser()),))
+    except ValueError:
+        return f.Noted(f"write it like: {IMAGE} photo.jpg What is this?")
+    except InputError as error:
+        return f.Noted(str(error))
