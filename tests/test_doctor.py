@@ -17,7 +17,7 @@ import pytest
 
 from realtime_cli.doctor.check import Check, Status
 from realtime_cli.doctor.chirp import Echo, chirp, find_echo
-from realtime_cli.doctor.verdicts import judge_echo, judge_microphone
+from realtime_cli.doctor.verdicts import Cure, judge_echo, judge_microphone
 from realtime_cli.pcm import ms_to_frames
 from tests import scripts
 from tests.running import KEY, PATIENCE_S, environment, lines_of, run
@@ -117,16 +117,18 @@ def test_a_microphone_that_delivers_nothing_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("echo", "can_cancel", "status", "words"),
+    ("echo", "cure", "status", "words"),
     [
-        (Echo(0, -12.0), True, Status.OK, "open speakers, with echo cancellation"),
-        (Echo(0, -12.0), False, Status.WARN, "pip install pywebrtc-audio"),
-        (Echo(0, 6.0), True, Status.WARN, "--ptt"),
-        (None, True, Status.OK, "headphones"),
+        (Echo(0, -12.0), Cure.CANCELLER, Status.OK, "open speakers, with echo cancellation"),
+        (Echo(0, -12.0), Cure.MISSING, Status.WARN, "pip install pywebrtc-audio"),
+        (Echo(0, -12.0), Cure.OFF, Status.WARN, "leave out --no-aec"),
+        (Echo(0, 6.0), Cure.CANCELLER, Status.WARN, "--ptt"),
+        (Echo(0, 6.0), Cure.TURNS, Status.OK, "no matter"),
+        (None, Cure.MISSING, Status.OK, "headphones"),
     ],
 )
-def test_the_echo_leads_to_a_recommendation(echo: Echo | None, can_cancel: bool, status: Status, words: str) -> None:
-    found = judge_echo("echo", echo, 90.0, can_cancel=can_cancel)
+def test_the_echo_leads_to_a_recommendation(echo: Echo | None, cure: Cure, status: Status, words: str) -> None:
+    found = judge_echo("echo", echo, 90.0, cure=cure)
     assert found.status is status
     assert words in f"{found.finding} {found.fix}"
 
@@ -141,6 +143,14 @@ def test_the_echo_of_real_streams_is_measured(virtual_devices: VirtualDevices, g
     assert float(level_db) == pytest.approx(gain_db, abs=1.0)
     # 80 ms of loopback and what the streams themselves take; a busy machine makes the loopback slower.
     assert 75 < float(rest.partition(" ms")[0]) < 400
+
+
+def test_what_the_settings_do_about_the_echo_is_taken_into_account(virtual_devices: VirtualDevices) -> None:
+    with ScriptedServer(scripts.text_turns()) as server, hum(virtual_devices), virtual_devices.echo(-12, 80):
+        found, code = checks("--no-aec", "--no-turn", "--base-url", server.url, **virtual_devices.environment)
+        calm, _ = checks("--half-duplex", "--no-turn", "--base-url", server.url, **virtual_devices.environment)
+    assert code == 0
+    assert (found["echo"]["status"], calm["echo"]["status"]) == ("warn", "ok")
 
 
 def test_without_an_echo_path_none_is_found(virtual_devices: VirtualDevices) -> None:

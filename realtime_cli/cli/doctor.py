@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from realtime_cli.cli.wiring import Server
     from realtime_cli.doctor.check import Check
     from realtime_cli.doctor.server import Plan
+    from realtime_cli.doctor.verdicts import Cure
     from realtime_cli.providers.endpoint import Endpoint
 
 Checks = Iterator["Check | str"]
@@ -92,11 +94,21 @@ def _sound(settings: Settings, *, chirp: bool) -> Checks:
         if found.status is Status.FAIL:
             return
     yield "listening: say something"
-    yield (microphone := sound.check_microphone(mic))
+    yield (microphone := sound.check_microphone(mic, on_demand=settings.ptt))
     yield (loudspeaker := sound.check_loudspeaker(speaker, mic))
     if chirp and hears and plays and Status.FAIL not in (microphone.status, loudspeaker.status):
         yield "listening for a chirp"
-        yield sound.check_echo(mic, speaker)
+        yield sound.check_echo(mic, speaker, _cure(settings))
+
+
+def _cure(settings: Settings) -> Cure:
+    from realtime_cli.doctor.verdicts import Cure
+
+    if settings.ptt or settings.half_duplex:
+        return Cure.TURNS
+    if not settings.aec:
+        return Cure.OFF
+    return Cure.CANCELLER if find_spec("pywebrtc_audio") else Cure.MISSING
 
 
 def _server(settings: Settings, environment: Environment, *, turn: bool) -> Checks:

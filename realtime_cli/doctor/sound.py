@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from functools import partial
-from importlib.util import find_spec
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from realtime_cli.audio.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.audio.stream import Opened
 from realtime_cli.doctor.check import Check, failed, good
 from realtime_cli.doctor.chirp import CHIRP_MS, Samples, chirp, find_echo
-from realtime_cli.doctor.verdicts import judge_echo, judge_microphone
+from realtime_cli.doctor.verdicts import Cure, judge_echo, judge_microphone
 from realtime_cli.errors import AudioError, RealtimeError
 from realtime_cli.pcm import BLOCK_FRAMES, BLOCK_MS, RATE_HZ
 from realtime_cli.ports import AudioSource
@@ -77,10 +76,13 @@ def check_devices(mic: str | None, speaker: str | None) -> Check:
     return good("devices", f"{len(devices)} found; {', '.join(chosen)}")
 
 
-def check_microphone(word: str | None) -> Check:
-    """The microphone, or the file in its place, delivers sound. Takes a second."""
+def check_microphone(word: str | None, *, on_demand: bool) -> Check:
+    """The microphone, or the file in its place, delivers sound. Takes a second. ``on_demand``: for push-to-talk."""
     stopping = threading.Event()
-    source = open_source(word, lambda _lost: stopping.set())
+    try:
+        source = open_source(word, lambda _lost: stopping.set(), on_demand=on_demand)
+    except RealtimeError as error:
+        return failed(MICROPHONE, error)
     if not isinstance(source, PortAudioSource):
         return _check_file(source, word)
     blocks: list[bytes] = []
@@ -142,7 +144,7 @@ def check_loudspeaker(word: str | None, mic: str | None) -> Check:
     return good(LOUDSPEAKER, f"{_opened(sink.opened)}; its own latency {latency_ms:.0f} ms")
 
 
-def check_echo(mic: str | None, speaker: str | None) -> Check:
+def check_echo(mic: str | None, speaker: str | None, cure: Cure) -> Check:
     """Play the chirp, and see how much of it the microphone hears. Takes two seconds."""
     trial = _Trial()
     source, sink = PortAudioSource(mic, trial.lost), PortAudioSink(speaker, trial.lost)
@@ -164,7 +166,7 @@ def check_echo(mic: str | None, speaker: str | None) -> Check:
     recording = np.frombuffer(b"".join(trial.blocks), "<i2")
     echo = find_echo(recording, trial.sound, trial.quiet_frames)
     latency_ms = trial.latency_ms(echo.at_frame) if echo else 0.0
-    return judge_echo(ECHO, echo, latency_ms, can_cancel=find_spec("pywebrtc_audio") is not None)
+    return judge_echo(ECHO, echo, latency_ms, cure=cure)
 
 
 class _Trial:

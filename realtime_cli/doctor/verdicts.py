@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from enum import Enum
 
 import numpy as np
 
@@ -21,13 +22,26 @@ _QUIET_DBFS = -55.0
 _LOUD_ECHO_DB = 0.0
 """The microphone hears the loudspeaker at more than was played: both are turned up far too high."""
 
-_INSTALL_CANCELLER = "pip install pywebrtc-audio"
-
 _UNMUTE = {
     "darwin": "allow your terminal in System Settings > Privacy & Security > Microphone, then restart the terminal",
     "win32": "allow desktop apps in Settings > Privacy & security > Microphone, and unmute it",
 }
 _UNMUTE_ELSEWHERE = "unmute it in the system's sound settings (pactl set-source-mute @DEFAULT_SOURCE@ 0, or alsamixer)"
+
+
+class Cure(Enum):
+    """What keeps the model from hearing itself."""
+
+    CANCELLER = "echo cancellation"
+    MISSING = "echo cancellation is wanted, and not installed"
+    OFF = "echo cancellation is not wanted"
+    TURNS = "nobody is heard while the model speaks"
+
+
+_NO_CANCELLER = {
+    Cure.MISSING: ("and echo cancellation is not installed", "pip install pywebrtc-audio"),
+    Cure.OFF: ("and echo cancellation is switched off", "leave out --no-aec"),
+}
 
 
 def level_dbfs(samples: Samples) -> float:
@@ -52,13 +66,17 @@ def judge_microphone(name: str, opened: str, samples: Samples, platform: str = s
     return good(name, finding)
 
 
-def judge_echo(name: str, echo: Echo | None, latency_ms: float, *, can_cancel: bool) -> Check:
-    """``latency_ms``: from the program through the air and back. ``can_cancel``: there is an echo canceller."""
+def judge_echo(name: str, echo: Echo | None, latency_ms: float, *, cure: Cure) -> Check:
+    """``latency_ms``: from the program through the air and back."""
     if echo is None:
         return good(name, "none came back: headphones, or the loudspeaker is turned down (did you hear the chirp?)")
     finding = f"{echo.gain_db:+.1f} dB, back after {latency_ms:.0f} ms"
+    if cure is Cure.TURNS:
+        return good(name, f"{finding}: no matter, as the microphone rests while the model speaks")
+    if cure is not Cure.CANCELLER:
+        problem, fix = _NO_CANCELLER[cure]
+        return doubtful(name, f"{finding}, {problem}", f"{fix}; or headphones, --half-duplex or --ptt")
     if echo.gain_db > _LOUD_ECHO_DB:
-        return doubtful(name, f"{finding}: too loud to be cancelled", "turn the volume down, or use --ptt")
-    if not can_cancel:
-        return doubtful(name, f"{finding}, and no echo canceller", f"{_INSTALL_CANCELLER}; or headphones, or --ptt")
+        remedy = "turn the volume down, or use headphones, --half-duplex or --ptt"
+        return doubtful(name, f"{finding}: too loud to be cancelled well", remedy)
     return good(name, f"{finding}: open speakers, with echo cancellation")
