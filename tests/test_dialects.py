@@ -286,6 +286,8 @@ def test_a_key_that_a_server_repeats_in_an_error_is_hidden_at_the_edge() -> None
         ({"modalities": ["text"], "voice": "alloy", "turn_detection": None}, Dialect.BETA),
         ({"input_audio_format": "pcm16"}, Dialect.BETA),
         ({"voice": "Eve", "turn_detection": None, "audio": {}}, Dialect.XAI),
+        ({"audio": {}, "voice": None, "turn_detection": None, "modalities": None}, Dialect.GA),
+        ({"id": "sess_1", "modalities": None, "input_audio_format": None}, None),
         ({"id": "sess_1"}, None),
     ],
 )

@@ -255,16 +255,16 @@ def test_the_error_by_which_a_server_shows_its_dialect_corrects_a_wrong_guess_to
 
 def test_a_guess_is_corrected_only_once() -> None:
     def script(talk: Talk) -> None:
-        talk.send_raw(json.dumps(created(**BETA_SESSION)))
+        talk.send_raw(json.dumps(created(voice="Ara", audio={})))
         talk.receive()
-        talk.error("missing_required_parameter", "Missing.", param="session.type")
+        talk.error("unknown_parameter", "Unknown.", param="session.type")
         talk.obey_until_closed()
 
     with ScriptedServer(script, checked=False) as server:
         done = run("say", "hello", "--base-url", server.url)
     assert done.returncode == 4
     assert len(server.of_type("session.update")) == 1
-    assert "--dialect ga" in done.stderr.splitlines()[-1]
+    assert "--dialect beta" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

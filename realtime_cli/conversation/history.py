@@ -122,7 +122,7 @@ class History:
 
     def of_response(self, response_id: str) -> list[Entry]:
         """The entries that a response made."""
-        return [entry for entry in self._order if entry.role == "assistant" and entry.response_id == response_id]
+        return [entry for entry in self._order if entry.response_id == response_id]
 
     def untold(self, role: str) -> list[Entry]:
         """The entries of one side whose record is still to be shown."""
