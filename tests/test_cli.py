@@ -182,6 +182,15 @@ def test_a_reader_that_goes_away_ends_the_program_quietly() -> None:
     assert code == 0
 
 
+def test_a_reader_that_takes_one_line_of_a_list_is_no_error() -> None:
+    command = f'"{sys.executable}" -m realtime_cli config show | head -n 1'
+    done = subprocess.run(
+        ["sh", "-c", command], check=False, capture_output=True, env=environment(PYTHONUNBUFFERED="1")
+    )
+    assert done.stdout
+    assert done.stderr == b""
+
+
 def test_a_closed_standard_output_is_no_crash() -> None:
     with ScriptedServer(scripts.text_turns()) as server:
         command = f'exec "{sys.executable}" -m realtime_cli say hello --base-url {server.url} >&-'

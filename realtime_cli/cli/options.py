@@ -68,6 +68,9 @@ def _run(function: Command, flags: dict[str, Any], values: dict[str, Any]) -> in
         return function(settings, environment, **values)
     except KeyboardInterrupt:
         return INTERRUPTED_EXIT_CODE
+    except BrokenPipeError:
+        # Whoever read standard output has enough.
+        return 0
     except Exception as error:  # noqa: BLE001 -- the last place that can turn a bug into one line
         if debug:
             traceback.print_exception(error)
