@@ -14,9 +14,11 @@ import pytest
 from realtime_cli.config import Environment, fields
 from realtime_cli.config_file import ConfigFile, config_path, read_config_file
 from realtime_cli.errors import ConfigError, InputError
+from realtime_cli.providers.profiles import Provider
+from realtime_cli.providers.user import NAMES, known_providers
 from realtime_cli.resolve import look_up, resolve
 from tests import scripts
-from tests.running import KEY, lines_of, run
+from tests.running import KEY, ROOT, lines_of, run
 from tests.scripted_server import ScriptedServer
 
 
@@ -144,6 +146,22 @@ def test_a_bad_value_is_named_with_its_table_and_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"vad in \[profiles.q\] of .*config.toml"):
         resolve({"profile": "q"}, Environment({}, None, file))
     assert resolve({}, Environment({}, None, file)).speed is None
+
+
+def test_the_example_can_be_used_as_it_is() -> None:
+    file = read_config_file(ROOT / "examples" / "config.toml")
+    for profile in file.profiles:
+        resolve({"profile": profile}, Environment({}, None, file))
+    described = known_providers(file)["box"]
+    assert set(file.providers["box"].values) | {
+        "base_url_variable",
+        "model_variable",
+        "model_needed",
+        "says_intent",
+    } == set(NAMES)
+    commented_defaults = Provider(name="box", title="", key_variable="", model="", transcription_model=None)
+    for name in ("key_needed", "auth", "dialect", "beta_header", "can_cancel", "can_truncate", "input_rate_hz"):
+        assert getattr(described, name) == getattr(commented_defaults, name)
 
 
 @pytest.mark.parametrize(
