@@ -311,6 +311,18 @@ def test_a_server_that_turns_out_to_speak_the_beta_dialect_is_all_right() -> Non
     assert all("type" not in event["session"] for event in server.of_type("session.update"))
 
 
+def test_the_functions_that_a_chat_would_offer_are_named_and_a_broken_file_is_exit_2(tmp_path: Path) -> None:
+    tools = tmp_path / "tools.py"
+    tools.write_text('print("hello")\n\ndef add(a: int, b: int) -> int:\n    """Add."""\n    return a + b\n')
+    with ScriptedServer(scripts.text_turns()) as server:
+        done = run("doctor", "--json", "--no-turn", *MUTE, "--tools", str(tools), "--base-url", server.url)
+        tools.write_text("def add(\n")
+        broken, code = checks(*MUTE, "--no-turn", "--tools", str(tools), "--base-url", server.url)
+    assert done.returncode == 0
+    assert "1 offered: add" in [line["finding"] for line in lines_of(done)]
+    assert (code, broken["tools"]["status"]) == (2, "fail")
+
+
 def test_a_port_where_nobody_listens_fails_before_the_session() -> None:
     found, code = checks(*MUTE, "--base-url", "127.0.0.1:9")
     assert code == 4

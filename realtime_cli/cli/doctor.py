@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from realtime_cli.cli.options import command
-from realtime_cli.config import AUDIO, SERVER, SESSION, Environment, Settings, find_dotenv
+from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, Environment, Settings, find_dotenv
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InputError, RealtimeError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ Checks = Iterator["Check | str"]
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, SERVER, SESSION, AUDIO, only=("json", "debug"), without=("max_turns",))
+    @command(app, SERVER, SESSION, TOOLS, AUDIO, only=("json", "debug"), without=("max_turns",))
     def doctor(
         settings: Settings,
         environment: Environment,
@@ -121,6 +122,7 @@ def _server(settings: Settings, environment: Environment, *, turn: bool) -> Chec
         yield failed(_culprit(settings, environment), error)
         return
     if (yield from _embedded(server) if server.place is None else _remote(server, server.place, environment)):
+        yield from _tools(settings, server)
         yield from _session(settings, server, turn=turn)
 
 
@@ -163,6 +165,22 @@ def _remote(server: Server, place: Endpoint, environment: Environment) -> Genera
     yield "connecting"
     yield (network := check_network(place))
     return network.status is not Status.FAIL
+
+
+def _tools(settings: Settings, server: Server) -> Checks:
+    from realtime_cli.cli.tooling import toolbox_of
+    from realtime_cli.doctor.check import failed
+    from realtime_cli.doctor.tools import NAME, check_tools
+
+    try:
+        with redirect_stdout(sys.stderr):  # the files of --tools may print
+            toolbox, _ = toolbox_of(settings, server.provider, lambda _error: None)
+    except RealtimeError as error:
+        yield failed(NAME, error)
+        return
+    if toolbox:
+        yield "starting the tools"
+        yield check_tools(toolbox)
 
 
 def _session(settings: Settings, server: Server, *, turn: bool) -> Checks:
