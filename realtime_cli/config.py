@@ -78,6 +78,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     greet: Annotated[bool, _meta(SESSION, "The model speaks first")] = False
     greeting: Annotated[str | None, _meta(SESSION, "What it is to say first (a wish, in your words)")] = None
     auto_response: Annotated[bool, _meta(SESSION, "Answer every turn; --no-… leaves it to commands on stdin")] = True
+    side_channel: Annotated[
+        tuple[str, ...],
+        _meta(SESSION, "After each turn, have something written aside; repeatable", metavar="NAME=TEXT|@FILE"),
+    ] = ()
     max_turns: Annotated[Count | None, _meta(SESSION, "End after so many turns of yours")] = None
 
     tools: Annotated[
@@ -102,6 +106,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ptt: Annotated[bool, _meta(AUDIO, "Push to talk: hold a key, or tap it to start and to send")] = False
     ptt_key: Annotated[str, _meta(AUDIO, "That key: space, tab, f1 to f12, or a character", metavar="KEY")] = "space"
     ptt_max_s: Annotated[TalkSeconds, _meta(AUDIO, "After so long the microphone closes by itself")] = 60
+    aec: Annotated[bool, _meta(AUDIO, "Cancel the echo between a loudspeaker and a microphone")] = True
+    half_duplex: Annotated[bool, _meta(AUDIO, "Hear nothing while the model is audible")] = False
     mute: Annotated[bool, _meta(AUDIO, "Start with the microphone muted; m unmutes it")] = False
 
     plain: Annotated[bool, _meta(VIEW, "Line by line, no control codes")] = False

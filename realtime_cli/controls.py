@@ -17,6 +17,8 @@ class Controls(msgspec.Struct, frozen=True):
     talk_limit_s: int = 60
     """How long one press of it may last."""
     muted: bool = False
+    half_duplex: bool = False
+    """Nothing is heard while the model is audible."""
     resumed: int = 0
     """How often the program went on after Ctrl-Z, below whatever the shell wrote meanwhile."""
     typing: str | None = None

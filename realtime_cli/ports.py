@@ -80,6 +80,16 @@ class AudioSink(Protocol):
         """Release the device or finish the file. Any thread; does not hang; may be called twice."""
 
 
+class EchoControl(Protocol):
+    """Keeps what the loudspeaker plays out of what the microphone hears."""
+
+    def played(self, samples: npt.NDArray[np.int16]) -> None:
+        """Take exactly what is played next: shape ``(frames,)``, 24 kHz. Device thread; returns at once."""
+
+    def clean(self, pcm: bytes) -> bytes:
+        """What was captured next, as long as that: PCM16 24 kHz mono. Device thread; returns within a millisecond."""
+
+
 class Transport(Protocol):
     """One connection to a server: text messages, each one JSON object, both ways."""
 

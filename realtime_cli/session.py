@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 
+from realtime_cli.audio.duplex import overheard
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.cutting import Cutter
 from realtime_cli.conversation.effects import (
@@ -34,7 +35,7 @@ from realtime_cli.conversation.effects import (
 )
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
 from realtime_cli.pcm import bytes_to_ms
-from realtime_cli.ports import AudioSink, AudioSource, Core, Input, ToolHost, Transport, View
+from realtime_cli.ports import AudioSink, AudioSource, Core, EchoControl, Input, ToolHost, Transport, View
 from realtime_cli.protocol.client import InputAudioBufferClear, InputAudioBufferCommit
 from realtime_cli.protocol.dialects import NotAnEvent, from_wire
 from realtime_cli.workers import Encoder, Outbox, Player, Screen
@@ -64,6 +65,7 @@ class Session:
         encoder: Encoder,
         make_source: Callable[[Session], AudioSource | None] = lambda _session: None,
         make_sink: Callable[[Session], AudioSink | None] = lambda _session: None,
+        make_echo_control: Callable[[Session], EchoControl | None] = lambda _session: None,
         inputs: tuple[Input, ...] = (),
         tools: ToolHost | None = None,
         first_facts: tuple[f.Fact, ...] = (),
@@ -78,6 +80,8 @@ class Session:
         self._view = view
         self._encoder = encoder
         self._source, self._sink = make_source(self), make_sink(self)
+        self._make_echo_control = make_echo_control
+        self._echo: EchoControl | None = None
         self._inputs = inputs
         self._tools = tools
         self._first_facts = first_facts
@@ -149,9 +153,11 @@ class Session:
         self._spawn("websocket", self._run_transport)
         if self._sink:
             self._player = Player()
+            self._echo = self._make_echo_control(self)
             self._sink.open()
             self._spawn("playback", self._player.run)
-            self._spawn("speaker", self._sink.run, self._player.playout.pull, self._stopping)
+            pull = overheard(self._player.playout.pull, self._echo) if self._echo else self._player.playout.pull
+            self._spawn("speaker", self._sink.run, pull, self._stopping)
         if self._source:
             self._source.open()
         for each in self._inputs:
@@ -261,6 +267,8 @@ class Session:
 
     def _hear(self, off: threading.Event, pcm: bytes) -> None:
         """Take a microphone block, unless it came too late. Device thread."""
+        if self._echo:
+            pcm = self._echo.clean(pcm)
         with self._ear:
             if off.is_set():
                 return

@@ -61,6 +61,11 @@ def open_reply_sink(
     return _file_or_pipe(word, pending, source) or PortAudioSink(word)
 
 
+def is_device(word: str | None) -> bool:
+    """Whether the user's word for a microphone or loudspeaker means a device."""
+    return not word or (word not in (PIPE, NOTHING) and not _is_recording(word))
+
+
 def _file_or_pipe(word: str | None, pending: Callable[[], int] | None, source: str | Path | None) -> AudioSink | None:
     if word == PIPE:
         return PipeSink(sys.stdout.buffer)

@@ -15,16 +15,17 @@ from realtime_cli.config import Environment, Settings
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.machine import Conversation
-from realtime_cli.conversation.options import ConversationOptions
+from realtime_cli.conversation.options import ConversationOptions, SideChannel
 from realtime_cli.errors import InputError
 from realtime_cli.local.engines.parts import missing_parts, require_parts
-from realtime_cli.ports import AudioSink, AudioSource, Input, Transport, View
+from realtime_cli.ports import AudioSink, AudioSource, EchoControl, Input, Transport, View
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions
 from realtime_cli.providers.endpoint import Endpoint, Intent, endpoint
 from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
 from realtime_cli.providers.user import known_providers
+from realtime_cli.resolve import read_text
 from realtime_cli.session import Session
 from realtime_cli.view.choose import choose_view
 from realtime_cli.workers import Encoder
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 Shape = Literal["typed", "recorded", "voice"]
 """What the user's turns are: written, read from files, or spoken into a microphone."""
+
+MAX_NAME_CHARS = 64
+"""Of a side channel: a good deal less than what metadata take (512), but it stands before every line."""
 
 SILENCE_MS = 500
 """What the endpoint's silence is taken to be where the user leaves it to the server (OpenAI documents 500 ms)."""
@@ -50,6 +54,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     *,
     make_source: Callable[[Session], AudioSource | None] = lambda _session: None,
     make_sink: Callable[[Session], AudioSink | None] = lambda _session: None,
+    make_echo_control: Callable[[Session], EchoControl | None] = lambda _session: None,
     plays: bool = False,
     inputs: tuple[Input, ...] = (),
     controls: Callable[[], Controls] = Controls,
@@ -83,6 +88,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             listens=shape == "voice",
             can_cancel=provider.can_cancel,
             can_truncate=provider.can_truncate,
+            side_channels=tuple(map(_side_channel, settings.side_channel)),
             max_turns=settings.max_turns,
             offers_tools=tools is not None,
             can_ask=can_ask,
@@ -105,6 +111,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         encoder=server.encoder,
         make_source=make_source,
         make_sink=make_sink,
+        make_echo_control=make_echo_control,
         inputs=inputs,
         tools=tools,
         first_facts=(*(f.Noted(text) for text in (*notices, *hints)), *_greeting(settings), *facts),
@@ -173,6 +180,16 @@ def find_server(settings: Settings, environment: Environment, intent: Intent = "
         provider, environment, base_url=settings.base_url, model=settings.model, dialect=dialect, intent=intent
     )
     return Server(provider, place, [*notices, place.notice] if place.notice else notices)
+
+
+def _side_channel(said: str) -> SideChannel:
+    """What ``NAME=TEXT`` or ``NAME=@FILE`` means. Raises InputError."""
+    name, equals, prompt = said.partition("=")
+    if prompt.startswith("@"):
+        prompt = read_text(Path(prompt[1:]).expanduser(), "--side-channel")
+    if not (equals and name.isprintable() and 0 < len(name.strip()) <= MAX_NAME_CHARS and prompt.strip()):
+        raise InputError(f"--side-channel: {said[:40]!r} is not usable", "write NAME=TEXT or NAME=@FILE")
+    return SideChannel(name.strip(), prompt.strip())
 
 
 def _greeting(settings: Settings) -> tuple[f.Fact, ...]:

@@ -76,6 +76,8 @@ def _state(snapshot: Snapshot, controls: Controls, talking_s: int) -> Part:
         if snapshot.phase in (Phase.LISTENING, Phase.HEARING):
             return Part("○ muted", "bold red", 0, "state")
         return Part(f"{symbol} {snapshot.phase.value}, muted", "bold red", 0, "state")
+    if controls.half_duplex and snapshot.phase is Phase.SPEAKING:
+        return Part(f"{symbol} speaking, not listening", style, 0, "state")
     if controls.push_to_talk and snapshot.phase is Phase.LISTENING:
         # The microphone is closed: nobody listens.
         return Part("○ ready", style, 0, "state")
