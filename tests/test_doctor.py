@@ -226,6 +226,7 @@ def test_files_and_pipes_need_no_sound_card_and_are_left_as_they_are(tmp_path: P
         found, code = checks("--mic", "nowhere.wav", "--speaker", str(speaker), "--base-url", server.url)
     assert code == 2
     assert "nowhere.wav" in found["microphone"]["finding"]
+    assert "--mic" in found["microphone"]["fix"]
     assert found["loudspeaker"]["status"] == "ok"
     assert "portaudio" not in found
     assert speaker.read_bytes() == b"precious"

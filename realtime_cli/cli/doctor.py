@@ -170,13 +170,13 @@ def _remote(server: Server, place: Endpoint, environment: Environment) -> Genera
 def _tools(settings: Settings, server: Server) -> Checks:
     from realtime_cli.cli.tooling import toolbox_of
     from realtime_cli.doctor.check import failed
-    from realtime_cli.doctor.tools import NAME, check_tools
+    from realtime_cli.doctor.tools import FIX, NAME, check_tools
 
     try:
         with redirect_stdout(sys.stderr):  # the files of --tools may print
             toolbox, _ = toolbox_of(settings, server.provider, lambda _error: None)
     except RealtimeError as error:
-        yield failed(NAME, error)
+        yield failed(NAME, error, FIX)
         return
     if toolbox:
         yield "starting the tools"

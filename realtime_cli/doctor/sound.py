@@ -106,7 +106,7 @@ def _check_file(source: AudioSource, word: str | None) -> Check:
     try:
         source.open()
     except RealtimeError as error:
-        return failed(MICROPHONE, error)
+        return failed(MICROPHONE, error, "name another recording, or a device, with --mic")
     finally:
         source.close()
     return good(MICROPHONE, _NO_DEVICE.get(word or "", f"the recording {word}"))

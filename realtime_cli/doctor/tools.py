@@ -12,6 +12,7 @@ from realtime_cli.ports import ToolHost
 from realtime_cli.probing import begin, outcome
 
 NAME = "tools"
+FIX = "mend it, or leave out that --tools or --mcp"
 
 _MANY = 8
 """So many names fit into a line or two."""
@@ -30,6 +31,6 @@ def check_tools(host: ToolHost) -> Check:
     try:
         outcome(begin(NAME, partial(host.run, ready, stopping)))
     except RealtimeError as error:
-        return failed(NAME, error)
+        return failed(NAME, error, FIX)
     more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
     return good(NAME, f"{len(names)} offered: {', '.join(names[:_MANY])}{more}")
