@@ -35,7 +35,7 @@ def resolve(flags: Mapping[str, Any], environment: Environment) -> Settings:
     """The settings of this run; ``flags`` holds what the command line said. Raises InputError and ConfigError."""
     values = {name: found.value for name, found in look_up(flags, environment).items()}
     if (values["instructions"] or "").startswith("@"):
-        values["instructions"] = _read_text(Path(values["instructions"][1:]))
+        values["instructions"] = read_text(Path(values["instructions"][1:]), "--instructions")
     return Settings(**values)
 
 
@@ -112,9 +112,10 @@ def _convert(field: Field, origin: str, value: Any) -> Any:
         raise InputError(f"{origin}: {value!r} is not usable: {reason}", f"see --help for {field.flag}") from error
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path, flag: str) -> str:
+    """The text in a file that ``flag`` names. Raises InputError."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InputError(f"--instructions: cannot read {path}: {reason}") from error
+        raise InputError(f"{flag}: cannot read {path}: {reason}") from error

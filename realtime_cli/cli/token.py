@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from realtime_cli.providers.endpoint import Endpoint
     from realtime_cli.providers.profiles import Provider
 
-HERE_ONLY = ("max_turns", "greet", "greeting")
+HERE_ONLY = ("max_turns", "greet", "greeting", "side_channel")
 """Settings of a session that no server knows of."""
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.asides import Asides
 from realtime_cli.conversation.calls import ANSWERS, Calls
 from realtime_cli.conversation.effects import CloseMic, Effect, End, Mute, OpenMic, Play, Send, Show
 from realtime_cli.conversation.ending import failure_of, silent_server, trouble_of
@@ -47,6 +48,9 @@ ALREADY_ACTIVE = "conversation_already_has_active_response"
 REMEMBERED_EVENTS = 256
 """How many sent events an error can still be traced back to."""
 
+ASIDES_S = 20.0
+"""How long the end waits for side channels."""
+
 LATE_TRANSCRIPT_S = 3.0
 """How long the end waits for a transcript of the user's that is still to come."""
 
@@ -61,6 +65,7 @@ class Conversation:
         self._turns = Turns(options, self._history, self._replies)
         self._calls = Calls(options, self._replies)
         self._meter = Meter()
+        self._asides = Asides(options.side_channels, self._meter)
         self._guess = Guess(options.session, options.session_otherwise)
         self._tools: tuple[Offer, ...] | None = None if options.offers_tools else ()
         self._session_id = ""
@@ -166,6 +171,9 @@ class Conversation:
         return []
 
     def _server_said(self, event: ServerEvent, now: float) -> list[Effect]:
+        aside = self._asides.take(event)
+        if aside is not None:
+            return aside
         match event:
             case c.SessionCreated():
                 return self._session_created(event.session, now)
@@ -231,11 +239,14 @@ class Conversation:
         effects.append(Show(self._meter.response_done(response, self._turns.ended_at, now)))
         failure = failure_of(response, empty=self._replies.empty and not self._calls.open)
         self._turn_failed = failure is not None
+        effects += self._asides.turn_over(response)
         return [*effects, Show(failure)] if failure else effects
 
     def _error(self, error: ErrorDetail) -> list[Effect]:
         culprit = self._sent.pop(error.event_id or "", None)
         severity = classify(error)
+        if culprit is Asides:
+            return self._asides.refused(error)
         if error.code == ALREADY_ACTIVE:
             self._replies.refused(because_active=True)
             return []
@@ -300,9 +311,10 @@ class Conversation:
         if self._quiet_since is None or not self._begun or not self._idle():
             return None
         enough = self.options.max_turns is not None and self._turns.count >= self.options.max_turns
+        patience_s = ASIDES_S if self._asides.busy else 0.0
         if self._inputs_ended or enough:
-            return self._quiet_since + (LATE_TRANSCRIPT_S if self._turns.unread else 0.0)
-        return self._quiet_since + self.options.mic_end_grace_s if self._mic_ended else None
+            return self._quiet_since + max(patience_s, LATE_TRANSCRIPT_S if self._turns.unread else 0.0)
+        return self._quiet_since + max(patience_s, self.options.mic_end_grace_s) if self._mic_ended else None
 
     def _fail(self, error: RealtimeError) -> list[Effect]:
         return [Show(Trouble(message=str(error))), *self._end(error.exit_code, "failed")]
@@ -337,7 +349,8 @@ class Conversation:
             return effect
         self._event_count += 1
         event_id = f"evt_{self._event_count:06d}"
-        self._sent[event_id] = type(effect.event)
+        is_aside = isinstance(effect.event, ResponseCreate) and self._asides.owns(effect.event)
+        self._sent[event_id] = Asides if is_aside else type(effect.event)
         self._sent.pop(f"evt_{self._event_count - REMEMBERED_EVENTS:06d}", None)
         return Send(msgspec.structs.replace(effect.event, event_id=event_id))
 

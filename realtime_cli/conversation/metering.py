@@ -22,13 +22,22 @@ class Meter(msgspec.Struct):
 
     def response_done(self, response: Response, turn_ended_at: float | None, now: float) -> UsageReported:
         """Take a response into the sums and report it."""
+        first, self._first = self._first, {}
+        return msgspec.structs.replace(
+            self.aside_done(response),
+            first_text_ms=_since(turn_ended_at, first.get("text")),
+            first_audio_ms=_since(turn_ended_at, first.get("audio")),
+            done_ms=_since(turn_ended_at, now),
+        )
+
+    def aside_done(self, response: Response) -> UsageReported:
+        """The same for a response that nobody waits for."""
         usage = response.usage or Usage()
         read = usage.input_token_details or InputTokens()
         wrote = usage.output_token_details or OutputTokens()
         self._input += usage.input_tokens or 0
         self._output += usage.output_tokens or 0
         self._cached += read.cached_tokens or 0
-        first, self._first = self._first, {}
         return UsageReported(
             response_id=response.id,
             input_tokens=usage.input_tokens or 0,
@@ -38,9 +47,6 @@ class Meter(msgspec.Struct):
             input_audio_tokens=read.audio_tokens or 0,
             output_text_tokens=wrote.text_tokens or 0,
             output_audio_tokens=wrote.audio_tokens or 0,
-            first_text_ms=_since(turn_ended_at, first.get("text")),
-            first_audio_ms=_since(turn_ended_at, first.get("audio")),
-            done_ms=_since(turn_ended_at, now),
         )
 
     def totals(self, turns: int) -> Totals:

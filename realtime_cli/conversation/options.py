@@ -10,6 +10,13 @@ import msgspec
 from realtime_cli.protocol.dialects import Dialect
 
 
+class SideChannel(msgspec.Struct, frozen=True):
+    """What is asked after each turn, and what the answer is called."""
+
+    name: str
+    prompt: str
+
+
 class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How this conversation is held."""
 
@@ -38,6 +45,7 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """There is somewhere to play audio; without it, audio that a server sends all the same is passed by."""
     can_cancel: bool = True
     can_truncate: bool = True
+    side_channels: tuple[SideChannel, ...] = ()
     max_turns: int | None = None
     offers_tools: bool = False
     """Functions are offered to the model; the session waits for the list of them (``facts.ToolsReady``)."""

@@ -128,6 +128,13 @@ class Notice(Record, frozen=True, kw_only=True, tag_field="type", tag="notice"):
     text: str
 
 
+class Aside(Record, frozen=True, kw_only=True, tag_field="type", tag="aside"):
+    """What a side channel says about the conversation so far; it is no part of it."""
+
+    name: str
+    text: str
+
+
 class MicChanged(Record, frozen=True, kw_only=True, tag_field="type", tag="microphone"):
     """A key opened, closed, muted or unmuted the microphone."""
 
@@ -204,6 +211,7 @@ AnyRecord: TypeAlias = (
     | ToolFinished
     | Trouble
     | Notice
+    | Aside
     | MicChanged
     | Ended
 )

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from realtime_cli.controls import Controls
-from realtime_cli.conversation.records import Notice, Record, Snapshot, ToolCalled, ToolFinished, Trouble
+from realtime_cli.conversation.records import Aside, Notice, Record, Snapshot, ToolCalled, ToolFinished, Trouble
 from realtime_cli.view.paragraph import UNHEARD, Paragraph, finished, in_progress, note, wrapped
 from realtime_cli.view.region import Region, Row, reflows
 from realtime_cli.view.status import question_line, status_line, typing_line
@@ -62,6 +62,8 @@ class LiveView:
         match record:
             case Notice() | Trouble():
                 self._notes.append(note(record))
+            case Aside():
+                self._notes.append(note(Notice(text=f"[{record.name}] {record.text}")))
             case ToolCalled():
                 self._calls[record.call_id] = call_text(record)
             case ToolFinished():

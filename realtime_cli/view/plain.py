@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from realtime_cli.conversation.records import (
+    Aside,
     AssistantDelta,
     AssistantSaid,
     MicChanged,
@@ -56,6 +57,8 @@ class PlainView:
                 self._note(f"connected to {record.provider} · {record.model}")
             case Notice():
                 self._note(record.text)
+            case Aside():
+                self._note(f"[{record.name}] {record.text}")
             case ToolCalled():
                 self._note(f"tool: {call_text(record)}")
             case ToolAsked():

@@ -1,0 +1,169 @@
+"""Side channels: responses out of band that never become part of the conversation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.running import ROOT, lines_of, run
+from tests.scripted_server import Script, ScriptedServer
+from tests.scripted_talk import Talk
+
+MOOD = ("--side-channel", "mood=Name the user's mood in one word.")
+TITLE = ("--side-channel", "title=Give the talk a title.")
+
+
+def answer_aside(talk: Talk, text: str, request: dict[str, Any], *, status: str = "completed") -> None:
+    """A response out of band, with the events that the live service sends for one."""
+    response = {
+        "id": talk.new_id("resp"),
+        "object": "realtime.response",
+        "status": "in_progress",
+        "conversation_id": None,
+        "metadata": request["response"]["metadata"],
+        "output": [],
+    }
+    talk.send({"type": "response.created", "response": response})
+    item = {
+        "id": talk.new_id("item"),
+        "object": "realtime.item",
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "content": [{"type": "output_text", "text": text}],
+    }
+    place = {"response_id": response["id"], "output_index": 0}
+    talk.send({"type": "response.output_item.added", **place, "item": item | {"content": []}})
+    inside = {**place, "item_id": item["id"], "content_index": 0}
+    for piece in (text[:3], text[3:]):
+        talk.send({"type": "response.output_text.delta", **inside, "delta": piece})
+    talk.send({"type": "response.output_text.done", **inside, "text": text})
+    talk.send({"type": "response.output_item.done", **place, "item": item})
+    usage = {"total_tokens": 7, "input_tokens": 5, "output_tokens": 2}
+    done: dict[str, Any] = {"status": status, "output": [item], "usage": usage}
+    if status == "failed":
+        error = {"type": "server_error", "code": "rate_limit_exceeded", "message": "Too fast."}
+        done["status_details"] = {"type": "failed", "error": error}
+    talk.send({"type": "response.done", "response": response | done})
+
+
+def with_asides(*asides: str, reply: str = "Fine.", turns: int = 1, status: str = "completed") -> Script:
+    """Answers turns, and after each what is asked aside."""
+
+    def script(talk: Talk) -> None:
+        talk.greet()
+        for _ in range(turns):
+            talk.obey_until("response.create")
+            talk.reply(reply)
+            requests = [talk.obey_until("response.create") for _ in asides]
+            for text, request in zip(asides, requests, strict=True):
+                answer_aside(talk, text, request, status=status)
+        talk.obey_until_closed()
+
+    return script
+
+
+def test_each_side_channel_is_asked_out_of_band_after_the_turn() -> None:
+    with ScriptedServer(with_asides("cheerful", "A talk")) as server:
+        done = run("say", "hello", *MOOD, *TITLE, "--json", "--base-url", server.url)
+    assert done.returncode == 0, done.stderr
+    turn, *asides = server.of_type("response.create")
+    assert "response" not in turn
+    assert [request["response"]["metadata"] for request in asides] == [
+        {"side_channel": "mood"},
+        {"side_channel": "title"},
+    ]
+    for request in asides:
+        assert request["response"]["conversation"] == "none"
+        assert request["response"]["output_modalities"] == ["text"]
+        assert "input" not in request["response"]
+    lines = lines_of(done)
+    assert [(it["name"], it["text"]) for it in lines if it["type"] == "aside"] == [
+        ("mood", "cheerful"),
+        ("title", "A talk"),
+    ]
+    assert [it["text"] for it in lines if it["type"] == "assistant"] == ["Fine."]
+    assert [it["text"] for it in lines if it["type"] == "assistant_delta"] == ["Fine."]
+    assert lines[-1]["type"] == "end"
+
+
+def test_the_reply_alone_is_on_stdout() -> None:
+    with ScriptedServer(with_asides("cheerful")) as server:
+        done = run("say", "hello", *MOOD, "--base-url", server.url)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Fine.\n", "[mood] cheerful\n")
+
+
+def test_a_turn_that_comes_meanwhile_is_answered_and_each_is_told_apart() -> None:
+    def script(talk: Talk) -> None:
+        talk.greet()
+        talk.obey_until("response.create")
+        talk.reply("First.")
+        first = talk.obey_until("response.create")
+        talk.obey_until("response.create")
+        second_reply = talk.begin_reply()
+        second_reply.say("Sec")
+        answer_aside(talk, "calm", first)
+        second_reply.say("ond.")
+        second_reply.finish()
+        answer_aside(talk, "excited", talk.obey_until("response.create"))
+        talk.obey_until_closed()
+
+    with ScriptedServer(script) as server:
+        arguments = ("--interactive", "--json", *MOOD, "--base-url", server.url)
+        done = run("say", *arguments, stdin=b"one\ntwo\n")
+    assert done.returncode == 0, done.stderr
+    lines = lines_of(done)
+    assert [it["text"] for it in lines if it["type"] == "assistant"] == ["First.", "Sec ond."]
+    assert [it["text"] for it in lines if it["type"] == "aside"] == ["calm", "excited"]
+
+
+def test_a_side_channel_that_fails_or_is_refused_does_not_fail_the_turn() -> None:
+    with ScriptedServer(with_asides("", status="failed")) as server:
+        done = run("say", "hello", *MOOD, "--base-url", server.url)
+    assert (done.returncode, done.stdout) == (0, "Fine.\n")
+    assert "side channel mood" in done.stderr
+    assert "Too fast" in done.stderr
+
+    def refuses(talk: Talk) -> None:
+        talk.greet()
+        talk.obey_until("response.create")
+        talk.reply("Fine.")
+        request = talk.obey_until("response.create")
+        code = "conversation_already_has_active_response"
+        talk.error(code, "One at a time.", event_id=request["event_id"])
+        talk.obey_until_closed()
+
+    with ScriptedServer(refuses) as server:
+        done = run("say", "hello", *MOOD, "--base-url", server.url)
+    assert (done.returncode, done.stdout) == (0, "Fine.\n")
+    assert "One at a time." in done.stderr
+    assert len(server.of_type("response.create")) == 2
+
+
+def test_a_prompt_comes_from_a_file_too(tmp_path: Path) -> None:
+    (tmp_path / "mood.md").write_text("Name the mood.\n")
+    with ScriptedServer(with_asides("calm")) as server:
+        run("say", "hello", "--side-channel", "mood=@mood.md", "--base-url", server.url, cwd=tmp_path)
+    assert server.of_type("response.create")[1]["response"]["instructions"] == "Name the mood."
+
+
+@pytest.mark.parametrize("said", ["mood", "=x", "mood=", "mood=@nowhere.md", " =x"])
+def test_a_side_channel_that_makes_no_sense_is_exit_2(said: str) -> None:
+    done = run("say", "hello", "--side-channel", said, "--base-url", "127.0.0.1:9")
+    assert done.returncode == 2, done.stderr
+    assert "--side-channel" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_embedded_server_writes_asides_too_and_a_chat_waits_for_them() -> None:
+    question = str(ROOT / "examples" / "question.wav")
+    arguments = ("--mic", question, "--speaker", "none", *MOOD, "--max-turns", "1", "--text-only")
+    done = run("chat", "--local", "--json", *arguments)
+    assert done.returncode == 0, done.stderr
+    lines = lines_of(done)
+    (aside,) = [line for line in lines if line["type"] == "aside"]
+    assert aside["text"]
+    (said,) = [line for line in lines if line["type"] == "assistant"]
+    assert "Paris" in said["text"]
