@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import binascii
 import threading
 import time
@@ -9,11 +10,18 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from realtime_cli.conversation.effects import EndOfAudio, Play
 from realtime_cli.conversation.records import Record, Snapshot
 from realtime_cli.pcm import BLOCK_MS, RATE_HZ
 from realtime_cli.ports import View
-from realtime_cli.protocol.client import ClientEvent, InputAudioBufferClear, InputAudioBufferCommit
+from realtime_cli.protocol.client import (
+    ClientEvent,
+    ConversationItemCreate,
+    InputAudioBufferClear,
+    InputAudioBufferCommit,
+)
 from realtime_cli.protocol.dialects import Dialect, append_message, to_wire
 
 if TYPE_CHECKING:
@@ -51,6 +59,8 @@ class Encoder:
             rest = self._resampler.finish()
             if rest:
                 yield append_message(rest)
+        if self._resampler is not None and isinstance(event, ConversationItemCreate):
+            event = _resampled(event, self._resampler)
         yield to_wire(event, self.dialect)
 
 
@@ -167,3 +177,14 @@ class Screen:
             self._view.show(*queued)
             if self._queue.empty():
                 self._view.draw(self._snapshot)
+
+
+def _resampled(event: ConversationItemCreate, resampler: ByteResampler) -> ConversationItemCreate:
+    """The event with the audio of its item, if it has any, at the server's rate."""
+    content = tuple(
+        msgspec.structs.replace(part, audio=base64.b64encode(resampler.whole(base64.b64decode(part.audio))).decode())
+        if part.audio
+        else part
+        for part in event.item.content or ()
+    )
+    return msgspec.structs.replace(event, item=msgspec.structs.replace(event.item, content=content or None))

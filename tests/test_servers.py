@@ -333,6 +333,18 @@ def test_dashscope_gets_recordings_at_16_khz_to_their_last_millisecond(tmp_path:
     assert server.handshakes[0].query == {"model": ["qwen3.5-omni-plus-realtime"]}
 
 
+def test_a_recording_that_is_sent_as_one_item_is_resampled_as_well(tmp_path: Path) -> None:
+    question = spoken(tmp_path / "question.wav", 1000)
+    with ScriptedServer(scripts.text_turns("Ten."), beta=True) as server:
+        where = ("--provider", "dashscope", "--base-url", server.url)
+        done = run("ask", str(question), "--as-item", *where, DASHSCOPE_API_KEY=KEY)
+    assert (done.returncode, done.stdout) == (0, "Ten.\n"), done.stderr
+    (part,) = server.of_type("conversation.item.create")[0]["item"]["content"]
+    audio = base64.b64decode(part["audio"])
+    assert len(audio) == 2 * 16_000
+    assert pitch_hz(audio, 16_000) == pytest.approx(440, abs=2)
+
+
 def test_a_microphone_is_resampled_too_where_the_user_says_the_rate(tmp_path: Path) -> None:
     question = spoken(tmp_path / "question.wav", 1000)
     with ScriptedServer(scripts.voice_turns(reply="Ten.", audio_ms=200)) as server:

@@ -50,6 +50,11 @@ class ByteResampler:
         """Take the next bytes, whole frames; what is ready of the stream."""
         return self._resample(np.frombuffer(pcm, dtype="<i2")).astype("<i2").tobytes()
 
+    def whole(self, pcm: bytes) -> bytes:
+        """All of another recording, beside the stream."""
+        other = ByteResampler(*self._rates)
+        return other.feed(pcm) + other.finish()
+
     def finish(self) -> bytes:
         """The rest of the stream; another one begins."""
         # Silence pushes out what is held back.
