@@ -179,6 +179,21 @@ def test_a_muted_microphone_is_exit_5_and_says_how_to_unmute_it(virtual_devices:
     assert found["reply"]["status"] == "ok"  # what does not depend on it is looked at all the same
 
 
+def test_suspended_devices_are_exit_5_and_nothing_hangs(virtual_devices: VirtualDevices) -> None:
+    virtual_devices.pactl("suspend-sink", "spk", "1")
+    virtual_devices.pactl("suspend-source", "mic", "1")
+    try:
+        with ScriptedServer(scripts.text_turns()) as server:
+            found, code = checks("--no-turn", "--base-url", server.url, **virtual_devices.environment)
+    finally:
+        virtual_devices.pactl("suspend-sink", "spk", "0")
+        virtual_devices.pactl("suspend-source", "mic", "0")
+    assert code == 5
+    assert "--mic" in found["microphone"]["fix"]
+    assert "--speaker" in found["loudspeaker"]["fix"]
+    assert "echo" not in found
+
+
 def test_a_device_that_is_not_there_is_exit_5_with_the_flag_that_mends_it(virtual_devices: VirtualDevices) -> None:
     with ScriptedServer(scripts.text_turns()) as server:
         found, code = checks("--mic", "trumpet", "--base-url", server.url, **virtual_devices.environment)
@@ -406,6 +421,19 @@ def test_signs_that_cannot_be_shown_become_words() -> None:
     first, *_, failed, _ = done.stdout.decode("ascii").splitlines()
     assert first.startswith("ok   python")
     assert failed.startswith("FAIL key")
+
+
+def test_ctrl_c_does_not_wait_for_the_local_server_to_load() -> None:
+    program = [sys.executable, "-m", "realtime_cli", "doctor", "--json", *MUTE, "--local"]
+    running = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
+    assert running.stdout is not None
+    for line in running.stdout:
+        if json.loads(line)["name"] == "weights":
+            break
+    running.send_signal(signal.SIGINT)
+    rest, errors = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 130
+    assert (rest, errors) == (b"", b"")
 
 
 def test_results_come_one_by_one_and_ctrl_c_ends_with_130() -> None:

@@ -30,7 +30,7 @@ MICROPHONE, LOUDSPEAKER, ECHO = WHAT["input"], WHAT["output"], "echo"
 _NO_DEVICE = {PIPE: "a pipe", NOTHING: "none, as asked for"}
 
 _LISTEN_BLOCKS = 1000 // BLOCK_MS
-_SILENCE_S = 0.2
+_SILENCE_S = 0.3
 """So much silence a loudspeaker must take to have proved that it plays."""
 
 _LEAD_BLOCKS = 500 // BLOCK_MS
@@ -138,7 +138,7 @@ def check_loudspeaker(word: str | None, mic: str | None) -> Check:
         return failed(LOUDSPEAKER, error, _choose("--speaker"))
     finally:
         sink.close()
-    if not pulled:
+    if pulled < _SILENCE_S * RATE_HZ:
         problem = f"{_opened(sink.opened)} takes no sound: suspended, or in use elsewhere"
         return failed(LOUDSPEAKER, AudioError(problem, _choose("--speaker")))
     return good(LOUDSPEAKER, f"{_opened(sink.opened)}; its own latency {latency_ms:.0f} ms")

@@ -53,7 +53,10 @@ def level_dbfs(samples: Samples) -> float:
 def judge_microphone(name: str, opened: str, samples: Samples, platform: str = sys.platform) -> Check:
     """``samples``: about a second of the microphone; ``opened``: how it was opened."""
     if not len(samples):
-        return failed(name, AudioError(f"{opened} delivers no sound at all", "close what uses it, or choose another"))
+        return failed(
+            name,
+            AudioError(f"{opened} delivers no sound at all", "close what else uses it, or choose another with --mic"),
+        )
     level = level_dbfs(samples)
     if level == -math.inf:
         remedy = _UNMUTE.get(platform, _UNMUTE_ELSEWHERE)
