@@ -1,4 +1,4 @@
-"""One conversation from first to last thread. The only file on the client's side that starts a thread.
+"""One conversation from first to last thread. On the client's side only this file and ``probing.py`` start threads.
 
 The main thread owns the core: every other thread posts facts into the inbox, and none of them decides.
 Threads start in the order in which they need each other and are joined in reverse under one shared deadline.
