@@ -84,18 +84,26 @@ def test_a_reply_that_runs_dry_is_counted_and_glides_to_silence() -> None:
     assert np.count_nonzero(out[480 + FADE_FRAMES :]) == 0
 
 
-def test_after_running_dry_it_waits_for_as_much_as_the_network_was_late_and_fades_in() -> None:
+def test_after_running_dry_it_waits_for_300_ms_of_audio_and_fades_in() -> None:
     playout = Playout()
     playout.push(0, "a", 0, tone(480), now=0.0)
     playout.pull(960)
-    playout.push(0, "a", 0, tone(480), now=0.120)  # 100 ms late
+    playout.push(0, "a", 0, tone(ms_to_frames(300)), now=0.120)  # 100 ms late
     assert np.count_nonzero(playout.pull(480)) == 0
-    for block in range(5):
-        playout.push(0, "a", 0, tone(480), now=0.120 + 0.020 * block)
+    playout.push(0, "a", 0, tone(1), now=0.120)
     resumed = playout.pull(480)
     assert resumed[0] == 0
     assert resumed[-1] == 1000
     assert playout.underruns == 1
+
+
+def test_a_reply_that_ran_dry_at_its_very_end_does_not_hold_the_next_one_back() -> None:
+    playout = Playout()
+    playout.push(0, "a", 0, tone(480), now=0.0)
+    playout.pull(960)
+    playout.finish(0, "a", 0, now=0.040)
+    playout.push(0, "b", 0, tone(480), now=1.0)
+    assert np.count_nonzero(playout.pull(480)) == 480
 
 
 def test_the_end_of_a_reply_is_never_held_back() -> None:
