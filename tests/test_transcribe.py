@@ -16,11 +16,11 @@ import pytest
 
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.cutting import LONGEST_MS, Cutter
-from realtime_cli.conversation.effects import CloseMic, Effect, End, Feed, OpenMic, Send, Show
+from realtime_cli.conversation.effects import CloseMic, Effect, End, Feed, OpenMic, Send, Show, Speak
 from realtime_cli.conversation.records import Ended, Transcribed, Trouble
 from realtime_cli.conversation.transcription import FAREWELL_S, MARKER, SETUP, Transcription, TranscriptionOptions
 from realtime_cli.protocol.client import InputAudioBufferCommit, SessionUpdate
-from realtime_cli.protocol.dialects import from_wire
+from realtime_cli.protocol.dialects import Dialect, from_wire
 from realtime_cli.view.subtitles import Format, cues, writer
 from tests.on_terminal import on_terminal
 from tests.running import PATIENCE_S, ROOT, environment, lines_of, run
@@ -91,6 +91,17 @@ def test_the_session_is_set_up_before_any_audio() -> None:
     assert setup.event.session == BODY
     assert audio == Feed("talk", cut=False)
     assert isinstance(Driver().begin()[-1], OpenMic)
+
+
+def test_a_server_that_shows_another_dialect_is_answered_in_that() -> None:
+    beta = {"turn_detection": None, "type": "transcription"}
+    driver = Driver(session_otherwise={Dialect.BETA: beta})
+    driver.tell(f.Opened())
+    effects = driver.says("transcription_session.created", session={"id": "s", "input_audio_format": "pcm16"})
+    assert effects[0] == Speak(Dialect.BETA)
+    (update,) = [it.event for it in effects if isinstance(it, Send)]
+    assert isinstance(update, SessionUpdate)
+    assert update.session == beta
 
 
 def test_transcripts_are_told_in_the_order_of_speech_and_not_of_arrival() -> None:
@@ -351,6 +362,21 @@ def test_the_command_writes_down_a_recording(talk_wav: Path) -> None:
     session = server.of_type("session.update")[0]["session"]
     assert session["type"] == "transcription"
     assert session["audio"]["input"]["transcription"] == {"model": "whisper-1", "language": "en"}
+
+
+def test_a_beta_server_is_asked_in_its_own_words(talk_wav: Path) -> None:
+    def script(talk: Talk) -> None:
+        talk.send({"type": "session.created", "session": {"id": "sess_1", "modalities": ["text"]}})
+        talk.expect("transcription_session.update")
+        talk.hear_turn("Old school.")
+        talk.obey_until_closed()
+
+    with ScriptedServer(script, beta=True) as server:
+        done = run("transcribe", str(talk_wav), "--dialect", "beta", "--language", "en", "--base-url", server.url)
+    assert (done.returncode, done.stdout) == (0, "Old school.\n"), done.stderr
+    session = server.of_type("transcription_session.update")[0]["session"]
+    assert session["input_audio_transcription"] == {"model": "whisper-1", "language": "en"}
+    assert "type" not in session
 
 
 def test_json_lines_of_a_transcription(talk_wav: Path) -> None:
