@@ -7,7 +7,6 @@ silence, so that its last words are found as well), or this side, which commits 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,14 +16,13 @@ from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.effects import CloseMic, Effect, End, Feed, OpenMic, Send, Show
 from realtime_cli.conversation.ending import trouble_of
 from realtime_cli.conversation.guess import Guess
+from realtime_cli.conversation.pieces import Pieces
 from realtime_cli.conversation.records import (
     Ended,
-    Line,
     Notice,
     Phase,
     SessionStarted,
     Snapshot,
-    Transcribed,
     TranscriptDelta,
     TranscriptionUsage,
     Trouble,
@@ -68,32 +66,20 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
     hello_timeout_s: float = 15.0
 
 
-class Piece(msgspec.Struct):
-    """One stretch of speech. ``owed``: its transcript is to come."""
-
-    item_id: str
-    start_ms: int | None = None
-    end_ms: int | None = None
-    text: str = ""
-    owed: bool = False
-    done: bool = False
-
-
 class Transcription:
     """See the module. Not thread-safe: one thread owns it."""
 
     def __init__(self, options: TranscriptionOptions) -> None:
         self.options = options
         self._guess = Guess(options.session, options.session_otherwise)
-        self._pieces: list[Piece] = []
-        self._cuts: deque[f.Cut | None] = deque()
+        self._pieces = Pieces()
         self._session_id = ""
         self._all_sent = self._all_heard = False
         self._exit_code: int | None = None
         self._give_up_at: float | None = None
         self._failed = self._ended = False
         self._changed_at: float | None = None
-        self._cut_ms = self._told_ms = 0
+        self._cut_ms = 0
 
     def handle(self, fact: f.Fact, now: float) -> list[Effect]:
         """What is to be done about ``fact``, which came at ``now`` seconds of a monotonic clock. Never blocks."""
@@ -112,9 +98,9 @@ class Transcription:
         if not self._session_id:
             return self._changed_at + self.options.hello_timeout_s
         due = [] if self._give_up_at is None else [self._give_up_at]
-        if self._all_sent and not self._pending and self._all_heard:
+        if self._all_sent and not self._pieces.pending and self._all_heard:
             due.append(self._changed_at + self.options.settle_s)
-        elif self._all_sent or self._pending:
+        elif self._all_sent or self._pieces.pending:
             due.append(self._changed_at + self.options.answer_timeout_s)
         return min(due, default=None)
 
@@ -124,22 +110,14 @@ class Transcription:
             phase=self._phase(),
             provider=self.options.provider,
             model=self.options.model,
-            lines=tuple(
-                Line(item_id=piece.item_id, role="user", text=piece.text, pending=True, heard_chars=len(piece.text))
-                for piece in self._pieces
-                if piece.text
-            ),
-            position_ms=self._told_ms,
+            lines=self._pieces.lines(),
+            position_ms=self._pieces.told_ms,
         )
 
     @property
     def audible(self) -> bool:
         """Nothing is ever played."""
         return False
-
-    @property
-    def _pending(self) -> bool:
-        return bool(self._cuts) or any(piece.owed and not piece.done for piece in self._pieces)
 
     def _decide(self, fact: f.Fact, now: float) -> list[Effect]:
         match fact:
@@ -148,7 +126,7 @@ class Transcription:
             case f.Cut():
                 self._cut_ms = fact.end_ms
                 if fact.has_speech:
-                    self._cuts.append(fact)
+                    self._pieces.commits.append(fact)
             case f.Fed():
                 return self._sent_all()
             case f.MicEnded():
@@ -171,25 +149,23 @@ class Transcription:
             case c.SessionUpdated():
                 self._all_heard = self._all_sent
             case c.SpeechStarted():
-                self._drop_false_starts()
-                self._piece(event.item_id).start_ms = event.audio_start_ms
+                self._pieces.started(event.item_id, event.audio_start_ms)
             case c.SpeechStopped():
-                piece = self._piece(event.item_id)
-                piece.end_ms, piece.owed = event.audio_end_ms, True
+                self._pieces.stopped(event.item_id, event.audio_end_ms)
             case c.InputAudioBufferCommitted():
-                self._committed(event.item_id)
+                self._pieces.committed(event.item_id)
             case c.TranscriptionDelta() if event.delta:
-                self._piece(event.item_id).text += event.delta
+                self._pieces.of(event.item_id).text += event.delta
                 return [Show(TranscriptDelta(item_id=event.item_id, text=event.delta))]
             case c.TranscriptionCompleted():
-                piece = self._piece(event.item_id)
-                piece.text, piece.done = event.transcript.strip(), True
-                return [*self._tell_in_order(), *_usage(event.item_id, event.usage)]
+                self._pieces.completed(event.item_id, event.transcript.strip())
+                return [*map(Show, self._pieces.whole()), *_usage(event.item_id, event.usage)]
             case c.TranscriptionFailed():
-                self._piece(event.item_id).done = self._failed = True
+                self._pieces.completed(event.item_id, "")
+                self._failed = True
                 problem = event.error.message or event.error.code or "no reason given"
                 trouble = Trouble(message=f"a part could not be transcribed: {problem}", code=event.error.code)
-                return [Show(trouble), *self._tell_in_order()]
+                return [Show(trouble), *map(Show, self._pieces.whole())]
             case c.ErrorEvent():
                 return self._error(event.error)
         return []
@@ -215,49 +191,13 @@ class Transcription:
         """The microphone delivers no more: what was said since the last cut, or is being said, is committed."""
         self._all_sent = self._all_heard = True
         if self.options.server_cuts:
-            return self._commit(None) if self._speaking else []
+            return self._commit(None) if self._pieces.speaking else []
         long_enough = fact.spoken_ms - self._cut_ms >= MIN_COMMIT_MS
         return self._commit(f.Cut(self._cut_ms, fact.spoken_ms, True)) if long_enough and fact.has_speech else []
 
     def _commit(self, cut: f.Cut | None) -> list[Effect]:
-        self._cuts.append(cut)
+        self._pieces.commits.append(cut)
         return [Send(InputAudioBufferCommit())]
-
-    @property
-    def _speaking(self) -> bool:
-        return any(piece.start_ms is not None and not piece.owed and not piece.done for piece in self._pieces)
-
-    def _committed(self, item_id: str) -> None:
-        cut = self._cuts.popleft() if self._cuts else None
-        piece = self._piece(item_id)
-        piece.owed = True
-        if cut is not None and piece.start_ms is None:
-            piece.start_ms, piece.end_ms = cut.start_ms, cut.end_ms
-
-    def _piece(self, item_id: str) -> Piece:
-        """The piece of this id, behind all others if it is new."""
-        for piece in self._pieces:
-            if piece.item_id == item_id:
-                return piece
-        self._pieces.append(Piece(item_id))
-        return self._pieces[-1]
-
-    def _drop_false_starts(self) -> None:
-        """Speech that began anew without having ended: the server took it back."""
-        self._pieces = [piece for piece in self._pieces if piece.owed or piece.done or piece.text]
-
-    def _tell_in_order(self) -> list[Effect]:
-        told: list[Effect] = []
-        while self._pieces and self._pieces[0].done:
-            told += self._tell(self._pieces.pop(0))
-        return told
-
-    def _tell(self, piece: Piece) -> list[Effect]:
-        start_ms = self._told_ms if piece.start_ms is None else piece.start_ms
-        self._told_ms = max(self._told_ms, piece.end_ms or start_ms)
-        if not piece.text:
-            return []
-        return [Show(Transcribed(item_id=piece.item_id, text=piece.text, start_ms=start_ms, end_ms=piece.end_ms))]
 
     def _error(self, error: ErrorDetail) -> list[Effect]:
         severity = classify(error)
@@ -270,8 +210,8 @@ class Transcription:
         if error.event_id == MARKER:
             self._all_heard = True
             return []
-        if error.code == COMMIT_EMPTY and self._cuts:
-            self._cuts.popleft()
+        if error.code == COMMIT_EMPTY and self._pieces.commits:
+            self._pieces.commits.popleft()
         if severity is Severity.BENIGN:
             return []
         self._failed = True
@@ -289,17 +229,17 @@ class Transcription:
         changed_at = now if self._changed_at is None else self._changed_at
         if not self._session_id:
             return self._fail(self._silent_server()) if now >= changed_at + self.options.hello_timeout_s else []
-        if self._give_up_at is not None and (now >= self._give_up_at or (self._all_sent and not self._pending)):
+        if self._give_up_at is not None and (now >= self._give_up_at or (self._all_sent and not self._pieces.pending)):
             return self._end(self._exit_code or 0, "interrupted" if self._exit_code else "quit")
-        if not (self._all_sent or self._pending):
+        if not (self._all_sent or self._pieces.pending):
             return []
         overdue = now >= changed_at + self.options.answer_timeout_s
-        if self._pending:
+        if self._pieces.pending:
             return self._fail(self._silent_server()) if overdue else []
         settled = not self.options.server_cuts or now >= changed_at + self.options.settle_s
         if not ((self._all_heard and settled) or overdue):
             return []
-        if self._speaking and not overdue:
+        if self._pieces.speaking and not overdue:
             return self._commit(None)
         return self._end(1 if self._failed else 0, "done")
 
@@ -312,26 +252,26 @@ class Transcription:
         return TurnError(f"the server sent no transcript for {self.options.answer_timeout_s:g} s", "try again")
 
     def _fail(self, error: RealtimeError) -> list[Effect]:
-        return [*self._tell_rest(), Show(Trouble(message=str(error))), *self._end(error.exit_code, "failed")]
-
-    def _tell_rest(self) -> list[Effect]:
-        """What came of transcripts that are not whole is better than nothing."""
-        rest, self._pieces = self._pieces, []
-        return [effect for piece in rest for effect in self._tell(piece)]
+        return [
+            *map(Show, self._pieces.rest()),
+            Show(Trouble(message=str(error))),
+            *self._end(error.exit_code, "failed"),
+        ]
 
     def _end(self, exit_code: int, reason: str) -> list[Effect]:
         self._ended = True
-        ended = Show(Ended(reason=reason, exit_code=exit_code))
-        return [CloseMic(), *self._tell_rest(), ended, End(exit_code, reason)]
+        # What came of transcripts that are not whole is better than nothing.
+        rest = map(Show, self._pieces.rest())
+        return [CloseMic(), *rest, Show(Ended(reason=reason, exit_code=exit_code)), End(exit_code, reason)]
 
     def _phase(self) -> Phase:
         if self._ended:
             return Phase.ENDED
         if not self._session_id:
             return Phase.CONNECTING
-        if self._speaking:
+        if self._pieces.speaking:
             return Phase.HEARING
-        return Phase.THINKING if self._pending or self._all_sent else Phase.LISTENING
+        return Phase.THINKING if self._pieces.pending or self._all_sent else Phase.LISTENING
 
 
 def _usage(item_id: str, usage: Usage | None) -> list[Effect]:
