@@ -110,7 +110,8 @@ class EchoCanceller:
         ready = np.concatenate((self._ready, cleaned))
         wanted = len(pcm) // 2
         if len(ready) < wanted:
-            ready = np.concatenate((np.zeros(wanted - len(ready), np.int16), ready))
+            # Once, when blocks begin not to be whole steps: from then on this much is always ready.
+            ready = np.concatenate((np.zeros(STEP_FRAMES, np.int16), ready))
         self._ready = ready[wanted:]
         return ready[:wanted].astype("<i2", copy=False).tobytes()
 

@@ -44,6 +44,10 @@ are not heard."""
 _LOUD_DB = -45.0
 """Of full scale: what is played more softly says nothing about the loudspeaker, as the room is as loud."""
 
+_FRESH_DB = 20.0
+"""The model begins to speak when it is so much louder than all it played of late: what opened the gate in its silence
+is no reason to let its first words through."""
+
 _QUIET_DB = -55.0
 """Below this nobody speaks into a microphone (of full scale)."""
 
@@ -55,14 +59,14 @@ class LoudnessGate:
         self._played: deque[float] = deque([-200.0] * LONGEST_ECHO_BLOCKS, LONGEST_ECHO_BLOCKS)
         self._echo_db = _LEAST_ECHO_DB
         self._first_blocks = FIRST_BLOCKS
-        self._loud_blocks = 0
-        self._held_blocks = 0
-        self._open_blocks = 0
+        self._shut()
         self.alone = False
         """The block is the user's, and so much louder than any echo that there is nothing to cancel."""
 
     def opens(self, played_db: float, heard_db: float) -> bool:
         """Whether the block is the user's."""
+        if played_db > max(self._played) + _FRESH_DB:
+            self._shut()
         self._played.append(played_db)
         loudest_db = max(self._played)
         above_db = heard_db - (loudest_db + self._echo_db)
@@ -78,6 +82,10 @@ class LoudnessGate:
         self._open_blocks = self._open_blocks + 1 if self._held_blocks else 0
         self.alone = self._held_blocks > 0 and (self.alone or (louder and above_db > FAR_LOUDER_DB))
         return self._held_blocks > 0
+
+    def _shut(self) -> None:
+        self._loud_blocks = self._held_blocks = self._open_blocks = 0
+        self.alone = False
 
     def _learn(self, above_db: float) -> None:
         """How loud the loudspeaker can be in the microphone: at first the loudest heard, then slowly more or less."""
