@@ -16,6 +16,8 @@ def in_beta(event: dict[str, Any]) -> dict[str, Any] | None:
         kind = "conversation.item.created"
     steps = [_BETA_NAMES.get(step, step) for step in kind.split(".")]
     spoken = {**event, "type": ".".join(steps)}
+    if kind == "response.function_call_arguments.done":
+        del spoken["name"]
     if "item" in spoken:
         spoken["item"] = _beta_item(spoken["item"])
     if "response" in spoken:

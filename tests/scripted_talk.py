@@ -82,6 +82,12 @@ class Talk:
                 return size, event
             size += len(event["audio"]) * 3 // 4 - event["audio"][-2:].count("=")
 
+    def obey_next(self, kind: str) -> dict[str, Any]:
+        """The next event but for microphone audio, which must be a ``kind``; it is answered."""
+        event = self.expect(kind)
+        self._obey(event)
+        return event
+
     def obey_until(self, kind: str) -> dict[str, Any]:
         """Answer whatever comes as a server would, up to a ``kind``, which is returned unanswered."""
         while (event := self.receive())["type"] != kind:
