@@ -26,6 +26,7 @@ from tests.on_terminal import on_terminal
 from tests.running import PATIENCE_S, ROOT, environment, lines_of, run
 from tests.scripted_server import Script, ScriptedServer
 from tests.scripted_talk import Talk
+from tests.virtual_devices import VirtualDevices
 
 QUESTION = ROOT / "examples" / "question.wav"
 BODY = {"type": "transcription", "audio": {"input": {"turn_detection": {"type": "server_vad"}}}}
@@ -488,12 +489,35 @@ def test_a_terminal_shows_a_bar_and_clears_it_away(talk_wav: Path) -> None:
     assert seen.endswith("\r\x1b[2K")
 
 
+@pytest.mark.parametrize("flag", ["--plain", "--quiet"])
+def test_who_wants_no_control_codes_gets_no_bar(flag: str, talk_wav: Path) -> None:
+    with ScriptedServer(transcriber("Hello.", "Bye.")) as server:
+        assert on_terminal("transcribe", str(talk_wav), flag, "--base-url", server.url) == (0, "Hello.\nBye.\n", "")
+
+
 def test_the_embedded_server_writes_down_a_recording_offline() -> None:
     done = run("transcribe", "--local", str(QUESTION), "--json")
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in lines_of(done) if line["type"] == "transcript"]
     assert "capital of france" in line["text"].lower()
     assert 0 <= line["start_ms"] < line["end_ms"] < 3500
+
+
+def test_a_real_microphone_is_written_down_until_ctrl_c(virtual_devices: VirtualDevices) -> None:
+    with wave.open(str(QUESTION)) as file:
+        speech = file.readframes(file.getnframes())
+    command = [sys.executable, "-m", "realtime_cli", "transcribe", "--local", "--json"]
+    variables = {**environment(), **virtual_devices.environment}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=variables) as running:
+        assert running.stdout is not None
+        lines = (json.loads(line) for line in running.stdout)
+        assert next(line for line in lines if line["type"] == "session")
+        virtual_devices.play_into_mic(speech)
+        heard = next(line for line in lines if line["type"] == "transcript")
+        running.send_signal(signal.SIGINT)
+        assert [line["exit_code"] for line in lines if line["type"] == "end"] == [130]
+        assert running.wait(PATIENCE_S) == 130
+    assert "capital of france" in heard["text"].lower()
 
 
 def test_the_embedded_server_transcribes_what_is_committed_too() -> None:

@@ -42,7 +42,7 @@ SETTLE_S = 1.0
 def register(app: typer.Typer) -> None:
     """Add the command."""
 
-    @command(app, SERVER, VIEW, only=LISTENING, without=("plain", "stats"))
+    @command(app, SERVER, VIEW, only=LISTENING, without=("stats",))
     def transcribe(
         settings: Settings,
         environment: Environment,

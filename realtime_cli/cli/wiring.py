@@ -124,8 +124,8 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
 
 
 def with_progress(view: View, settings: Settings, environment: Environment, status: Status) -> View:
-    """The view with a line of progress on standard error, if that is a terminal and the user wants to hear things."""
-    if settings.quiet or not sys.stderr.isatty():
+    """The view with a line of progress on standard error, if that is a terminal and no flag speaks against it."""
+    if settings.quiet or settings.plain or not sys.stderr.isatty():
         return view
     from realtime_cli.view.progress import ProgressView, can_show_progress  # rich: for terminals only
 

@@ -82,10 +82,10 @@ def being_said(snapshot: Snapshot, width: int) -> str:
     text = one_line(" ".join(line.text for line in snapshot.lines))
     if not text:
         return f"[{snapshot.phase.value}]"[:width]
-    shown = f"… {text}"
-    while cell_len(shown) > width:
-        shown = f"… {shown[3:]}"
-    return shown
+    text = text[-max(width, 1) :]
+    while text and cell_len(text) + 2 > width:
+        text = text[1:]
+    return f"… {text}"[:width]
 
 
 def _clock(ms: int) -> str:
