@@ -60,6 +60,8 @@ class Toolbox:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._life: asyncio.Task[None] | None = None
         self._awaited: dict[str, Future[Any]] = {}
+        # Held while a call is handed to the loop, so that one which runs can be found to be cancelled.
+        self._handing_over = threading.Lock()
 
     @property
     def may_ask(self) -> bool:
@@ -81,8 +83,8 @@ class Toolbox:
             if not stopping.is_set():
                 raise _realtime_error(group) from group
         finally:
-            for future in list(self._awaited.values()):
-                future.cancel()
+            for call_id in list(self._awaited):
+                self.cancel(call_id)
 
     def call(self, call_id: str, name: str, arguments: str) -> Outcome:
         """Run a function; blocks until it is done. Whatever goes wrong is an outcome. Any thread, several at once."""
@@ -104,7 +106,9 @@ class Toolbox:
 
     def cancel(self, call_id: str) -> None:
         """Give a call up: what can be cancelled is; a plain function runs on to its end, which nobody waits for."""
-        if future := self._awaited.get(call_id):
+        with self._handing_over:
+            future = self._awaited.get(call_id)
+        if future:
             future.cancel()
 
     def close(self) -> None:
@@ -146,8 +150,8 @@ class Toolbox:
             return await awaitable
 
         assert self._loop is not None  # noqa: S101 -- nothing is called before all was ready
-        future = asyncio.run_coroutine_threadsafe(wait(), self._loop)
-        self._awaited[call_id] = future
+        with self._handing_over:
+            future = self._awaited[call_id] = asyncio.run_coroutine_threadsafe(wait(), self._loop)
         try:
             return future.result()
         finally:
