@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
+import sys
+from contextlib import suppress
+
+INTERRUPTED = 130
+"""What :mod:`realtime_cli.errors` says, which is not imported yet when the first Ctrl-C may come."""
 
 
 def run() -> None:
@@ -10,9 +17,25 @@ def run() -> None:
     # Importing makes thousands of objects that all stay: looking for garbage among them takes a fifth of the start.
     # The session turns the collector on again.
     gc.disable()
-    from realtime_cli.cli.main import main
+    try:
+        from realtime_cli.cli.main import main
 
-    main()
+        main()
+    except KeyboardInterrupt:
+        _leave()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _leave()
+        raise
+
+
+def _leave() -> None:
+    """End at once: an engine that is still being loaded would be waited for, or crash without an interpreter."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

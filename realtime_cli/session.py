@@ -34,6 +34,7 @@ from realtime_cli.conversation.effects import (
     Speak,
 )
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
+from realtime_cli.interrupts import held_back, shut_out
 from realtime_cli.pcm import bytes_to_ms
 from realtime_cli.ports import AudioSink, AudioSource, Core, EchoControl, Input, ToolHost, Transport, View
 from realtime_cli.protocol.client import InputAudioBufferClear, InputAudioBufferCommit
@@ -105,14 +106,12 @@ class Session:
 
     def run(self) -> int:
         """Hold the conversation; blocks until it ends, and returns the exit code. Raises errors of opening a device."""
-        # It rests while the program starts. (Not frozen: extension modules complain at exit about what was never freed.)
+        # It rests while the program starts. (Not frozen: extension modules complain at exit of what was never freed.)
         gc.enable()
         with ExitStack() as stack:
-            self._view.open()
-            stack.callback(self._close_view)
-            for each in self._inputs:
-                stack.callback(each.close)
+            stack.callback(self._give_back)
             stack.callback(self._stop)
+            self._view.open()
             try:
                 self._start()
                 for fact in self._first_facts:
@@ -151,6 +150,13 @@ class Session:
         if self._tools:
             self._spawn("tools", self._tools.run, lambda offers: self.post(f.ToolsReady(offers)), self._stopping)
         self._spawn("websocket", self._run_transport)
+        with held_back():
+            self._open_devices()
+        for each in self._inputs:
+            each.open()
+            self._spawn("input", each.run, self.post, self._stopping)
+
+    def _open_devices(self) -> None:
         if self._sink:
             self._player = Player()
             self._echo = self._make_echo_control(self)
@@ -160,9 +166,6 @@ class Session:
             self._spawn("speaker", self._sink.run, pull, self._stopping)
         if self._source:
             self._source.open()
-        for each in self._inputs:
-            each.open()
-            self._spawn("input", each.run, self.post, self._stopping)
 
     def _stop(self) -> None:
         """Ask everything to end, then join under one deadline; what is still to be sent or shown goes out first."""
@@ -192,6 +195,13 @@ class Session:
         self._tell(f.Quit(exit_code=INTERRUPTED_EXIT_CODE))
         while self._exit_code is None:
             self._turn_the_wheel()
+
+    def _give_back(self) -> None:
+        """Give the keyboard and the screen back, whatever comes: no Ctrl-C cuts into this."""
+        with shut_out(), ExitStack() as stack:
+            stack.callback(self._close_view)
+            for each in self._inputs:
+                stack.callback(each.close)
 
     def _close_view(self) -> None:
         with suppress(BrokenPipeError):

@@ -21,6 +21,7 @@ FLOORS = {
     "providers": 2,
     "conversation": 2,
     "controls": 0,
+    "interrupts": 0,
     "ports": 3,
     "audio": 4,
     "terminal": 4,
