@@ -26,6 +26,21 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.returncode == 0, done.stderr.decode()
 
 
+def test_a_command_is_made_without_the_others_and_a_wrong_one_guessed_among_all() -> None:
+    program = (
+        "import sys, realtime_cli.cli.main as m\n"
+        "try: m.app(['say', '--help'])\n"
+        "except SystemExit: pass\n"
+        "others = {f'realtime_cli.cli.{name}' for name in m.COMMANDS} - {'realtime_cli.cli.say'}\n"
+        "sys.exit(f'imported: {others & set(sys.modules)}' if others & set(sys.modules) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, env=environment())
+    assert done.returncode == 0, done.stderr.decode()
+    wrong = run("chta")
+    assert wrong.returncode == 2
+    assert "Did you mean 'chat'?" in wrong.stderr
+
+
 def test_say_writes_the_reply_alone_on_stdout() -> None:
     with ScriptedServer(scripts.text_turns("Good day to you.")) as server:
         done = run("say", "hello", "--base-url", server.url)
