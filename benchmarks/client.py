@@ -24,6 +24,8 @@ class Client:
 
     process: subprocess.Popen[bytes]
     talk: Talk
+    received: list[dict[str, Any]]
+    """All events that it sent so far."""
 
     def begin_reply(self) -> Reply:
         """A spoken reply that only lacks its audio."""
@@ -68,7 +70,7 @@ def chatting(
             stderr=output,
         )
         try:
-            yield Client(process, ready.get(timeout=PATIENCE_S))
+            yield Client(process, ready.get(timeout=PATIENCE_S), server.received)
         finally:
             process.terminate()
             process.communicate()
