@@ -6,7 +6,6 @@ import dataclasses
 import enum
 import json
 import math
-import os
 import subprocess
 import sys
 import threading
@@ -407,7 +406,9 @@ def test_an_async_function_that_is_given_up_ends_and_one_at_the_end_does_too() -
     assert [outcome.failed for outcome in outcomes] == [True, True]
 
 
-@pytest.mark.parametrize(("confirm", "asks"), [("auto", [False, True]), ("always", [True, True]), ("never", [False] * 2)])
+@pytest.mark.parametrize(
+    ("confirm", "asks"), [("auto", [False, True]), ("always", [True, True]), ("never", [False] * 2)]
+)
 def test_who_is_asked_about_is_the_marks_say_unless_the_user_says_otherwise(confirm: Confirm, asks: list[bool]) -> None:
     @realtime_cli.tool(confirm=True)
     def delete() -> None: ...
