@@ -520,6 +520,8 @@ def test_a_real_microphone_is_written_down_until_ctrl_c(virtual_devices: Virtual
     assert "capital of france" in heard["text"].lower()
 
 
-def test_the_embedded_server_transcribes_what_is_committed_too() -> None:
-    done = run("transcribe", "--local", str(QUESTION), "--vad", "off")
+def test_the_embedded_server_transcribes_what_is_committed_too_and_fetches_no_language_model(tmp_path: Path) -> None:
+    done = run("transcribe", "--local", str(QUESTION), "--vad", "off", REALTIME_CLI_CACHE_DIR=str(tmp_path))
     assert "capital of france" in done.stdout.lower()
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == []
