@@ -7,6 +7,7 @@ twice, so that a machine that gets busier in between shows.
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import time
 from collections.abc import Callable
@@ -108,14 +109,14 @@ def _program(devices: VirtualDevices, rounds: int, options: list[str]) -> Figure
     sound = tone(2000)
 
     def hear(append: dict[str, Any]) -> None:
-        import base64
-
         if np.abs(np.frombuffer(base64.b64decode(append["audio"]), "<i2").astype(np.int32)).max() > LOUD:
             clicks.put(time.monotonic())
 
     with chatting(devices, *options, hear=hear) as client:
         with Mouth() as mouth:
             spoken = _clicks(mouth, clicks, rounds)
+
+        reply: Any = None
 
         def begin() -> float:
             nonlocal reply
@@ -135,7 +136,6 @@ def _program(devices: VirtualDevices, rounds: int, options: list[str]) -> Figure
             client.talk.commit(item)
             return at_s
 
-        reply: Any = None
         with Ear(devices) as ear:
             heard, silent = _sounds(ear, rounds, begin, stop)
     return {"microphone to wire": spoken, "wire to speaker": heard, "barge-in to silence": silent}
