@@ -7,6 +7,11 @@ from typing import Any
 
 import pytest
 
+from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.effects import End
+from realtime_cli.conversation.machine import ASIDES_S, Conversation
+from realtime_cli.conversation.options import ConversationOptions, SideChannel
+from realtime_cli.protocol.dialects import from_wire
 from tests.running import ROOT, lines_of, run
 from tests.scripted_server import Script, ScriptedServer
 from tests.scripted_talk import Talk
@@ -167,3 +172,23 @@ def test_the_embedded_server_writes_asides_too_and_a_chat_waits_for_them() -> No
     assert aside["text"]
     (said,) = [line for line in lines if line["type"] == "assistant"]
     assert "Paris" in said["text"]
+
+
+def test_the_end_does_not_wait_for_ever_for_a_side_channel() -> None:
+    options = ConversationOptions(
+        provider="test", session={"type": "realtime"}, listens=False, side_channels=(SideChannel("mood", "How?"),)
+    )
+    core = Conversation(options)
+    for fact in (
+        f.Opened(),
+        from_wire('{"type":"session.created","session":{"id":"s"}}'),
+        f.Typed("hello"),
+        f.InputsEnded(),
+        from_wire('{"type":"response.created","response":{"id":"r"}}'),
+        from_wire('{"type":"response.output_text.delta","response_id":"r","item_id":"i","delta":"Fine."}'),
+        from_wire('{"type":"response.done","response":{"id":"r","status":"completed"}}'),
+    ):
+        effects = core.handle(fact, 10.0)
+        assert not any(isinstance(effect, End) for effect in effects)
+    assert core.deadline == 10.0 + ASIDES_S
+    assert End(0, "done") in core.handle(f.Tick(), core.deadline)
