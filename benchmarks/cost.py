@@ -19,6 +19,7 @@ from pathlib import Path
 from benchmarks.client import Client, audio_delta, chatting
 from benchmarks.figures import Series, arguments, show
 from benchmarks.sound import devices_if_any
+from realtime_cli.audio.stream import CALLBACK_MS
 from tests.running import environment
 from tests.scripted_reply import tone
 from tests.virtual_devices import VirtualDevices
@@ -42,6 +43,13 @@ IMPORTS = "import sys, websocket, sounddevice, numpy; sys.stdin.read()"
 DELTA_MS = 200
 
 
+def _bare_name(blocksize_ms: int) -> str:
+    return f"bare client, {blocksize_ms} ms blocks"
+
+
+FLOOR = _bare_name(CALLBACK_MS)
+
+
 def main() -> None:
     """Measure and print."""
     given = arguments(__doc__, seconds=20, options="")
@@ -52,7 +60,7 @@ def main() -> None:
         subjects = {
             "bare imports": partial(_bare, devices, IMPORTS),
             **{
-                f"bare client, {blocksize_ms} ms blocks": partial(_bare, devices, BARE.format(frames=blocksize_ms * 24))
+                _bare_name(blocksize_ms): partial(_bare, devices, BARE.format(frames=blocksize_ms * 24))
                 for blocksize_ms in (10, 20)
             },
             "chat listens": partial(_listening, devices, options),
@@ -137,19 +145,15 @@ def _playing(devices: VirtualDevices, options: list[str]) -> Iterator[int]:
 
 
 def _show(costs: dict[str, Cost]) -> None:
-    show(
-        "Cost",
-        [
-            *(
-                Series(name, "% CPU", cost.percent, goal="2.5" if name == "chat listens" else "")
-                for name, cost in costs.items()
-            ),
-            *(
-                Series(name, "MB", cost.megabytes, goal="70" if name.startswith("chat") else "")
-                for name, cost in costs.items()
-            ),
-        ],
-    )
+    rows = []
+    for unit, goal, of in (("% CPU", "2.5", "percent"), ("MB", "70", "megabytes")):
+        series = {name: Series(name, unit, getattr(cost, of)) for name, cost in costs.items()}
+        floor = series[FLOOR]
+        for name, row in series.items():
+            chat = name.startswith("chat")
+            wanted = goal if chat and (unit == "MB" or name == "chat listens") else ""
+            rows.append(Series(name, unit, row.values, floor if chat else None, goal=wanted))
+    show("Cost", rows)
 
 
 if __name__ == "__main__":
