@@ -27,6 +27,9 @@ SETTLED_S = 0.4
 AUDIBLE = 30
 """Of 32767: the tone is 8000, and silence is silent."""
 
+GAP_FRAMES = RATE_HZ // 1000
+"""A tone is never that long below what is audible of it."""
+
 NEVER_S = 3.0
 SEED = 1
 
@@ -35,28 +38,30 @@ def main() -> None:
     """Measure and print."""
     given = arguments(__doc__, rounds=50, options="")
     moments = random.Random(SEED)
-    told_ms, errors_ms, silent_ms = [], [], []
+    told_ms, errors_ms, gaps_ms, silent_ms = [], [], [], []
     with devices_if_any() as devices:
         if devices is None:
             return
         with chatting(devices, *str(given["options"]).split()) as client, Ear(devices) as ear:
             time.sleep(1)
             for _ in range(int(given["rounds"])):
-                told, heard, silent = _interruption(client, ear, moments.uniform(EARLIEST_S, LATEST_S))
+                told, heard, gaps, silent = _interruption(client, ear, moments.uniform(EARLIEST_S, LATEST_S))
                 told_ms.append(told)
                 errors_ms.append(told - heard)
+                gaps_ms.append(gaps)
                 silent_ms.append(silent)
     rows = [
         Series("told as heard", "ms", told_ms),
         Series("told beyond what was heard", "ms", errors_ms, goal="within 5"),
         Series("the same, however signed", "ms", [abs(error) for error in errors_ms], goal="under 20 in all"),
+        Series("silence within, where the device ran dry", "ms", gaps_ms),
         Series("barge-in to silence", "ms", silent_ms, goal="30"),
     ]
     show("Interruptions", rows)
 
 
-def _interruption(client: Client, ear: Ear, after_s: float) -> tuple[float, float, float]:
-    """Interrupt one reply. Milliseconds told as heard, those heard, and those until silence."""
+def _interruption(client: Client, ear: Ear, after_s: float) -> tuple[float, float, float, float]:
+    """Interrupt one reply. Milliseconds told as heard, heard, silent in between, and until it was silent for good."""
     ear.forget()
     truncated = _truncated(client)
     reply = client.begin_reply()
@@ -78,7 +83,10 @@ def _interruption(client: Client, ear: Ear, after_s: float) -> tuple[float, floa
     told = _truncated(client)[len(truncated) :]
     assert len(told) == 1, "the server was not told"
     last_s = ear.last_loud(stopped_s) or stopped_s
-    return told[0], (loud[-1] + 1 - loud[0]) * 1000 / RATE_HZ, (last_s - stopped_s) * 1000
+    pauses = np.diff(loud)
+    gaps_ms = float(pauses[pauses > GAP_FRAMES].sum()) * 1000 / RATE_HZ
+    heard_ms = float(loud[-1] + 1 - loud[0]) * 1000 / RATE_HZ - gaps_ms
+    return told[0], heard_ms, gaps_ms, (last_s - stopped_s) * 1000
 
 
 def _truncated(client: Client) -> list[int]:

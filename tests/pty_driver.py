@@ -73,8 +73,7 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        os.close(self._fd)
-        os.close(self.slave)
+        self.hang_up()
 
     def send(self, keys: str | bytes) -> None:
         """Type."""
@@ -136,6 +135,13 @@ class Terminal:
     def signal(self, signum: signal.Signals) -> None:
         """Send the program a signal."""
         self.process.send_signal(signum)
+
+    def hang_up(self) -> None:
+        """The terminal is gone. May be called twice."""
+        for fd in (self._fd, self.slave):
+            if fd >= 0:
+                os.close(fd)
+        self._fd = self.slave = -1
 
     def _mid_drawing(self) -> bool:
         """A synchronized drawing has begun; a terminal shows it when it is complete."""

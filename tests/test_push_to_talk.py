@@ -18,7 +18,7 @@ if sys.platform == "win32":
 from tests import scripts
 from tests.audio_signals import Samples, find, noise
 from tests.pty_driver import XTERM, KittyTerminal, Terminal
-from tests.running import ROOT, environment
+from tests.running import PATIENCE_S, ROOT, environment
 from tests.scripted_server import ScriptedServer
 from tests.scripted_talk import Talk
 from tests.test_voice import first_sound_ms
@@ -186,6 +186,26 @@ def test_a_key_that_is_held_when_another_window_takes_the_keys_is_let_go_of(virt
         wait_for_event(terminal, server, "response.create")
         leave(terminal)
         assert terminal.raw.count(b"\x1b[?1004h") == terminal.raw.count(b"\x1b[?1004l") == 1
+
+
+def test_a_terminal_that_goes_away_ends_the_press_and_with_its_answer_the_conversation(
+    virtual_devices: VirtualDevices, tmp_path: Path
+) -> None:
+    out = tmp_path / "lines.json"
+    out.touch()
+    with ScriptedServer(answers()) as server:
+        program = [sys.executable, "-m", "realtime_cli", "chat", "--base-url", server.url, "--ptt", "--json"]
+        # As under nohup, which lets a program outlive its terminal.
+        command = ["sh", "-c", f'trap "" HUP; exec "$@" > {out}', "sh", *program]
+        environ = {**environment(), **virtual_devices.environment, "OPENAI_API_KEY": ""}
+        with Terminal(command, environ=environ, answers=XTERM) as terminal:
+            terminal.wait_until(lambda: '"session"' in out.read_text(), "the session")
+            terminal.send(" ")
+            terminal.wait_until(lambda: len(sent(server)) > 500 * MS, "half a second of sound")
+            terminal.hang_up()
+            assert terminal.process.wait(PATIENCE_S) == 0
+    assert server.types[-2:] == ["input_audio_buffer.commit", "response.create"]
+    assert '"assistant"' in out.read_text()
 
 
 def test_any_key_can_be_the_one_to_talk_with(virtual_devices: VirtualDevices) -> None:

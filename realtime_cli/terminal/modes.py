@@ -49,10 +49,16 @@ class TerminalModes:
         """Queries not answered yet; answers left unread would appear in the shell."""
 
     def enter(self) -> bool:
-        """No echo, no line editing, signals on; may be called again. False in a background job, which may not."""
+        """No echo, no line editing, signals on; may be called again.
+
+        False in a background job, which may not, and when the terminal hung up, of which SIGCONT tells as well.
+        """
         if self._in_background():
             return False
-        wanted = termios.tcgetattr(self._fd)
+        try:
+            wanted = termios.tcgetattr(self._fd)
+        except termios.error:
+            return False
         wanted[3] = wanted[3] & ~(termios.ECHO | termios.ICANON) | termios.ISIG
         wanted[6][termios.VMIN], wanted[6][termios.VTIME] = 1, 0
         termios.tcsetattr(self._fd, termios.TCSANOW, wanted)
