@@ -301,3 +301,55 @@ def test_a_chat_with_a_limit_of_turns_ends_after_the_reply_to_the_result() -> No
     drive.tell(result(), said("response.created", response={"id": "resp_2"}), at=101.0)
     drive.tell(done("resp_2"), f.Tick(), at=102.0)
     assert drive.exit_code is not None
+
+
+APPROVAL = {"id": "mcpr_1", "type": "mcp_approval_request", "server_label": "docs", "name": "search", "arguments": "{}"}
+REMOTE = {"type": "mcp_call", "server_label": "docs", "name": "search", "arguments": "{}", "id": "mcp_1"}
+
+
+def consents(drive: Drive) -> list[tuple[str, bool]]:
+    items = [event["item"] for event in drive.sent if event["type"] == "conversation.item.create"]
+    given = [item for item in items if item["type"] == "mcp_approval_response"]
+    for item in given:
+        check_client_event({"type": "conversation.item.create", "item": item})
+    return [(item["approval_request_id"], item["approve"]) for item in given]
+
+
+def test_the_model_sides_mcp_server_runs_a_tool_after_a_yes_and_one_reply_follows_its_result() -> None:
+    drive = typed(can_ask=True).tell(item_done(APPROVAL), done(output=[APPROVAL]))
+    assert (consents(drive), drive.shown(ToolAsked)[0].name) == ([], "search")
+    drive.tell(f.Decided("yes"), at=1.0)
+    assert consents(drive) == [("mcpr_1", True)]
+    assert drive.sent_types.count("response.create") == 1
+    finished = {**REMOTE, "approval_request_id": "mcpr_1", "output": "found"}
+    drive.tell(said("conversation.item.done", item=finished), item_done(finished), at=3.0)
+    (result,) = drive.shown(ToolFinished)
+    assert (result.output, result.failed, result.duration_ms) == ("found", False, 2000)
+    assert drive.sent_types.count("response.create") == 2
+
+
+def test_a_no_to_the_model_sides_mcp_server_is_sent_and_spoken_about() -> None:
+    drive = typed(can_ask=True).tell(item_done(APPROVAL), done(), f.Decided("no"))
+    assert consents(drive) == [("mcpr_1", False)]
+    assert run_ids(drive) == []
+    assert drive.sent_types.count("response.create") == 2
+
+
+def test_where_nobody_can_be_asked_the_model_sides_mcp_server_gets_a_no() -> None:
+    assert consents(typed().tell(item_done(APPROVAL), done())) == [("mcpr_1", False)]
+
+
+def test_a_tool_of_the_model_side_that_needs_no_consent_is_shown_and_spoken_about() -> None:
+    failed = {**REMOTE, "error": {"type": "http_error", "code": 500, "message": "no luck"}}
+    drive = typed().tell(item_done(failed), done())
+    assert drive.shown(ToolCalled)[0].name == "search"
+    assert json.loads(drive.shown(ToolFinished)[0].output) == {"error": "no luck"}
+    assert drive.sent_types.count("response.create") == 2
+
+
+def test_a_tool_of_the_model_side_that_never_comes_back_is_given_up() -> None:
+    drive = typed(can_ask=True, tool_timeout_s=5.0).tell(item_done(APPROVAL), done(), f.Decided("yes"), at=1.0)
+    drive.tell(f.Tick(), at=6.0)
+    assert drive.shown(ToolFinished)[0].failed
+    assert consents(drive) == [("mcpr_1", True)]
+    assert drive.sent_types.count("response.create") == 2

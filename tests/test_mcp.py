@@ -92,7 +92,7 @@ def test_a_tool_that_fails_and_one_that_takes_too_long_are_results(target: str) 
     assert "Traceback" not in done.stderr
 
 
-def test_names_that_are_taken_get_their_servers_name_in_front(tmp_path: object) -> None:
+def test_names_that_are_taken_get_their_servers_name_in_front() -> None:
     with ScriptedServer(calling()) as server:
         arguments = ("--tools", EXAMPLE, "--mcp", COMMAND, "--mcp", COMMAND, "--base-url", server.url)
         done = run("say", "hi", *arguments)
@@ -160,3 +160,33 @@ def test_without_the_optional_part_the_command_to_install_it_is_named() -> None:
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, env=environment())
     assert done.returncode == 3
     assert b"pip install 'realtime-voice-cli[mcp]'" in done.stderr
+
+
+@pytest.mark.parametrize(("confirm", "approval"), [("auto", "always"), ("never", "never")])
+def test_a_server_that_the_models_side_reaches_is_passed_through(confirm: str, approval: str) -> None:
+    with ScriptedServer(calling()) as server:
+        arguments = ("--remote-mcp", "docs=https://example.org/mcp?a=b", "--confirm-tools", confirm)
+        done = run("say", "hi", *arguments, "--base-url", server.url)
+    assert done.returncode == 0, done.stderr
+    (tool,) = server.of_type("session.update")[0]["session"]["tools"]
+    assert tool == {
+        "type": "mcp",
+        "server_label": "docs",
+        "server_url": "https://example.org/mcp?a=b",
+        "require_approval": approval,
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--remote-mcp", "https://example.org/mcp"],
+        ["--remote-mcp", "docs=ftp://example.org"],
+        ["--remote-mcp", "docs=https://"],
+        ["--remote-mcp", "docs=https://example.org/mcp", "--dialect", "beta"],
+    ],
+)
+def test_a_server_for_the_models_side_that_cannot_be_named_so_is_exit_2(arguments: list[str]) -> None:
+    done = run("say", "hi", *arguments, "--base-url", "127.0.0.1:9")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "--remote-mcp" in done.stderr

@@ -258,8 +258,9 @@ def names(tools: list[FunctionTool]) -> list[str]:
 
 
 def test_public_functions_of_the_file_itself_are_offered(tmp_path: Path) -> None:
-    text = "from os.path import join\nimport json\nclass A: pass\ndef one(): ...\nasync def two(): ...\ndef _three(): ...\n"
-    assert names(load_tools(write(tmp_path, text + "alias = one\n"))) == ["one", "two"]
+    text = "from os.path import join\nimport json\nclass A: pass\ndef one(): ...\n"
+    text += "async def two(): ...\ndef _three(): ...\nalias = one\n"
+    assert names(load_tools(write(tmp_path, text))) == ["one", "two"]
 
 
 def test_where_some_are_marked_only_those_are_offered(tmp_path: Path) -> None:

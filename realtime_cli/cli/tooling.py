@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from realtime_cli.config import Settings
+from realtime_cli.errors import InputError
 from realtime_cli.ports import Input
+from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.providers.profiles import LOCAL, Provider
 
 if TYPE_CHECKING:
@@ -40,6 +43,24 @@ def toolbox_of(
     servers = [McpServer(target) for target in settings.mcp]
     functions = [function for file in settings.tools for function in load_tools(file)]
     return Toolbox(functions, servers, confirm=settings.confirm_tools, on_error=on_error), []
+
+
+def remote_servers(settings: Settings, provider: Provider, dialect: Dialect) -> tuple[dict[str, Any], ...]:
+    """What the model's side is told of the MCP servers that it reaches by itself. Raises InputError."""
+    if provider is LOCAL or not settings.remote_mcp:
+        return ()
+    if dialect is Dialect.BETA:
+        raise InputError("--remote-mcp: the beta dialect knows no MCP servers", "use --mcp, which works everywhere")
+    return tuple(
+        _remote(named, "never" if settings.confirm_tools == "never" else "always") for named in settings.remote_mcp
+    )
+
+
+def _remote(named: str, approval: str) -> dict[str, Any]:
+    label, _, url = named.partition("=")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", label) or not re.match(r"https?://[^/?#]", url):
+        raise InputError("--remote-mcp needs LABEL=URL", "such as --remote-mcp docs=https://example.org/mcp")
+    return {"type": "mcp", "server_label": label, "server_url": url, "require_approval": approval}
 
 
 def asking_at(inputs: tuple[Input, ...], *, may_ask: bool) -> tuple[tuple[Input, ...], bool]:

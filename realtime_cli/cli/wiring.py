@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypedDict
 
-from realtime_cli.cli.tooling import Prints, asking_at, toolbox_of
+from msgspec.structs import replace
+
+from realtime_cli.cli.tooling import Prints, asking_at, remote_servers, toolbox_of
 from realtime_cli.config import Environment, Settings
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
@@ -72,8 +74,10 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
 
         notices += fetch_weights_visibly()
     wanted = session_options(settings, provider, shape, spoken=plays)
+    remote = remote_servers(settings, provider, server.dialect)
+    wanted = replace(wanted, tools=remote)
     tools, hints = toolbox_of(settings, provider, on_failure(settings))
-    inputs, can_ask = asking_at(inputs, may_ask=tools is not None and tools.may_ask)
+    inputs, can_ask = asking_at(inputs, may_ask=bool(remote) or (tools is not None and tools.may_ask))
     conversation = Conversation(
         ConversationOptions(
             provider=provider.name,

@@ -27,6 +27,9 @@ COMMIT_GRACE_S = 2.0
 REFUSED = "the user does not allow this call"
 NOBODY_TO_ASK = "this call needs the user's consent, and there is no keyboard to ask at; it did not run"
 
+APPROVAL = "mcp_approval_request"
+"""An item that asks for consent: https://platform.openai.com/docs/guides/realtime-mcp."""
+
 UNFINISHED = ("in_progress", "incomplete")
 """The status of a call whose arguments were cut off, by an interruption or a limit."""
 
@@ -42,6 +45,8 @@ class Call(msgspec.Struct):
     arguments: str
     response_id: str
     started_at: float | None = None
+    remote: bool = False
+    """The model's side runs it, an MCP server's tool, and asks only for consent."""
 
 
 class Calls(msgspec.Struct):
@@ -113,12 +118,28 @@ class Calls(msgspec.Struct):
     def item(self, event: OutputItemAdded | OutputItemDone, now: float) -> list[Effect]:
         """A response began or finished an item."""
         item = event.item
-        if item.type != "function_call":
-            return []
         if isinstance(event, OutputItemAdded):
             self._names[item.id or ""] = item.name or ""
+        elif item.type == "mcp_call":
+            return self.remote_done(item, event.response_id, now)
+        elif item.type in ("function_call", APPROVAL) and item.status not in UNFINISHED:
+            return self._begin(item, event.response_id, now)
+        return []
+
+    def remote_done(self, item: Item, response_id: str, now: float) -> list[Effect]:
+        """The model's side has run a tool of an MCP server; it speaks about the result when asked to."""
+        if item.id in self._known:
             return []
-        return [] if item.status in UNFINISHED else self._begin(item, event.response_id, now)
+        self._known.add(item.id or "")
+        call = self._open.pop(item.approval_request_id or "", None)
+        shown: list[Effect] = []
+        if call is None:
+            call = Call(item.id or "", item.name or "", item.arguments or "", response_id)
+            shown = [Show(ToolCalled(call_id=call.call_id, name=call.name, arguments=call.arguments))]
+        self._note_result(call)
+        error = item.error.get("message") if isinstance(item.error, dict) else item.error
+        outcome = Outcome(item.output or "") if item.error is None else failure(str(error))
+        return [*shown, self._finished(call, outcome, now)]
 
     def arguments(self, event: FunctionArgumentsDone) -> None:
         """A call's arguments are over, whole or cut off; some servers send nothing else about a call."""
@@ -143,7 +164,7 @@ class Calls(msgspec.Struct):
         """A response ended: its calls that no other event told of begin, and a reply may be due."""
         effects: list[Effect] = []
         for item in response.output or ():
-            if item.type == "function_call" and item.status not in UNFINISHED:
+            if item.type in ("function_call", APPROVAL) and item.status not in UNFINISHED:
                 effects += self._begin(item, response.id, now)
         if response.status in ("completed", ""):
             for item in list(self._unconfirmed.values()):
@@ -178,7 +199,8 @@ class Calls(msgspec.Struct):
         for call in list(self._open.values()):
             if call.started_at is not None and now >= call.started_at + limit_s:
                 outcome = failure(f"no result within {limit_s:g} s; it was given up")
-                effects += [CancelTool(call.call_id), *self._answer(call, outcome, now)]
+                cancelled = [] if call.remote else [CancelTool(call.call_id)]
+                effects += [*cancelled, *self._answer(call, outcome, now)]
         return effects
 
     def _begin(self, item: Item, response_id: str, now: float) -> list[Effect]:
@@ -189,11 +211,13 @@ class Calls(msgspec.Struct):
             return []
         self._known.add(key)
         self._unconfirmed.pop(key, None)
-        call = Call(call_id, item.name or self._names.get(item.id or "", ""), item.arguments or "", response_id)
+        name = item.name or self._names.get(item.id or "", "")
+        call = Call(call_id, name, item.arguments or "", response_id, remote=item.type == APPROVAL)
         self._open[call_id] = call
         called = Show(ToolCalled(call_id=call_id, name=call.name, arguments=call.arguments))
         offer = self.offers.get(call.name)
-        if offer is None or not offer.asks or call.name in self._allowed:
+        asks = call.remote or (offer is not None and offer.asks)
+        if not asks or call.name in self._allowed:
             return [called, *self._run(call, now)]
         if not self.options.can_ask:
             hint = Notice(text=f"{call.name} was not run: nobody can be asked here; see --confirm-tools")
@@ -206,19 +230,35 @@ class Calls(msgspec.Struct):
 
     def _run(self, call: Call, now: float) -> list[Effect]:
         call.started_at = now
+        if call.remote:
+            return [self._consent(call, approve=True)]
         return [RunTool(call.call_id, call.name, call.arguments)]
 
     def _answer(self, call: Call, outcome: Outcome, now: float) -> list[Effect]:
         del self._open[call.call_id]
+        self._note_result(call)
+        finished = self._finished(call, outcome, now)
+        if call.remote:
+            return [*([] if call.started_at else [self._consent(call, approve=False)]), finished]
+        item = Item(type="function_call_output", call_id=call.call_id, output=outcome.output)
+        return [Send(ConversationItemCreate(item=item)), finished]
+
+    def _note_result(self, call: Call) -> None:
         self._unspoken.add(call.response_id)
         self._blind = self.replies.owed
-        duration_ms = 0 if call.started_at is None else round((now - call.started_at) * 1000)
-        item = Item(type="function_call_output", call_id=call.call_id, output=outcome.output)
+
+    def _finished(self, call: Call, outcome: Outcome, now: float) -> Effect:
         finished = ToolFinished(
             call_id=call.call_id,
             name=call.name,
             output=outcome.output,
             failed=outcome.failed,
-            duration_ms=duration_ms,
+            duration_ms=0 if call.started_at is None else round((now - call.started_at) * 1000),
         )
-        return [Send(ConversationItemCreate(item=item)), Show(finished)]
+        return Show(finished)
+
+    def _consent(self, call: Call, *, approve: bool) -> Effect:
+        # The official types want an id of the client's choice.
+        name = f"consent_{len(self._known):06d}"
+        item = Item(id=name, type="mcp_approval_response", approval_request_id=call.call_id, approve=approve)
+        return Send(ConversationItemCreate(item=item))

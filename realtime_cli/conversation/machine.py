@@ -190,6 +190,8 @@ class Conversation:
             case c.InputAudioBufferCommitted():
                 self._calls.committed()
                 return self._turns.committed(event)
+            case c.ConversationItemDone() if event.item.type == "mcp_call":
+                return self._calls.remote_done(event.item, "", now)
             case c.ConversationItemAdded() | c.ConversationItemCreated() | c.ConversationItemDone():
                 return self._turns.item(event.item, event.previous_item_id)
             case c.TranscriptionDelta() | c.TranscriptionCompleted() | c.TranscriptionFailed():
