@@ -18,8 +18,11 @@ import pytest
 from pydantic import BaseModel, Field
 
 import realtime_cli
+from realtime_cli.cli.tooling import NO_CALLS, toolbox_of
+from realtime_cli.config import Settings
 from realtime_cli.conversation.offers import Offer, Outcome
 from realtime_cli.errors import InputError
+from realtime_cli.providers.profiles import LOCAL
 from realtime_cli.tools.arguments import BadArguments
 from realtime_cli.tools.functions import FunctionTool
 from realtime_cli.tools.loading import load_tools
@@ -28,7 +31,8 @@ from realtime_cli.tools.toolbox import Confirm, Toolbox
 from tests.pty_driver import Terminal
 from tests.running import ROOT, environment, lines_of, run
 from tests.scripted_server import ScriptedServer
-from tests.tool_scripts import Call, calling
+from tests.scripted_talk import Talk
+from tests.tool_scripts import Call, calling, make_calls
 
 EXAMPLE = str(ROOT / "examples" / "folder_tools.py")
 
@@ -594,3 +598,46 @@ def test_the_list_of_files_in_a_variable_has_semicolons(folder: Path, tmp_path: 
         done = run("say", "hi", "--base-url", server.url, REALTIME_CLI_TOOLS=f"{EXAMPLE}; {other}", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert outputs(server) == ["pong"]
+
+
+@pytest.mark.parametrize(("key", "ran"), [("y", "took"), ("n", "failed: the user does not allow this call")])
+def test_a_chat_asks_in_its_live_view_and_takes_a_single_key(folder: Path, key: str, ran: str) -> None:
+    with ScriptedServer(calling(Call("search", {"words": "tulips"}))) as server:
+        command = [sys.executable, "-m", "realtime_cli", "chat", "--mic", "none", "--speaker", "none"]
+        command += ["--tools", EXAMPLE, "--confirm-tools", "always", "--base-url", server.url]
+        environ = {**environment(), "FOLDER_TOOLS_ROOT": str(folder)}
+        with Terminal(command, environ=environ) as terminal:
+            terminal.wait_for("listening")
+            terminal.send("\rflowers?\r")
+            terminal.wait_for('may search(words="tulips") run?')
+            assert any("y yes · n no · a always" in line for line in terminal.screen())
+            terminal.send(key)
+            terminal.wait_for(f'⚙ search(words="tulips") {ran}')
+            terminal.wait_for("Done.")
+            terminal.send("\x04")
+            assert terminal.wait_for_end() == 0
+    assert ("Tulips" in outputs(server)[0]) == (key == "y")
+
+
+def test_a_spoken_conversation_calls_functions_and_ends_after_the_reply(folder: Path) -> None:
+    def script(talk: Talk) -> None:
+        talk.greet()
+        talk.hear_turn("what is in my folder")
+        make_calls(talk, Call("list_files"))
+        talk.obey_until("response.create")
+        talk.reply("Two files.", audio_ms=300)
+        talk.obey_until_closed()
+
+    with ScriptedServer(script) as server:
+        question = str(ROOT / "examples" / "question.wav")
+        arguments = ("--mic", question, "--speaker", "none", "--tools", EXAMPLE, "--base-url", server.url, "--json")
+        done = run("chat", *arguments, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    told = [line["type"] for line in lines_of(done) if line["type"] in ("tool_call", "tool_result", "assistant", "end")]
+    assert told == ["tool_call", "tool_result", "assistant", "end"]
+    assert len(server.of_type("response.create")) == 1
+
+
+def test_the_embedded_model_is_offered_nothing_and_that_is_said(tmp_path: Path) -> None:
+    settings = Settings(tools=(write(tmp_path, "1 / 0"),), mcp=("no-such-command",))
+    assert toolbox_of(settings, LOCAL, lambda _error: None) == (None, [NO_CALLS])
