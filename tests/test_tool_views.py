@@ -1,0 +1,106 @@
+"""How calls are shown, and the keys that answer questions about them."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from realtime_cli.controls import Controls
+from realtime_cli.conversation.records import Phase, Snapshot, ToolAsked, ToolCalled, ToolFinished
+from realtime_cli.terminal.desk import Answered, Desk
+from realtime_cli.terminal.keys import Key
+from realtime_cli.view.plain import PlainView
+from realtime_cli.view.status import question_line, status_line
+from realtime_cli.view.tool_lines import MAX_CHARS, call_text, result_text
+
+
+def called(arguments: str = '{"name": "a b", "n": [1, null]}') -> ToolCalled:
+    return ToolCalled(call_id="c", name="look", arguments=arguments)
+
+
+def asked(arguments: str = "{}") -> ToolAsked:
+    return ToolAsked(call_id="c", name="look", arguments=arguments)
+
+
+def finished(output: str = "x", *, failed: bool = False, ms: int = 12) -> ToolFinished:
+    return ToolFinished(call_id="c", name="look", output=output, failed=failed, duration_ms=ms)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ('{"name": "a b", "n": [1, null]}', 'look(name="a b", n=[1,null])'),
+        ("{}", "look()"),
+        ("", "look()"),
+        ('{"cut', 'look({"cut)'),
+        ("[1]", "look([1])"),
+    ],
+)
+def test_a_call_reads_like_one(arguments: str, text: str) -> None:
+    assert call_text(called(arguments)) == text
+
+
+def test_a_call_that_carries_a_book_is_cut() -> None:
+    text = call_text(called('{"text": "' + "x" * 10_000 + '"}'))
+    assert len(text) == MAX_CHARS
+    assert text.endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        (finished(), "took 12 ms"),
+        (finished(ms=2500), "took 2.50 s"),
+        (finished('{"error": "no such file"}', failed=True), "failed after 12 ms: no such file"),
+        (finished("Error executing tool", failed=True), "failed after 12 ms: Error executing tool"),
+        (finished('{"error": "not allowed"}', failed=True, ms=0), "failed: not allowed"),
+    ],
+)
+def test_the_end_of_a_call_says_how_long_it_took_or_why_it_failed(record: ToolFinished, text: str) -> None:
+    assert result_text(record) == text
+
+
+def test_the_plain_view_tells_of_calls_in_one_line_each_whatever_they_carry() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    view = PlainView(out, err, streaming=True)
+    for record in (called('{"x": "a\\nb\\u001b[2J"}'), asked(), finished('{"error": "one\\ntwo"}', failed=True)):
+        view.show(record, 0.0)
+    view.close()
+    assert out.getvalue() == ""
+    assert err.getvalue().splitlines() == [
+        r'tool: look(x="a\nb\u001b[2J")',
+        "may look() run? y, n or a (always), then Enter",
+        "tool: look failed after 12 ms: one two",
+    ]
+
+
+def test_the_status_line_names_what_runs_and_the_keys_that_answer() -> None:
+    running = Snapshot(phase=Phase.LISTENING, running=("look", "listen"))
+    assert status_line(running, Controls(keyboard=True), 100).plain.startswith("⚙ running look and 1 more")
+    question = Snapshot(phase=Phase.LISTENING, running=("listen",), question=asked())
+    assert "y yes · n no · a always" in status_line(question, Controls(keyboard=True), 100).plain
+    assert status_line(Snapshot(phase=Phase.SPEAKING, running=("look",)), Controls(), 100).plain.startswith("▶")
+
+
+def test_a_question_stays_in_one_line_of_the_window() -> None:
+    line = question_line(asked('{"text": "' + "long " * 50 + '"}'), 40)
+    assert line.cell_len == 40
+    assert line.plain.startswith('may look(text="long')
+
+
+def test_keys_answer_once_however_long_they_are_held() -> None:
+    desk = Desk()
+    assert desk.press(Key("y"), 1.0) == [Answered("yes")]
+    assert desk.press(Key("y"), 1.66) == []
+    assert desk.press(Key("y"), 1.69) == []
+    assert desk.press(Key("N"), 2.0) == [Answered("no")]
+    assert desk.press(Key("a"), 2.1) == [Answered("always")]
+    assert desk.press(Key("y"), 5.0) == [Answered("yes")]
+
+
+def test_a_y_in_a_typed_line_is_a_letter() -> None:
+    desk = Desk()
+    desk.press(Key("enter"), 1.0)
+    assert desk.press(Key("y", text="y"), 1.1) == []
+    assert desk.controls.typing == "y"
