@@ -19,7 +19,7 @@ from realtime_cli.errors import AudioError
 from realtime_cli.pcm import RATE_HZ
 
 Notice = Callable[[str], None]
-"""Takes one line for the user. Called on the driver's ``run`` thread; returns at once."""
+"""Takes one line for the user. Called on the driver's ``run`` thread or PortAudio's; returns at once."""
 
 StreamCallback = Callable[[Any, int, Any, Any], None]
 """sounddevice's own: the block of shape ``(frames, channels)``, its frames, times and flags."""
