@@ -85,7 +85,7 @@ def _parameter(field: Field) -> inspect.Parameter:
     names = (flag, field.short) if field.short else (flag,)
     option = typer.Option(
         *names,
-        help=field.help if field.default in (None, False, True, ()) else f"{field.help} [default: {field.default}]",
+        help=field.help if field.default in (None, False, True, ()) else f"{field.help} (default: {field.default})",
         metavar=None if field.is_flag else field.metavar,
         rich_help_panel=field.group,
         show_default=False,
