@@ -32,15 +32,17 @@ NOISE_DBFS = -65.0
 _ESPEAK_RATE_HZ = 22_050
 _WAV_HEADER_BYTES = 44
 
-_REPLIES = """The old harbour lies an hour north of the city. Every morning the boats come back before the sun is up.
-People say that the lighthouse was built by a man who had never seen the sea. He had read about it in a book, and he
-wrote down what he thought a ship would need. Today three families live there, and two of them still fish. In the winter
-the road is closed for weeks at a time. Then the post comes by helicopter, if it comes at all. You can take the train to
-the last station and walk from there. Bring good shoes, some water, and a little patience. To bake bread, you need flour,
-water, salt and time. Mix them in a large bowl, and let the dough rest for an hour. Fold it four times, and wait again.
-The oven should be as hot as it can be. Listen to the crust when it comes out: it sings. Your meeting with Peter is at
-ten fifteen on Thursday. I have moved the call with the dentist to the afternoon. There are seven unread messages, and
-none of them is urgent. Would you like me to read the first one?"""
+_REPLIES = """The old harbour lies an hour north of the city. Every morning the boats come back before the sun is
+up. People say that the lighthouse was built by a man who had never seen the sea. He had read about
+it in a book, and he wrote down what he thought a ship would need. Today three families live there,
+and two of them still fish. In the winter the road is closed for weeks at a time. Then the post
+comes by helicopter, if it comes at all. You can take the train to the last station and walk from
+there. Bring good shoes, some water, and a little patience. To bake bread, you need flour, water,
+salt and time. Mix them in a large bowl, and let the dough rest for an hour. Fold it four times, and
+wait again. The oven should be as hot as it can be. Listen to the crust when it comes out: it sings.
+Your meeting with Peter is at ten fifteen on Thursday. I have moved the call with the dentist to the
+afternoon. There are seven unread messages, and none of them is urgent. Would you like me to read
+the first one?"""
 
 _INTERRUPTIONS = (
     "Wait, stop there for a moment please.",
@@ -59,7 +61,7 @@ _PERSONS = ("en-us+m3", "en-gb+f2", "en-us+f4", "en-gb+m7")
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a loudspeaker plays and a microphone hears meanwhile, and when the person speaks: from and to, in seconds."""
+    """What a loudspeaker plays and a microphone hears meanwhile, and when the person speaks (from, to, in seconds)."""
 
     played: Samples
     heard: Samples
@@ -68,11 +70,16 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the server made of it: how many ms after its onset it noticed each interruption (None: not), and what else
-    it took for speech."""
+    """What the server made of it: how many ms after its onset it noticed each interruption (None: not), and when it
+    took something else for speech."""
 
     noticed_ms: tuple[float | None, ...]
-    false_starts: int
+    false_ms: tuple[float, ...] = ()
+
+    @property
+    def false_starts(self) -> int:
+        """How often it took something else for speech."""
+        return len(self.false_ms)
 
     def within(self, ms: float) -> int:
         """How many interruptions were noticed so soon."""
@@ -146,7 +153,7 @@ def judge(started: Sequence[float], spoken: Sequence[tuple[float, float]]) -> Ve
         of_this = [ms for ms in started if begin * 1000 <= ms <= end * 1000 + 500]
         noticed.append(of_this[0] - begin * 1000 if of_this else None)
         explained |= set(of_this)
-    return Verdict(tuple(noticed), len(set(started) - explained))
+    return Verdict(tuple(noticed), tuple(sorted(set(started) - explained)))
 
 
 @cache

@@ -104,6 +104,7 @@ def test_the_status_line_tells_who_has_the_microphone() -> None:
     assert says(muted).startswith("○ muted ")
     assert "m unmute" in says(muted)
     assert says(muted, phase=Phase.SPEAKING).startswith("▶ speaking, muted")
+    assert says(Controls(half_duplex=True), phase=Phase.SPEAKING).startswith("▶ speaking, not listening")
     assert "Ctrl-C quit" in says(Controls())
     assert "m mute" not in says(Controls())
 

@@ -41,6 +41,9 @@ UNSURE_FRAMES = ms_to_frames(1500)
 """How long the canceller may need to find an echo at first, and again when its delay jumped. (Without a gate for this
 time, it let through one at every tenth start, and at every third jump of 20 ms.)"""
 
+LATE_FRAMES = ms_to_frames(400)
+"""A machine so busy that the canceller did not learn in time what was played: its echo is on its way for so long."""
+
 MISSING = "echo cancellation is not installed (pip install pywebrtc-audio)"
 POOR = "echo cancellation does not work well here"
 GATED = "while the model speaks it hears you only when you are clearly louder; headphones or --ptt help"
@@ -73,6 +76,7 @@ class EchoCanceller:
         self._audible_frames = 0
         self._unsure_frames = UNSURE_FRAMES
         self._jumps = 0
+        self._late = 0
         self._share = 0.0
         self._opening = 1.0
         self._told = False
@@ -144,6 +148,9 @@ class EchoCanceller:
             self._jumps = self._reference.jumps
             self._unsure_frames = UNSURE_FRAMES
             self._watch.forget()
+        if self._late != self._reference.late:
+            self._late = self._reference.late
+            self._unsure_frames = max(self._unsure_frames, LATE_FRAMES)
         self._watch.see(played_rms, heard_rms, left_rms)
         if not self.cancels:
             self._tell(POOR)

@@ -59,7 +59,9 @@ class LoudnessGate:
         self._played: deque[float] = deque([-200.0] * LONGEST_ECHO_BLOCKS, LONGEST_ECHO_BLOCKS)
         self._echo_db = _LEAST_ECHO_DB
         self._first_blocks = FIRST_BLOCKS
-        self._shut()
+        self._loud_blocks = 0
+        self._held_blocks = 0
+        self._open_blocks = 0
         self.alone = False
         """The block is the user's, and so much louder than any echo that there is nothing to cancel."""
 

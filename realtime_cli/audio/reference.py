@@ -54,6 +54,8 @@ class Reference:
         self._to_slip = 0
         self.jumps = 0
         """How often the two devices were put in step again; the echo's delay is another then."""
+        self.late = 0
+        """How often what belonged to a captured block had not been asked for yet, and was taken for silence."""
 
     def write(self, samples: Samples) -> None:
         """Keep what is played next: int16, shape ``(frames,)``, 24 kHz. Playback thread."""
@@ -75,6 +77,8 @@ class Reference:
                 self._jump()
             start = max(self._read, self._written - _KEPT, 0)
             end = min(self._read + frames, self._written)
+            if end - self._read < frames:
+                self.late += 1
             if start < end:
                 indices = np.arange(start, end)
                 out[start - self._read : end - self._read] = self._ring[indices % _KEPT]
