@@ -9,14 +9,13 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 
 from realtime_cli.audio.duplex import overheard
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.cutting import Cutter
 from realtime_cli.conversation.effects import (
     CancelTool,
     CloseMic,
@@ -35,9 +34,8 @@ from realtime_cli.conversation.effects import (
 )
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
 from realtime_cli.interrupts import held_back, shut_out
-from realtime_cli.pcm import bytes_to_ms
+from realtime_cli.microphone import Microphone
 from realtime_cli.ports import AudioSink, AudioSource, Core, EchoControl, Input, ToolHost, Transport, View
-from realtime_cli.protocol.client import InputAudioBufferClear, InputAudioBufferCommit
 from realtime_cli.protocol.dialects import NotAnEvent, from_wire
 from realtime_cli.workers import Encoder, Outbox, Player, Screen
 
@@ -82,24 +80,17 @@ class Session:
         self._encoder = encoder
         self._source, self._sink = make_source(self), make_sink(self)
         self._make_echo_control = make_echo_control
-        self._echo: EchoControl | None = None
         self._inputs = inputs
         self._tools = tools
         self._first_facts = first_facts
         self._on_failure = on_failure
         self._inbox: SimpleQueue[f.Fact] = SimpleQueue()
         self._outbox = Outbox()
+        self._mic = Microphone(self._outbox, self.post)
         self._screen = Screen(view)
         self._player: Player | None = None
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._mic_off = threading.Event()
-        self._mic_off.set()
-        # Held while a block passes, so that none gets into the outbox behind what closing the microphone sends.
-        self._ear = threading.Lock()
-        self._muted = False
-        self._cutter: Cutter | None = None
-        self._spoken_ms = 0
         self._exit_code: int | None = None
         self._unshown: RealtimeError | None = None
         self._began = time.monotonic()
@@ -159,10 +150,10 @@ class Session:
     def _open_devices(self) -> None:
         if self._sink:
             self._player = Player()
-            self._echo = self._make_echo_control(self)
+            self._mic.echo = echo = self._make_echo_control(self)
             self._sink.open()
             self._spawn("playback", self._player.run)
-            pull = overheard(self._player.playout.pull, self._echo) if self._echo else self._player.playout.pull
+            pull = overheard(self._player.playout.pull, echo) if echo else self._player.playout.pull
             self._spawn("speaker", self._sink.run, pull, self._stopping)
         if self._source:
             self._source.open()
@@ -170,7 +161,7 @@ class Session:
     def _stop(self) -> None:
         """Ask everything to end, then join under one deadline; what is still to be sent or shown goes out first."""
         self._stopping.set()
-        self._mic_off.set()
+        self._mic.close()
         self._outbox.close()
         if self._tools:
             self._tools.close()
@@ -242,71 +233,33 @@ class Session:
                 heard = (f.Heard(p.item_id, p.content_index, p.heard_ms, p.finished) for p in parts)
                 self._tell(f.Flushed(tuple(heard)))
             case Mute():
-                self._muted = effect.on
+                self._mic.muted = effect.on
             case Show():
                 self._screen.put(effect.record, time.monotonic() - self._began)
             case Speak():
                 self._encoder.dialect = effect.dialect
             case OpenMic():
-                self._cutter = Cutter() if effect.cut else None
-                self._open_mic()
+                self._open_mic(cut=effect.cut)
             case CloseMic():
-                with self._ear:
-                    self._mic_off.set()
-                has_speech = self._cutter.has_speech if self._cutter else True
-                self._tell(f.MicClosed(self._spoken_ms, has_speech))
+                self._tell(self._mic.close())
             case Feed():
-                self._cutter = Cutter() if effect.cut else None
-                self._spawn("feeder", self._feed, effect.source)
+                self._spawn("feeder", partial(self._mic.feed, cut=effect.cut), effect.source, self._stopping)
             case RunTool():
                 self._spawn(_name_of(effect.call_id), self._run_tool, effect)
             case CancelTool() if self._tools:
                 self._tools.cancel(effect.call_id)
                 # It may hang, and nobody waits for it any more, not even at the end.
-                self._threads = [it for it in self._threads if it.name != _name_of(effect.call_id)]
+                for hanging in [it for it in self._threads if it.name == _name_of(effect.call_id)]:
+                    self._threads.remove(hanging)
             case End():
                 self._exit_code = effect.exit_code
 
-    def _open_mic(self) -> None:
+    def _open_mic(self, *, cut: bool) -> None:
         """Run the source until the microphone is closed; not before, lest a recording begins while nobody listens."""
-        if self._source and self._mic_off.is_set():
-            self._spoken_ms = 0
-            self._mic_off = off = threading.Event()
-            hear = partial(self._hear, off)
-            self._spawn("microphone", self._source.run, hear, lambda: self.post(f.MicEnded()), off)
-
-    def _hear(self, off: threading.Event, pcm: bytes) -> None:
-        """Take a microphone block, unless it came too late. Device thread."""
-        if self._echo:
-            pcm = self._echo.clean(pcm)
-        with self._ear:
-            if off.is_set():
-                return
-            if not self._spoken_ms:
-                self.post(f.MicOpened())
-            self._spoken_ms += bytes_to_ms(len(pcm))
-            block = bytes(len(pcm)) if self._muted else pcm
-            self._outbox.put_block(block)
-            if self._cutter:
-                self._cut(self._cutter.hear(block))
-
-    def _feed(self, blocks: Iterator[bytes]) -> None:
-        for block in blocks:
-            self._outbox.put_recorded(block, self._stopping)
-            if self._stopping.is_set():
-                return
-            if self._cutter:
-                self._cut(self._cutter.hear(block))
-        if self._cutter:
-            self._cut(self._cutter.finish())
-        self.post(f.Fed())
-
-    def _cut(self, cut: f.Cut | None) -> None:
-        """Commit the audio that is in the outbox, if it is cut here; told before the server can answer."""
-        if cut is None:
-            return
-        self.post(cut)
-        self._outbox.put(InputAudioBufferCommit() if cut.has_speech else InputAudioBufferClear())
+        opened = self._mic.open(cut=cut)
+        if self._source and opened:
+            deliver, closed = opened
+            self._spawn("microphone", self._source.run, deliver, lambda: self.post(f.MicEnded()), closed)
 
     def _run_tool(self, effect: RunTool) -> None:
         if self._tools:
@@ -330,8 +283,11 @@ class Session:
 
     def _spawn(self, name: str, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=self._guard, args=(name, target, arguments), name=name, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        # In place: the websocket's thread starts one too. Push-to-talk would otherwise leave one behind for each press.
+        for gone in [it for it in self._threads if not it.is_alive()]:
+            self._threads.remove(gone)
+        self._threads.append(thread)
 
     def _guard(self, name: str, target: Callable[..., None], arguments: tuple[object, ...]) -> None:
         """Run a thread's body; whatever ends it before its time becomes a fact."""

@@ -32,6 +32,7 @@ FLOORS = {
     "workers": 5,
     "probing": 5,
     "tokens": 6,
+    "microphone": 6,
     "session": 7,
     "doctor": 6,
     "cli": 8,
