@@ -1,21 +1,25 @@
 """Gaps heard in a reply over a bad network: pieces late by up to 150 ms, and each second one stall of 180 ms.
 
 The server speaks at the pace of speech, so that nothing ever comes early: the hardest case. Once for real, recorded at
-the loudspeaker of the running program, and for many other networks through its playout buffer alone, in simulated time.
+the loudspeaker of the running program, after a bare client that has all in memory (a busy machine has gaps of its own);
+and for many other networks through its playout buffer alone, in simulated time.
 """
 
 from __future__ import annotations
 
 import random
 import time
+from typing import Any
 
 import numpy as np
 
 from benchmarks.client import audio_delta, chatting
 from benchmarks.figures import Series, arguments, show
 from benchmarks.sound import RATE_HZ, Ear, Samples, devices_if_any
+from realtime_cli.audio.stream import CALLBACK_MS
 from realtime_cli.playout import Playout
 from tests.scripted_reply import tone
+from tests.virtual_devices import VirtualDevices
 
 DELTA_MS = 100
 LATE_S = 0.150
@@ -56,6 +60,7 @@ def main() -> None:
     rows = []
     with devices_if_any() as devices:
         if devices:
+            rows += _rows("bare client, no network", [gaps(_bare(devices, seconds))])
             with chatting(devices, *str(given["options"]).split()) as client, Ear(devices) as ear:
                 reply, piece = client.begin_reply(), tone(DELTA_MS)
                 began_s = time.monotonic()
@@ -67,6 +72,27 @@ def main() -> None:
                 rows += _rows("chat", [gaps(ear.heard())])
     rows += _rows("simulated networks", [gaps(simulated(seconds, seed)) for seed in range(NETWORKS)])
     show(f"Gaps in {seconds:.0f} s of reply", rows)
+
+
+def _bare(devices: VirtualDevices, seconds: float) -> Samples:
+    """What is recorded of a steady tone that was never anywhere but in memory: the machine's own gaps."""
+    import sounddevice
+
+    sound = np.frombuffer(tone(int(seconds * 1000)), "<i2")
+    at = 0
+
+    def play(outdata: Any, frames: int, _time: Any, _status: Any) -> None:
+        nonlocal at
+        piece = sound[at : at + frames]
+        outdata[: len(piece), 0] = piece
+        outdata[len(piece) :] = 0
+        at += frames
+
+    form: dict[str, Any] = {"samplerate": RATE_HZ, "channels": 1, "dtype": "int16", "latency": "low"}
+    blocksize = RATE_HZ * CALLBACK_MS // 1000
+    with Ear(devices) as ear, sounddevice.OutputStream(callback=play, blocksize=blocksize, **form):
+        time.sleep(seconds + 1)
+        return ear.heard()
 
 
 def simulated(seconds: float, seed: int) -> Samples:
