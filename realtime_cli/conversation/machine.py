@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.asides import Asides
 from realtime_cli.conversation.calls import ANSWERS, Calls
@@ -24,7 +22,6 @@ from realtime_cli.conversation.offers import Offer
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import (
     AssistantDelta,
-    AssistantSaid,
     Ended,
     MicChanged,
     Notice,
@@ -34,6 +31,7 @@ from realtime_cli.conversation.records import (
     Trouble,
 )
 from realtime_cli.conversation.replies import Replies
+from realtime_cli.conversation.sent import SentEvents
 from realtime_cli.conversation.turns import Turns
 from realtime_cli.errors import InputError, RealtimeError
 from realtime_cli.protocol import conversation_events as c
@@ -45,9 +43,6 @@ from realtime_cli.protocol.items import ErrorDetail, Response
 from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
 ALREADY_ACTIVE = "conversation_already_has_active_response"
-REMEMBERED_EVENTS = 256
-"""How many sent events an error can still be traced back to."""
-
 ASIDES_S = 20.0
 """How long the end waits for side channels."""
 
@@ -78,8 +73,7 @@ class Conversation:
         self._early_press = False
         self._owes_since: float | None = None
         self._quiet_since: float | None = None
-        self._sent: dict[str, type[object]] = {}
-        self._event_count = 0
+        self._sent = SentEvents()
 
     def handle(self, fact: f.Fact, now: float) -> list[Effect]:
         """What is to be done about ``fact``, which came at ``now`` seconds of a monotonic clock. Never blocks."""
@@ -90,7 +84,7 @@ class Conversation:
             self._owes_since = now
         effects += self._go_on(now)
         self._watch(effects, now)
-        return [self._named(effect) for effect in effects]
+        return [self._sent.named(effect) for effect in effects]
 
     @property
     def deadline(self) -> float | None:
@@ -245,9 +239,9 @@ class Conversation:
         return [*effects, Show(failure)] if failure else effects
 
     def _error(self, error: ErrorDetail) -> list[Effect]:
-        culprit = self._sent.pop(error.event_id or "", None)
+        cause = self._sent.cause_of(error)
         severity = classify(error)
-        if culprit is Asides:
+        if isinstance(cause, ResponseCreate) and self._asides.owns(cause):
             return self._asides.refused(error)
         if error.code == ALREADY_ACTIVE:
             self._replies.refused(because_active=True)
@@ -256,13 +250,13 @@ class Conversation:
             return [*corrected, self._guess.update()]
         if severity is Severity.FATAL or not self._session_id:
             return self._fail(fatal_error(error, self.options.key_variable))
-        if culprit is SessionUpdate:
+        if isinstance(cause, SessionUpdate):
             return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
         if severity is Severity.BENIGN:
             return []
-        if culprit is ConversationItemCreate:
+        if isinstance(cause, ConversationItemCreate):
             self._replies.turn_refused()
-        if culprit in (ResponseCreate, ConversationItemCreate) or (culprit is None and self._replies.owed):
+        if isinstance(cause, ResponseCreate | ConversationItemCreate) or (cause is None and self._replies.owed):
             self._replies.refused(because_active=False)
             self._turn_failed = True
         return [Show(trouble_of(error))]
@@ -323,16 +317,13 @@ class Conversation:
 
     def _end(self, exit_code: int, reason: str) -> list[Effect]:
         """Say what was heard of a reply that is cut off by the end, then end."""
-        unfinished = [entry for entry in self._history.untold("assistant") if entry.text]
-        said: list[Effect] = []
-        for entry in unfinished:
-            entry.interrupted = entry.told = True
-            heard_ms = entry.heard_ms if entry.spoken else None
-            said.append(
-                Show(AssistantSaid(item_id=entry.item_id, text=entry.heard_text, heard_ms=heard_ms, interrupted=True))
-            )
         self._ended = True
-        return [CloseMic(), *said, Show(Ended(reason=reason, exit_code=exit_code)), End(exit_code, reason)]
+        return [
+            CloseMic(),
+            *self._replies.cut_off(),
+            Show(Ended(reason=reason, exit_code=exit_code)),
+            End(exit_code, reason),
+        ]
 
     def _watch(self, effects: list[Effect], now: float) -> None:
         """Note first words and first sounds for the latencies, and since when the server owes something."""
@@ -344,17 +335,6 @@ class Conversation:
                     self._meter.arrived("audio", now)
                 case Send(event=ResponseCreate()):
                     self._owes_since = now
-
-    def _named(self, effect: Effect) -> Effect:
-        """Give every client event an id, so that an error can be told apart by what caused it."""
-        if not isinstance(effect, Send):
-            return effect
-        self._event_count += 1
-        event_id = f"evt_{self._event_count:06d}"
-        is_aside = isinstance(effect.event, ResponseCreate) and self._asides.owns(effect.event)
-        self._sent[event_id] = Asides if is_aside else type(effect.event)
-        self._sent.pop(f"evt_{self._event_count - REMEMBERED_EVENTS:06d}", None)
-        return Send(msgspec.structs.replace(effect.event, event_id=event_id))
 
     def _phase(self) -> Phase:
         if self._ended:

@@ -168,6 +168,15 @@ class Replies(msgspec.Struct):
                 effects += self._cut(entry)
         return effects
 
+    def cut_off(self) -> list[Effect]:
+        """The conversation ends: tell what was heard of the replies that are cut off by it."""
+        effects: list[Effect] = []
+        for entry in self.history.untold("assistant"):
+            if entry.text:
+                entry.interrupted = entry.told = True
+                effects.append(Show(_said(entry)))
+        return effects
+
     def _cut(self, entry: Entry) -> list[Effect]:
         entry.interrupted = entry.final = True
         for part in entry.parts.values():
@@ -231,10 +240,13 @@ class Replies(msgspec.Struct):
         if entry.told or not entry.final or entry.audible:
             return []
         entry.told = True
-        said = AssistantSaid(
-            item_id=entry.item_id,
-            text=entry.heard_text,
-            heard_ms=entry.heard_ms if entry.spoken else None,
-            interrupted=entry.interrupted,
-        )
-        return [Show(said)]
+        return [Show(_said(entry))]
+
+
+def _said(entry: Entry) -> AssistantSaid:
+    return AssistantSaid(
+        item_id=entry.item_id,
+        text=entry.heard_text,
+        heard_ms=entry.heard_ms if entry.spoken else None,
+        interrupted=entry.interrupted,
+    )
