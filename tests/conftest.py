@@ -1,5 +1,5 @@
 """Fixtures that more than one file of tests uses."""
 
-from virtual_devices import sound, virtual_devices
+from tests.virtual_devices import sound, virtual_devices
 
 __all__ = ["sound", "virtual_devices"]

@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from audio_signals import TIMEOUT_S, Background, Ear, Player, Samples, likeness, noise
-from virtual_devices import VirtualDevices
 
 from realtime_cli.audio.null import NullSink, NullSource
 from realtime_cli.audio.pipe import PipeSink, PipeSource
@@ -21,6 +19,8 @@ from realtime_cli.audio.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.audio.wavfile import WavSink, WavSource
 from realtime_cli.pcm import BLOCK_BYTES, BLOCK_FRAMES, RATE_HZ
 from realtime_cli.ports import AudioSink, AudioSource
+from tests.audio_signals import TIMEOUT_S, Background, Ear, Player, Samples, likeness, noise
+from tests.virtual_devices import VirtualDevices
 
 SPEECH = noise(0.31)
 """Not a whole number of blocks."""

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from audio_signals import TIMEOUT_S, Background, Ear, Player, likeness, noise, piecewise
-from virtual_devices import VirtualDevices, require_virtual_devices, run_virtual_devices
 
 from realtime_cli.audio import stream
 from realtime_cli.audio.devices import Device, choose_device, list_devices
@@ -19,6 +17,8 @@ from realtime_cli.audio.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.audio.resampling import resampled_pull, resampler
 from realtime_cli.audio.stream import formats
 from realtime_cli.errors import AudioError
+from tests.audio_signals import TIMEOUT_S, Background, Ear, Player, likeness, noise, piecewise
+from tests.virtual_devices import VirtualDevices, require_virtual_devices, run_virtual_devices
 
 SPEECH = noise(2.0)
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from audio_signals import Background, Ear, Player, Samples, likeness, noise
 
 from realtime_cli.audio.choose import open_reply_sink, open_sink, open_source
 from realtime_cli.audio.null import NullSink, NullSource
@@ -29,6 +28,7 @@ from realtime_cli.audio.wavfile import WavSink, WavSource
 from realtime_cli.errors import InputError
 from realtime_cli.pcm import BLOCK_BYTES, RATE_HZ
 from realtime_cli.playout import Playout
+from tests.audio_signals import Background, Ear, Player, Samples, likeness, noise
 
 
 def decoded(path: Path) -> Samples:

@@ -9,8 +9,7 @@ import pytest
 if sys.platform == "win32":
     pytest.skip("these terminals are POSIX's", allow_module_level=True)
 
-from pty_driver import XTERM, KittyTerminal, Terminal
-
+from tests.pty_driver import XTERM, KittyTerminal, Terminal
 from tests.running import environment
 
 PROGRAM = (sys.executable, "-m", "realtime_cli", "doctor", "--mic", "none", "--speaker", "none", "--provider", "openai")

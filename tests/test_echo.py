@@ -8,8 +8,6 @@ import sys
 
 import numpy as np
 import pytest
-from audio_signals import Samples, noise
-from echo_scene import PATHS, Floats, Scene, Verdict, controlled, judge, scene, send_through, started_ms
 
 from realtime_cli.audio.duplex import HALF_DUPLEX, choose_echo_control, overheard
 from realtime_cli.audio.echo import DELAY_FRAMES, GATED, MISSING, POOR, EchoCanceller, webrtc_canceller
@@ -18,6 +16,8 @@ from realtime_cli.audio.half_duplex import HANGOVER_FRAMES, HalfDuplex
 from realtime_cli.audio.reference import LEAST_LEAD, MOST_LEAD, START_LEAD, STOPPED, WINDOW, Reference
 from realtime_cli.config import Settings
 from realtime_cli.pcm import BLOCK_FRAMES, RATE_HZ
+from tests.audio_signals import Samples, noise
+from tests.echo_scene import PATHS, Floats, Scene, Verdict, controlled, judge, scene, send_through, started_ms
 
 SPEECH = noise(1.0)
 QUICK_MS = 500

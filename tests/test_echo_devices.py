@@ -15,15 +15,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from audio_signals import Background, Player, Samples, find
-from echo_scene import interruption, judge, loudness, replies, started_ms, through_room, to_pcm
 from test_voice import Chat, speech
-from virtual_devices import VirtualDevices
 
 from realtime_cli.audio.duplex import HALF_DUPLEX, overheard
 from realtime_cli.audio.echo import EchoCanceller, webrtc_canceller
 from realtime_cli.audio.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.pcm import RATE_HZ
+from tests.audio_signals import Background, Player, Samples, find
+from tests.echo_scene import interruption, judge, loudness, replies, started_ms, through_room, to_pcm
+from tests.virtual_devices import VirtualDevices
 
 REPLY_S = 16.0
 INTERRUPTED_AT_S = (5.0, 9.0, 12.5)

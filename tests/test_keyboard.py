@@ -16,9 +16,8 @@ from realtime_cli.errors import InputError
 if sys.platform == "win32":
     pytest.skip("these terminals are POSIX's", allow_module_level=True)
 
-from pty_driver import XTERM, Answers, KittyTerminal, Terminal
-
 from realtime_cli.terminal.keyboard import Keyboard
+from tests.pty_driver import XTERM, Answers, KittyTerminal, Terminal
 
 PROGRAM = """
 import sys, threading

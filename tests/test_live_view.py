@@ -21,7 +21,7 @@ from realtime_cli.view.region import Region, Row, reflows
 if sys.platform == "win32":
     pytest.skip("pseudo-terminals are POSIX's", allow_module_level=True)
 
-from pty_driver import Terminal
+from tests.pty_driver import Terminal
 
 EVIL = "red \x1b[31mpaint\x07 and \x9b2Jmore\x7f"
 FULL = Snapshot(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 
-from local_core_driver import COMMITTED, OPENED, SECOND, SPOKEN_END, WRITTEN_END, Driver, of_type, replying, types
-
 from realtime_cli.local.effects import (
     CancelReply,
     Listen,
@@ -19,6 +17,7 @@ from realtime_cli.local.facts import (
     ReplyPiece,
     ServerFailed,
 )
+from tests.local_core_driver import COMMITTED, OPENED, SECOND, SPOKEN_END, WRITTEN_END, Driver, of_type, replying, types
 
 
 def test_a_session_opens_with_its_defaults_and_listens_as_they_say() -> None:

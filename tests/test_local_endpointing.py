@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from local_engines import LoudnessVad
 
 from realtime_cli.local.ear import Ear
 from realtime_cli.local.effects import Span
@@ -17,6 +16,7 @@ from realtime_cli.local.endpointing import (
     SpeechStarted,
     SpeechStopped,
 )
+from tests.local_engines import LoudnessVad
 
 QUIET, LOUD = 0.02, 0.98
 NO_PADDING = Endpointing(prefix_padding_ms=0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 
 import pytest
-from local_core_driver import SECOND, Driver, of_type, replying, types
 
 from realtime_cli.local.effects import (
     Prepare,
@@ -17,6 +16,7 @@ from realtime_cli.local.engines.interface import Message
 from realtime_cli.local.facts import (
     ReplyPiece,
 )
+from tests.local_core_driver import SECOND, Driver, of_type, replying, types
 
 
 def test_items_keep_the_order_that_the_client_gives_them() -> None:

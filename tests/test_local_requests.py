@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from local_core_driver import SECOND, Driver, types
 
 from realtime_cli.local.effects import Listen, StartReply
 from realtime_cli.local.facts import ClientMessage
+from tests.local_core_driver import SECOND, Driver, types
 
 MESSAGE = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
 

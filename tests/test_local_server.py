@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from local_core_driver import types
-from local_engines import PATIENCE_S, Beeper, Broken, LoudnessVad, Reciter, SecondsHeard
-from schema_check import check_order, check_server_event
 
 from realtime_cli.errors import ConfigError, ConnectionFailed
 from realtime_cli.local.engines.interface import Message
 from realtime_cli.local.engines.loading import Engines, Loaders
 from realtime_cli.local.server import LocalServer
 from realtime_cli.transport.loopback import LoopbackTransport
+from tests.local_core_driver import types
+from tests.local_engines import PATIENCE_S, Beeper, Broken, LoudnessVad, Reciter, SecondsHeard
+from tests.schema_check import check_order, check_server_event
 
 
 class Client:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from local_core_driver import COMMITTED, SECOND, Driver, types
 
 from realtime_cli.local.effects import (
     DropTranscription,
@@ -21,6 +20,7 @@ from realtime_cli.local.facts import (
     Transcribed,
     TranscriptionFailed,
 )
+from tests.local_core_driver import COMMITTED, SECOND, Driver, types
 
 
 def test_recognition_starts_at_the_first_short_silence_and_is_not_repeated() -> None:

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from schema_check import check_order, check_server_event
 
 from realtime_cli.local.engines.parts import missing_parts
 from realtime_cli.local.server import LocalServer, load_server
 from realtime_cli.local.weights import WeightsOutOfReach, fetch_weights
 from realtime_cli.transport.loopback import LoopbackTransport
+from tests.schema_check import check_order, check_server_event
 
 Event = dict[str, Any]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from schema_check import check_beta_client_event, check_client_event, check_order, check_server_event
+
+from tests.schema_check import check_beta_client_event, check_client_event, check_order, check_server_event
 
 DELTA = {
     "type": "response.output_audio.delta",
