@@ -55,6 +55,16 @@ def install_command() -> str:
     return next(commands, "install the package portaudio with your package manager")
 
 
+def unmute_remedy(platform: str = sys.platform) -> str:
+    """What to do about a microphone that delivers digital silence."""
+    if platform == "darwin":
+        # macOS hands silence, and no error, to an application that may not use the microphone.
+        return "allow your terminal in System Settings > Privacy & Security > Microphone, then restart the terminal"
+    if platform == "win32":
+        return "allow desktop apps in Settings > Privacy & security > Microphone, and unmute it"
+    return "unmute it in the system's sound settings (pactl set-source-mute @DEFAULT_SOURCE@ 0, or alsamixer)"
+
+
 def hold(end: Callable[[], None]) -> None:
     """Keep PortAudio's messages off the screen for as long as a stream is open.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from realtime_cli.audio.devices import choose_device, list_devices
-from realtime_cli.audio.library import hold, portaudio, release
+from realtime_cli.audio.library import hold, portaudio, release, unmute_remedy
 from realtime_cli.audio.stream import CALLBACK_MS, DeviceStream, Notice, StreamCallback
 from realtime_cli.errors import AudioError
 from realtime_cli.pcm import BLOCK_FRAMES, RATE_HZ
@@ -21,12 +20,6 @@ if TYPE_CHECKING:
 
 SUSPICIOUS_S = 5
 """A microphone with a noise gate of its own may be that silent until somebody speaks."""
-
-_UNMUTE = {
-    # macOS hands digital silence, and no error, to an application that may not use the microphone.
-    "darwin": "allow your terminal in System Settings > Privacy & Security > Microphone, and start it again",
-    "win32": "look at Settings > Privacy & security > Microphone, and at the microphone's own switch",
-}.get(sys.platform, "it may be muted; see your system's sound settings, or the microphone's own switch")
 
 _LONGEST_DRAIN_S = 0.25
 """A device that claims a longer latency than this does not get to hold up the end of the program."""
@@ -114,7 +107,7 @@ class PortAudioSource(DeviceStream):
         self._silent_frames += len(mono)
         if not self._heard_sound and self._silent_frames >= SUSPICIOUS_S * rate_hz:
             self._heard_sound = True
-            self._tell(f"the {self._name} delivers nothing but digital silence: {_UNMUTE}")
+            self._tell(f"the {self._name} delivers nothing but digital silence: {unmute_remedy()}")
 
     def _hand_over(self, block: bytes) -> None:
         if self._deliver:

@@ -77,6 +77,6 @@ def _commands(settings: Settings) -> tuple[Input, ...]:
     """What drives the chat in the keyboard's place: commands on standard input, for a program that reads ``--json``."""
     if not settings.json or settings.mic == "-":
         return ()
-    from realtime_cli.terminal.commands import JsonCommands  # for programs only
+    from realtime_cli.terminal.commands import json_commands  # for programs only
 
-    return (JsonCommands(sys.stdin.buffer),)
+    return (json_commands(sys.stdin.buffer),)

@@ -57,9 +57,9 @@ def register(app: typer.Typer) -> None:
             turns.append(f.Typed(words, parts))
         hold_turns = partial(hold, settings, environment, "typed", **speaking(settings))
         if interactive:
-            from realtime_cli.terminal.typed import TypedTurns
+            from realtime_cli.terminal.typed import typed_turns
 
-            return hold_turns(inputs=(TypedTurns(sys.stdin.buffer),), facts=tuple(turns))
+            return hold_turns(inputs=(typed_turns(sys.stdin.buffer),), facts=tuple(turns))
         return hold_turns(facts=(*turns, f.InputsEnded()))
 
 

@@ -69,9 +69,9 @@ def asking_at(inputs: tuple[Input, ...], *, may_ask: bool) -> tuple[tuple[Input,
         return inputs, False
     if inputs or not may_ask:
         return inputs, True
-    from realtime_cli.terminal.typed import TypedAnswers
+    from realtime_cli.terminal.typed import typed_answers
 
-    return (TypedAnswers(sys.stdin.buffer),), True
+    return (typed_answers(sys.stdin.buffer),), True
 
 
 class Prints(io.TextIOBase):

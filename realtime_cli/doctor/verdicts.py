@@ -8,6 +8,7 @@ from enum import Enum
 
 import numpy as np
 
+from realtime_cli.audio.library import unmute_remedy
 from realtime_cli.doctor.check import Check, doubtful, failed, good
 from realtime_cli.doctor.chirp import Echo, Samples
 from realtime_cli.errors import AudioError
@@ -21,12 +22,6 @@ _QUIET_DBFS = -55.0
 
 _LOUD_ECHO_DB = 0.0
 """The microphone hears the loudspeaker at more than was played: both are turned up far too high."""
-
-_UNMUTE = {
-    "darwin": "allow your terminal in System Settings > Privacy & Security > Microphone, then restart the terminal",
-    "win32": "allow desktop apps in Settings > Privacy & security > Microphone, and unmute it",
-}
-_UNMUTE_ELSEWHERE = "unmute it in the system's sound settings (pactl set-source-mute @DEFAULT_SOURCE@ 0, or alsamixer)"
 
 
 class Cure(Enum):
@@ -59,8 +54,7 @@ def judge_microphone(name: str, opened: str, samples: Samples, platform: str = s
         )
     level = level_dbfs(samples)
     if level == -math.inf:
-        remedy = _UNMUTE.get(platform, _UNMUTE_ELSEWHERE)
-        return failed(name, AudioError(f"{opened} delivers nothing but digital silence", remedy))
+        return failed(name, AudioError(f"{opened} delivers nothing but digital silence", unmute_remedy(platform)))
     finding = f"{opened}; peak {level:.0f} dBFS"
     if np.count_nonzero(np.abs(samples.astype(np.int32)) >= _FULL_SCALE) >= _CLIPPED_SAMPLES:
         return doubtful(name, f"{finding}, clipped", "lower the input level in the system's sound settings")

@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from typing import BinaryIO, TypeAlias
 
 import msgspec
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.terminal.lines import read_lines
+from realtime_cli.terminal.lines import LineInput
 
 
 class Say(msgspec.Struct, frozen=True, tag="say", forbid_unknown_fields=True):
@@ -35,26 +33,9 @@ class Quit(msgspec.Struct, frozen=True, tag="quit", forbid_unknown_fields=True):
 Command: TypeAlias = Say | Respond | Quit
 
 
-class JsonCommands:
-    """The commands in ``stream``. A session's input."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-
-    def open(self) -> None:
-        """Nothing to prepare."""
-
-    def run(self, post: Callable[[f.Fact], None], stopping: threading.Event) -> None:
-        """Post the commands until the stream ends. Own thread. Raises InputError for a line that is not UTF-8."""
-
-        def take(line: str) -> None:
-            if line.strip():
-                post(fact_of_command(line))
-
-        read_lines(self._stream, take, lambda: None, stopping)
-
-    def close(self) -> None:
-        """Nothing to give back."""
+def json_commands(stream: BinaryIO) -> LineInput:
+    """The commands in ``stream``."""
+    return LineInput(stream, lambda line: fact_of_command(line) if line else None)
 
 
 def fact_of_command(line: str) -> f.Fact:

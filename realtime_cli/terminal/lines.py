@@ -9,12 +9,37 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
+from realtime_cli.conversation import facts as f
 from realtime_cli.errors import InputError
 
 WATCH_S = 0.25
 """How often ``stopping`` is looked at while nothing comes."""
 
 READ_BYTES = 65536
+
+
+class LineInput:
+    """Each line of ``stream`` as a fact: a session's input. ``fact_of`` may find that a line is none."""
+
+    def __init__(self, stream: BinaryIO, fact_of: Callable[[str], f.Fact | None], at_end: f.Fact | None = None) -> None:
+        self._stream = stream
+        self._fact_of = fact_of
+        self._at_end = at_end
+
+    def open(self) -> None:
+        """Nothing to prepare."""
+
+    def run(self, post: Callable[[f.Fact], None], stopping: threading.Event) -> None:
+        """Post facts until the stream ends, then ``at_end``. Own thread. Raises InputError for what is not UTF-8."""
+
+        def tell(fact: f.Fact | None) -> None:
+            if fact is not None:
+                post(fact)
+
+        read_lines(self._stream, lambda line: tell(self._fact_of(line.strip())), lambda: tell(self._at_end), stopping)
+
+    def close(self) -> None:
+        """Nothing to give back."""
 
 
 def read_lines(
