@@ -21,6 +21,7 @@ from realtime_cli.protocol.session_options import Eagerness, NoiseReduction, Vad
 
 SERVER, SESSION, TOOLS, AUDIO, VIEW = "Server", "Session", "Tools", "Audio", "View"
 ENV_PREFIX = "REALTIME_CLI_"
+CACHE_DIR = "REALTIME_CLI_CACHE_DIR"
 
 
 def _meta(group: str, text: str, *, short: str = "", env: str = "", metavar: str = "") -> Meta:
@@ -183,6 +184,9 @@ def load_environment(start: Path | None = None) -> Environment:
     """
     dotenv = find_dotenv(start or Path.cwd())
     variables = Environment(os.environ, _read_dotenv(dotenv) if dotenv else None)
+    if CACHE_DIR in variables:
+        # Asked for by the loading threads of the engines, which know nothing of settings.
+        os.environ[CACHE_DIR] = variables[CACHE_DIR]
     return variables.with_file(read_config_file(config_path(variables)))
 
 

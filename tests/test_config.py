@@ -8,6 +8,7 @@ import pytest
 
 from realtime_cli.config import Environment, fields, load_environment
 from realtime_cli.errors import InputError
+from realtime_cli.local.weights import cache_folder
 from realtime_cli.providers.profiles import PROVIDERS
 from realtime_cli.resolve import resolve
 
@@ -78,6 +79,13 @@ def test_dotenv_is_found_in_a_parent_and_the_real_environment_wins(
     assert (settings.voice, settings.model) == ("cedar", "m")
     assert environment.origin("REALTIME_CLI_VOICE") == "REALTIME_CLI_VOICE"
     assert environment.origin("OPENAI_REALTIME_MODEL") == "OPENAI_REALTIME_MODEL in .env"
+
+
+def test_the_folder_of_the_weights_may_be_named_in_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REALTIME_CLI_CACHE_DIR", "")
+    (tmp_path / ".env").write_text(f"REALTIME_CLI_CACHE_DIR={tmp_path / 'weights'}\n")
+    load_environment(tmp_path)
+    assert cache_folder() == tmp_path / "weights"
 
 
 def test_the_example_file_lists_every_variable_and_no_other() -> None:
