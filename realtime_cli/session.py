@@ -32,6 +32,7 @@ from realtime_cli.conversation.effects import (
     Show,
     Speak,
 )
+from realtime_cli.conversation.records import AudioReported, Ended, Record
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
 from realtime_cli.interrupts import held_back, shut_out
 from realtime_cli.microphone import Microphone
@@ -129,11 +130,6 @@ class Session:
     def pending_frames(self) -> int:
         """Frames of the model's voice that can be played now. Any thread."""
         return self._player.playout.pending() if self._player else 0
-
-    @property
-    def left_running(self) -> tuple[str, ...]:
-        """Names of threads that outlived the session; empty unless a driver hangs."""
-        return tuple(thread.name for thread in self._threads if thread.is_alive())
 
     def _start(self) -> None:
         """Connect first: the handshake goes on while the audio libraries load and the devices open."""
@@ -234,8 +230,11 @@ class Session:
                 self._tell(f.Flushed(tuple(heard)))
             case Mute():
                 self._mic.muted = effect.on
+            case Show(record=Ended()) if self._source or self._sink:
+                self._show(self._audio_report())
+                self._show(effect.record)
             case Show():
-                self._screen.put(effect.record, time.monotonic() - self._began)
+                self._show(effect.record)
             case Speak():
                 self._encoder.dialect = effect.dialect
             case OpenMic():
@@ -253,6 +252,18 @@ class Session:
                     self._threads.remove(hanging)
             case End():
                 self._exit_code = effect.exit_code
+
+    def _show(self, record: Record) -> None:
+        self._screen.put(record, time.monotonic() - self._began)
+
+    def _audio_report(self) -> AudioReported:
+        return AudioReported(
+            underruns=self._player.playout.underruns if self._player else 0,
+            # Only devices can fall behind: files and pipes have no such counts.
+            underflows=getattr(self._sink, "underflows", 0),
+            overflows=getattr(self._source, "overflows", 0),
+            dropped_blocks=self._outbox.dropped_blocks,
+        )
 
     def _open_mic(self, *, cut: bool) -> None:
         """Run the source until the microphone is closed; not before, lest a recording begins while nobody listens."""

@@ -11,6 +11,7 @@ from realtime_cli.config import Settings
 from realtime_cli.conversation.records import (
     AssistantDelta,
     AssistantSaid,
+    AudioReported,
     Ended,
     Notice,
     Record,
@@ -237,6 +238,15 @@ def test_statistics_of_a_reply_that_never_ended_come_before_the_end() -> None:
     view.show(ENDED, 2)
     assert err.getvalue().startswith("stats: ")
     assert b"stats" not in out.getvalue()
+
+
+def test_statistics_end_with_what_went_wrong_with_the_sound() -> None:
+    out, err = io.StringIO(), io.StringIO()
+    audio = AudioReported(underruns=2, underflows=3, overflows=4, dropped_blocks=5)
+    played(StatsView(PlainView(out, err, streaming=False)), *PIECES, ANSWERED, audio, ENDED)
+    assert err.getvalue().splitlines() == [
+        "stats: sound: 2 underruns, 5 blocks dropped · device: 3 underflows, 4 overflows",
+    ]
 
 
 def test_statistics_name_only_what_was_measured() -> None:

@@ -122,6 +122,7 @@ def test_a_chat_from_file_to_file_ends_by_itself_and_needs_no_sound_card(tmp_pat
     done = run("chat", "--local", "--json", "--mic", str(QUESTION), "--speaker", str(reply))
     assert done.returncode == 0, done.stderr
     lines = {line["type"]: line for line in lines_of(done)}
+    assert {"underruns", "underflows", "overflows", "dropped_blocks"} <= set(lines["audio"])
     assert "capital of france" in lines["user"]["text"].lower()
     assert "paris" in lines["assistant"]["text"].lower()
     with wave.open(str(reply)) as file:

@@ -141,6 +141,19 @@ class MicChanged(Record, frozen=True, kw_only=True, tag_field="type", tag="micro
     state: Literal["open", "closed", "muted", "unmuted"]
 
 
+class AudioReported(Record, frozen=True, kw_only=True, tag_field="type", tag="audio"):
+    """What went wrong with the sound, over the whole session; shown just before the end."""
+
+    underruns: int = 0
+    """How often a reply fell silent because its audio came too late over the network."""
+    underflows: int = 0
+    """How often the loudspeaker had nothing to play because this machine was too busy."""
+    overflows: int = 0
+    """How often the microphone lost audio because this machine was too busy."""
+    dropped_blocks: int = 0
+    """Microphone blocks of 20 ms that were lost because the network stalled."""
+
+
 class Ended(Record, frozen=True, kw_only=True, tag_field="type", tag="end"):
     """The last record. ``reason``: done, interrupted, quit, or failed."""
 
@@ -213,5 +226,6 @@ AnyRecord: TypeAlias = (
     | Notice
     | Aside
     | MicChanged
+    | AudioReported
     | Ended
 )

@@ -107,10 +107,6 @@ class History:
                 return entry
         raise Refusal(code, f"Item with item_id '{item_id}' not found.", param)
 
-    def last_id(self) -> str | None:
-        """The id of the last item."""
-        return self._entries[-1].id if self._entries else None
-
     def previous_id(self, entry: Entry) -> str | None:
         """The id of the item before this one."""
         at = self._entries.index(entry)

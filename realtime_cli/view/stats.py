@@ -7,6 +7,7 @@ from typing import TextIO
 from realtime_cli.conversation.records import (
     AssistantDelta,
     AssistantSaid,
+    AudioReported,
     Ended,
     Notice,
     Record,
@@ -38,6 +39,8 @@ class StatsView:
                 self._replying = False
             case UsageReported():
                 self._waiting.append(stats_line(record))
+            case AudioReported():
+                self._waiting.append(audio_line(record))
             case Ended():
                 self._replying = False
                 # The end is the last record of all.
@@ -79,6 +82,12 @@ def stats_line(usage: UsageReported) -> str:
     cached = f" ({usage.cached_tokens} cached)" if usage.cached_tokens else ""
     tokens = f"{usage.input_tokens} tokens in{cached}, {usage.output_tokens} out"
     return "stats: " + " · ".join([*latencies, tokens])
+
+
+def audio_line(audio: AudioReported) -> str:
+    """The line for the session's sound."""
+    network = f"{audio.underruns} underruns, {audio.dropped_blocks} blocks dropped"
+    return f"stats: sound: {network} · device: {audio.underflows} underflows, {audio.overflows} overflows"
 
 
 def duration(ms: int) -> str:
