@@ -32,12 +32,14 @@ _SERVER_OPTIONS = ("--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
 _TAIL_BYTES = 24_000 * 2 * 3 // 10
 
 # norewinds: a null sink otherwise takes back audio that it was given, as a sound card cannot.
+# The order matters: of sinks that are equally good the server lets the first take the place of one that is gone,
+# which must be the second loudspeaker, not what plays into the microphone.
 _SERVER_SCRIPT = """\
 load-module module-native-protocol-unix socket={socket} auth-anonymous=1 auth-cookie-enabled=0
 load-module module-null-sink sink_name=spk format=s16le rate=24000 channels=1 norewinds=1
+load-module module-null-sink sink_name=hall format=s16le rate=44100 channels=2 norewinds=1
 load-module module-null-sink sink_name=mic_in format=s16le rate=24000 channels=1 norewinds=1
 load-module module-remap-source source_name=mic master=mic_in.monitor
-load-module module-null-sink sink_name=hall format=s16le rate=44100 channels=2 norewinds=1
 set-default-sink spk
 set-default-source mic
 """
