@@ -9,6 +9,7 @@ from realtime_cli.local.effects import (
     Forget,
     Hear,
     Listen,
+    Prepare,
     Span,
     StartReply,
     Transcribe,
@@ -182,3 +183,29 @@ def test_a_transcription_session_transcribes_and_never_answers() -> None:
     assert events[-1]["transcript"] == "Hello."
     assert driver.last(Transcribe).language == "en"
     assert driver.refused("response.create") == ("invalid_value", "type")
+
+
+def test_what_was_perhaps_said_is_read_by_the_model_before_the_end_is_sure() -> None:
+    driver = Driver()
+    driver.update(instructions="Be brief.")
+    driver.append()
+    driver.tell(SpeechStarted(0), MaybeEnded(700))
+    driver.said("What time is it?")
+    read = driver.last(Prepare).messages
+    assert read == (Message("system", "Be brief."), Message("user", "What time is it?"))
+    driver.tell(SpeechStopped(1000))
+    assert driver.last(StartReply).messages == read
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [({"create_response": True}, ""), ({"create_response": False}, "What time is it?")],
+    ids=["nothing said", "no answer due"],
+)
+def test_nothing_is_read_ahead_of_a_turn_that_will_not_be_answered(changes: dict[str, bool], text: str) -> None:
+    driver = Driver()
+    driver.update(audio={"input": {"turn_detection": {"type": "server_vad", **changes}}})
+    driver.append()
+    driver.tell(SpeechStarted(0), MaybeEnded(700))
+    driver.said(text)
+    assert not [effect for effect in driver.effects if isinstance(effect, Prepare)]

@@ -67,7 +67,8 @@ class ServerCore:
             case MaybeEnded() | Resumed() | SpeechStopped():
                 self._turns.decided(fact)
             case facts.Transcribed(job, text):
-                self._turns.transcribed(job, text)
+                if self._turns.transcribed(job, text):
+                    self._responses.prepare(text)
             case facts.TranscriptionFailed(job, problem):
                 self._turns.transcription_failed(job, problem)
             case facts.ReplyPiece():

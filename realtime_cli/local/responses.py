@@ -11,6 +11,7 @@ import msgspec
 from realtime_cli.local.checks import MAX_OUTPUT_TOKENS, record
 from realtime_cli.local.client_items import accept_item
 from realtime_cli.local.effects import CancelReply, Prepare, StartReply, Voice
+from realtime_cli.local.engines.interface import Message
 from realtime_cli.local.facts import ReplyFailed, ReplyFinished, ReplyPiece
 from realtime_cli.local.history import Entry, History, messages, tokens, words
 from realtime_cli.local.outbox import Outbox
@@ -90,10 +91,11 @@ class Responses:
                 one.started = True
                 self._start(one)
 
-    def prepare(self) -> None:
-        """What replies begin with has changed: the model reads it before one is asked for."""
-        instructions = self._session.replies["instructions"]
-        self._outbox.do(Prepare(messages(instructions, self._history.readable())))
+    def prepare(self, said: str = "") -> None:
+        """What replies begin with has changed, or the user has perhaps ``said`` something: the model reads it before
+        one is asked for."""
+        read = messages(self._session.replies["instructions"], self._history.readable())
+        self._outbox.do(Prepare((*read, Message("user", said)) if said else read))
 
     def piece(self, piece: ReplyPiece, now: float) -> None:
         """An engine made the next piece; it is dropped when nobody wants it any more."""

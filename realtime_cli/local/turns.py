@@ -118,12 +118,14 @@ class Turns:
             case SpeechStopped(audio_end_ms) if self._speech:
                 self._stopped(self._speech, audio_end_ms)
 
-    def transcribed(self, job: int, text: str) -> None:
-        """A recognition is done."""
+    def transcribed(self, job: int, text: str) -> bool:
+        """A recognition is done. Returns whether an answer is due if the end of speech, so far suspected, is sure."""
         if self._speech and self._speech.early == job:
             self._speech.text = text
-        elif job in self._waiting:
+            return bool(text) and self._session.answers_turns
+        if job in self._waiting:
             self._recognised(self._waiting.pop(job), text)
+        return False
 
     def transcription_failed(self, job: int, problem: str) -> None:
         """A recognition came to nothing; without a transcript to fail, the client hears of it as an error."""
