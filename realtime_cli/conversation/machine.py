@@ -20,6 +20,7 @@ from realtime_cli.conversation.history import History
 from realtime_cli.conversation.metering import Meter
 from realtime_cli.conversation.offers import Offer
 from realtime_cli.conversation.options import ConversationOptions
+from realtime_cli.conversation.patience import Patience
 from realtime_cli.conversation.records import (
     AssistantDelta,
     Ended,
@@ -43,11 +44,6 @@ from realtime_cli.protocol.items import ErrorDetail, Response
 from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
 ALREADY_ACTIVE = "conversation_already_has_active_response"
-ASIDES_S = 20.0
-"""How long the end waits for side channels."""
-
-LATE_TRANSCRIPT_S = 3.0
-"""How long the end waits for a transcript of the user's that is still to come."""
 
 
 class Conversation:
@@ -62,17 +58,14 @@ class Conversation:
         self._meter = Meter()
         self._asides = Asides(options.side_channels, self._meter)
         self._guess = Guess(options.session, options.session_otherwise)
+        self._patience = Patience(options, self._turns, self._replies, self._calls, self._asides)
         self._tools: tuple[Offer, ...] | None = None if options.offers_tools else ()
         self._session_id = ""
         self._begun = False
         self._model = ""
-        self._inputs_ended = False
-        self._mic_ended = False
         self._ended = False
         self._turn_failed = False
         self._early_press = False
-        self._owes_since: float | None = None
-        self._quiet_since: float | None = None
         self._sent = SentEvents()
 
     def handle(self, fact: f.Fact, now: float) -> list[Effect]:
@@ -81,7 +74,7 @@ class Conversation:
             return []
         effects = self._decide(fact, now)
         if isinstance(fact, ServerEvent | UnknownEvent | f.Opened):
-            self._owes_since = now
+            self._patience.owed(now)
         effects += self._go_on(now)
         self._watch(effects, now)
         return [self._sent.named(effect) for effect in effects]
@@ -89,6 +82,8 @@ class Conversation:
     @property
     def deadline(self) -> float | None:
         """When a Tick is due, if nothing else happens."""
+        if self._ended:
+            return None
         due = [self._answer_due(), self._end_due(), self._turns.release_due, self._calls.deadline]
         return min((at for at in due if at is not None), default=None)
 
@@ -141,10 +136,9 @@ class Conversation:
             case f.Flushed():
                 return self._replies.flushed(fact)
             case f.InputsEnded():
-                self._inputs_ended = True
+                self._patience.inputs_ended()
             case f.MicEnded():
-                self._mic_ended = True
-                self._quiet_since = now
+                self._patience.mic_ended(now)
             case f.ToolsReady():
                 self._tools = fact.offers
                 return self._begin(now)
@@ -271,16 +265,7 @@ class Conversation:
             return self._turns.next_input(now)
         if self._calls.reply_due and free and not self._turns.speaking:
             return self._calls.ask_for_reply()
-        if not self._idle():
-            self._quiet_since = None
-            return []
-        if self._quiet_since is None:
-            self._quiet_since = now
-        return self._time_passed(now)
-
-    def _idle(self) -> bool:
-        turns, replies, calls = self._turns, self._replies, self._calls
-        return not (turns.speaking or turns.feeding or turns.waiting or replies.busy or replies.audible or calls.open)
+        return self._time_passed(now) if self._patience.quiet(now) else []
 
     def _time_passed(self, now: float) -> list[Effect]:
         answer_due, end_due, release_due = self._answer_due(), self._end_due(), self._turns.release_due
@@ -295,22 +280,10 @@ class Conversation:
         return []
 
     def _answer_due(self) -> float | None:
-        """When a server that owes something has been silent for too long."""
-        if self._owes_since is None or self._ended:
-            return None
-        if not self._session_id:
-            return self._owes_since + self.options.hello_timeout_s
-        return self._owes_since + self.options.answer_timeout_s if self._replies.busy else None
+        return self._patience.answer_due() if self._session_id else self._patience.hello_due()
 
     def _end_due(self) -> float | None:
-        """When the conversation is over, if it stays as quiet as it is."""
-        if self._quiet_since is None or not self._begun or not self._idle():
-            return None
-        enough = self.options.max_turns is not None and self._turns.count >= self.options.max_turns
-        patience_s = ASIDES_S if self._asides.busy else 0.0
-        if self._inputs_ended or enough:
-            return self._quiet_since + max(patience_s, LATE_TRANSCRIPT_S if self._turns.unread else 0.0)
-        return self._quiet_since + max(patience_s, self.options.mic_end_grace_s) if self._mic_ended else None
+        return self._patience.end_due() if self._begun else None
 
     def _fail(self, error: RealtimeError) -> list[Effect]:
         return [Show(Trouble(message=str(error))), *self._end(error.exit_code, "failed")]
@@ -334,7 +307,7 @@ class Conversation:
                 case Play():
                     self._meter.arrived("audio", now)
                 case Send(event=ResponseCreate()):
-                    self._owes_since = now
+                    self._patience.owed(now)
 
     def _phase(self) -> Phase:
         if self._ended:
