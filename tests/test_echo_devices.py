@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from test_voice import Chat, speech
 
-from realtime_cli.audio.duplex import HALF_DUPLEX, overheard
-from realtime_cli.audio.echo import EchoCanceller, webrtc_canceller
-from realtime_cli.audio.portaudio import PortAudioSink, PortAudioSource
+from realtime_cli.audio.duplex import HALF_DUPLEX
 from realtime_cli.pcm import RATE_HZ
-from tests.audio_signals import Background, Player, Samples, find
+from tests.audio_signals import find
 from tests.echo_scene import interruption, judge, loudness, replies, started_ms, through_room, to_pcm
+from tests.echo_take import Take, Words, take
 from tests.virtual_devices import VirtualDevices
 
 REPLY_S = 16.0
@@ -35,94 +27,13 @@ SPOILED_SHARE = 0.1
 CALM_S = 4
 """For so long after the echo moved the canceller may look for it. What happens then says nothing."""
 
-PATIENCE_S = 60
-OF_THE_SOUND_SERVER_MS = 60
-"""About what the way through it costs: the room adds the rest."""
 
-
-@dataclass(frozen=True, slots=True)
-class Take:
-    """What happened in one conversation, in the microphone's own time."""
-
-    heard: Samples
-    sent: Samples
-    onsets: tuple[int, ...]
-    """At which frame each interruption was heard."""
-    spoiled: tuple[bool, ...]
-    """Which seconds of ``heard`` are not what the room would give: the machine was too busy for its sound."""
-
-    def calm(self, ms: float) -> bool:
-        """Whether nothing was spoiled for some seconds before and one after: else the canceller had to begin anew."""
-        second = int(ms / 1000)
-        return not any(self.spoiled[max(0, second - CALM_S) : second + 2])
-
-
-@contextmanager
-def in_a_room(devices: VirtualDevices, gain_db: float, delay_ms: float) -> Iterator[None]:
-    command = [sys.executable, str(Path(__file__).parent / "echo_room.py"), str(gain_db), str(delay_ms)]
-    process = subprocess.Popen(command, env=devices.environment, stdin=subprocess.PIPE)
-    try:
-        yield
-    finally:
-        process.communicate(timeout=PATIENCE_S)
-
-
-class Ears:
-    """Keeps what comes from the microphone, before and after cleaning, and tells when there is so much."""
-
-    def __init__(self, canceller: EchoCanceller) -> None:
-        self._canceller = canceller
-        self._came = threading.Condition()
-        self.heard: list[bytes] = []
-        self.sent: list[bytes] = []
-
-    def __call__(self, block: bytes) -> None:
-        cleaned = self._canceller.clean(block)
-        with self._came:
-            self.heard.append(block)
-            self.sent.append(cleaned)
-            self._came.notify_all()
-
-    def wait_until(self, seconds: float) -> None:
-        wanted = int(seconds * RATE_HZ / 480)
-        with self._came:
-            assert self._came.wait_for(lambda: len(self.heard) >= wanted, PATIENCE_S)
-
-
-def take(devices: VirtualDevices, gain_db: float, delay_ms: float, words: list[Samples]) -> Take:
-    """A reply, and somebody who says ``words`` meanwhile, one after the other."""
-    reply = to_pcm(replies(REPLY_S))
-    canceller = EchoCanceller(webrtc_canceller(), print)
-    ears, sink, source = Ears(canceller), PortAudioSink("speaker"), PortAudioSource("mic")
-    with in_a_room(devices, gain_db, delay_ms - OF_THE_SOUND_SERVER_MS):
-        sink.open()
-        source.open()
-        hearing = Background(source.run, ears, lambda: None)
-        ears.wait_until(1)
-        speaking = Background(sink.run, overheard(Player(reply), canceller))
-        for number, said in enumerate(words):
-            ears.wait_until(1 + INTERRUPTED_AT_S[number])
-            devices.play_into_mic(said.tobytes())
-        ears.wait_until(1 + REPLY_S + 1)
-        for run in (speaking, hearing):
-            run.stopping.set()
-        source.close()
-        sink.close()
-        speaking.join()
-        hearing.join()
-    heard, sent = (np.frombuffer(b"".join(blocks), "<i2") for blocks in (ears.heard, ears.sent))
-    ideal = through_room(replies(REPLY_S), gain_db, 0) * 32767
-    onsets = tuple(find(said, heard) for said in words)
-    return Take(
-        heard,
-        sent,
-        onsets,
-        _spoiled(heard, [(find(to_pcm(ideal / 32767), heard), ideal), *zip(onsets, words, strict=True)]),
-    )
-
-
-def _spoiled(heard: Samples, sounds: list[tuple[int, Any]]) -> tuple[bool, ...]:
-    left = heard.astype(np.float32)
+def spoiled(taken: Take, reply: Any, gain_db: float, words: list[Words]) -> tuple[bool, ...]:
+    """Which seconds heard are not what the room would give: the machine was too busy for its sound."""
+    ideal = through_room(reply, gain_db, 0) * 32767
+    sounds = [(find(to_pcm(ideal / 32767), taken.heard), ideal)]
+    sounds += [(at, said.samples) for at, said in zip(taken.onsets, words, strict=True)]
+    left = taken.heard.astype(np.float32)
     for at, sound in sounds:
         count = min(len(sound), len(left) - at)
         left[at : at + count] -= sound[:count]
@@ -142,22 +53,32 @@ def _voices() -> None:
 def test_on_devices_the_model_does_not_hear_itself_and_hears_who_interrupts_it(
     sound: VirtualDevices, gain_db: float, delay_ms: float
 ) -> None:
-    level = loudness(replies(REPLY_S)) * 10 ** ((gain_db + 5) / 20)
-    words = [to_pcm(interruption(number) * np.float32(level)) for number in range(len(INTERRUPTED_AT_S))]
+    reply = replies(REPLY_S)
+    level = loudness(reply) * 10 ** ((gain_db + 5) / 20)
+    words = [
+        Words(at_s, to_pcm(interruption(number) * np.float32(level))) for number, at_s in enumerate(INTERRUPTED_AT_S)
+    ]
     for _ in range(ATTEMPTS):
-        taken = take(sound, gain_db, delay_ms, words)
-        if not any(taken.spoiled):
+        taken = take(sound, gain_db, delay_ms, to_pcm(reply), words)
+        bad = spoiled(taken, reply, gain_db, words)
+        if not any(bad):
             break
+
+    def calm(ms: float) -> bool:
+        """Nothing was spoiled for some seconds before and one after: else the canceller had to begin anew."""
+        second = int(ms / 1000)
+        return not any(bad[max(0, second - CALM_S) : second + 2])
+
     assert [ms for ms in started_ms(taken.heard) if ms < INTERRUPTED_AT_S[0] * 1000], "there was no echo to keep out"
-    spoken = [(at / RATE_HZ, (at + len(said)) / RATE_HZ) for at, said in zip(taken.onsets, words, strict=True)]
+    spoken = [(at / RATE_HZ, (at + len(said.samples)) / RATE_HZ) for at, said in zip(taken.onsets, words, strict=True)]
     judged = judge(started_ms(taken.sent), spoken)
     missed = [
         begin
         for (begin, _), noticed in zip(spoken, judged.noticed_ms, strict=True)
-        if taken.calm(begin * 1000 + QUICK_MS) and (noticed is None or noticed > QUICK_MS)
+        if calm(begin * 1000 + QUICK_MS) and (noticed is None or noticed > QUICK_MS)
     ]
     assert not missed, judged.noticed_ms
-    assert not [ms for ms in judged.false_ms if taken.calm(ms)]
+    assert not [ms for ms in judged.false_ms if calm(ms)]
 
 
 def test_a_chat_on_open_speakers_does_not_interrupt_itself(virtual_devices: VirtualDevices) -> None:

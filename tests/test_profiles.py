@@ -285,14 +285,15 @@ def test_settings_with_several_values_are_a_list_in_the_file_and_hide_what_may_b
         """
         [profiles.p]
         tools = ["tools.py", "/elsewhere/more.py"]
-        mcp = ["npx -y @scope/server", "https://me:hunter2@host/mcp?key=hunter3"]
+        mcp = ["npx -y @scope/server", "https://me:hunter2@host/mcp?key=hunter3", "uvx server --token hunter4"]
         """,
     )
     folder = {"REALTIME_CLI_CONFIG_DIR": str(tmp_path)}
     done = run("config", "show", "--json", "--profile", "p", **folder)
     values = {row["name"]: row["value"] for row in lines_of(done)[1:] if row["type"] == "setting"}
     assert values["tools"] == [str(tmp_path / "tools.py"), "/elsewhere/more.py"]
-    assert values["mcp"] == ["npx -y @scope/server", "https://[hidden]@host/mcp?[hidden]"]
+    hidden = ["https://[hidden]@host/mcp?[hidden]", "uvx server --token [hidden]"]
+    assert values["mcp"] == ["npx -y @scope/server", *hidden]
     shown = run("config", "show", "--profile", "p", "--mcp", "uvx x", **folder).stdout
     assert [line.split() for line in shown.splitlines() if line.startswith("mcp ")] == [["mcp", "uvx", "x", "--mcp"]]
 

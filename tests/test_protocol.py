@@ -21,7 +21,7 @@ from realtime_cli.protocol.client import (
 from realtime_cli.protocol.codes import Severity, classify, closed, fatal_error, refused, remedy_for
 from realtime_cli.protocol.conversation_events import ErrorEvent, SpeechStarted, TranscriptionCompleted
 from realtime_cli.protocol.items import Content, ErrorDetail, Item
-from realtime_cli.protocol.redaction import loggable, redact
+from realtime_cli.protocol.redaction import loggable, redact, redact_command
 from realtime_cli.protocol.response_events import OutputAudioDelta, ResponseDone
 from realtime_cli.protocol.server import SERVER_EVENTS, server_event_from_object, server_event_to_object
 from realtime_cli.protocol.server_event import UnknownEvent
@@ -167,6 +167,22 @@ def test_keys_are_hidden_wherever_they_stand_and_words_are_not() -> None:
     text = "Incorrect API key provided: sk-proj-abc***********xyz. And ek_123456789, xai-abcdefgh; but task-oriented."
     assert redact(text) == "Incorrect API key provided: [hidden] And [hidden], [hidden]; but task-oriented."
     assert redact("my own key is hunter2", ["hunter2"]) == "my own key is [hidden]"
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("uvx server --api-key hunter2 --port 80", "uvx server --api-key [hidden] --port 80"),
+        ("env GITHUB_TOKEN=hunter2 npx server", "env GITHUB_TOKEN=[hidden] npx server"),
+        ("server --password='hunter 2' x", "server --password=[hidden] x"),
+        ('server --token "hunter2"', "server --token [hidden]"),
+        ('server --header "Authorization: Bearer hunter2"', 'server --header "Authorization: Bearer [hidden]"'),
+        ("npx remote https://me:hunter2@host/mcp", "npx remote https://[hidden]@host/mcp"),
+        ("npx -y @scope/server notes.md", "npx -y @scope/server notes.md"),
+    ],
+)
+def test_what_a_command_is_told_in_confidence_is_hidden(command: str, shown: str) -> None:
+    assert redact_command(command) == shown
 
 
 def test_a_wire_log_hides_the_fields_of_secrets_and_shortens_sound() -> None:

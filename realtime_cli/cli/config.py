@@ -54,14 +54,15 @@ def _file(environment: Environment) -> dict[str, Any]:
 
 
 def _settings(parameters: Mapping[str, Any], environment: Environment) -> Iterator[dict[str, Any]]:
-    from realtime_cli.protocol.redaction import redact, redact_url
+    from realtime_cli.protocol.redaction import redact, redact_command, redact_url
     from realtime_cli.resolve import look_up
 
     found = look_up(flags_of(parameters), environment)
     for field in fields():
         value = found[field.name].value
         if isinstance(value, tuple):
-            value = [redact_url(each) for each in value]  # addresses or commands
+            hide = redact_command if field.name == "mcp" else redact_url
+            value = [hide(each) for each in value]
         elif isinstance(value, str):
             value = redact_url(value) if field.name == "base_url" else redact(value)
         source, where = found[field.name].source, found[field.name].where

@@ -12,6 +12,13 @@ _KEYS = re.compile(r"\b(?:sk|ek|rk|xai)[-_][\w*.-]{6,}")
 
 _URL_USER = re.compile(r"(^|//)[^\s/@]*@")
 
+_SECRET_ARGUMENTS = re.compile(
+    r"""([\w-]*(?:key|token|secret|passw|auth|credential|bearer)[\w-]*(?:\s*[=:]\s*|\s+)(?:bearer\s+|basic\s+)?)"""
+    r"""("[^"]*"|'[^']*'|[^\s"']+)""",
+    re.IGNORECASE,
+)
+"""``--api-key x``, ``GITHUB_TOKEN=x``, ``--header "Authorization: x"``: in a command, what follows such a name."""
+
 _SECRET_FIELDS = re.compile(
     r'"(client_secret|authorization|api_key|headers)"\s*:\s*(?:"(?:[^"\\]|\\.)*"|\{[^{}]*\})', re.IGNORECASE
 )
@@ -32,6 +39,11 @@ def redact_url(url: str) -> str:
     """``url`` without what may be a secret: a user's name and password, and the whole query."""
     where, mark, _ = url.partition("?")
     return redact(_URL_USER.sub(rf"\1{HIDDEN}@", where)) + (f"?{HIDDEN}" if mark else "")
+
+
+def redact_command(command: str) -> str:
+    """``command`` without what its arguments tell in confidence; rather a word too many than one too few."""
+    return redact_url(_SECRET_ARGUMENTS.sub(rf"\1{HIDDEN}", command))
 
 
 def loggable(message: str, secrets: Iterable[str] = ()) -> str:
