@@ -17,7 +17,7 @@ from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, Environment, Sett
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InputError, RealtimeError
 
 if TYPE_CHECKING:
-    from realtime_cli.cli.wiring import Server
+    from realtime_cli.cli.server import Server
     from realtime_cli.doctor.check import Check
     from realtime_cli.doctor.server import Plan
     from realtime_cli.doctor.verdicts import Cure
@@ -113,7 +113,7 @@ def _cure(settings: Settings) -> Cure:
 
 
 def _server(settings: Settings, environment: Environment, *, turn: bool) -> Checks:
-    from realtime_cli.cli.wiring import find_server
+    from realtime_cli.cli.server import find_server
     from realtime_cli.doctor.check import failed
 
     try:
@@ -128,7 +128,7 @@ def _server(settings: Settings, environment: Environment, *, turn: bool) -> Chec
 
 def _culprit(settings: Settings, environment: Environment) -> str:
     """Which check it is that failed when no server can be found."""
-    from realtime_cli.cli.wiring import find_provider
+    from realtime_cli.cli.server import find_provider
 
     try:
         provider, _ = find_provider(settings, environment)
@@ -184,7 +184,7 @@ def _tools(settings: Settings, server: Server) -> Checks:
 
 
 def _session(settings: Settings, server: Server, *, turn: bool) -> Checks:
-    from realtime_cli.cli.wiring import transport_to
+    from realtime_cli.cli.server import transport_to
     from realtime_cli.doctor.server import check_session
 
     transport = transport_to(server, settings, lambda _notice: None, speech=True)

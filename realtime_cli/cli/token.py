@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
 
 def _place(settings: Settings, environment: Environment) -> tuple[Provider, Endpoint]:
     """Where secrets are minted. Raises errors of the configuration where they are not."""
-    from realtime_cli.cli.wiring import find_server
+    from realtime_cli.cli.server import find_server
     from realtime_cli.protocol.dialects import Dialect
     from realtime_cli.providers.profiles import GENERAL_KEY
 

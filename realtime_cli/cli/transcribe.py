@@ -16,7 +16,7 @@ from realtime_cli.errors import InputError
 
 if TYPE_CHECKING:
     from realtime_cli.audio.recording import Recording
-    from realtime_cli.cli.wiring import Server
+    from realtime_cli.cli.server import Server
     from realtime_cli.conversation.records import Snapshot
     from realtime_cli.conversation.transcription import TranscriptionOptions
     from realtime_cli.ports import AudioSource, Core, View
@@ -67,7 +67,8 @@ def register(app: typer.Typer) -> None:
 
 
 def _hold(settings: Settings, server: Server, core: Core, view: View, *, listens: bool) -> int:
-    from realtime_cli.cli.wiring import on_failure, transport_to
+    from realtime_cli.cli.server import transport_to
+    from realtime_cli.cli.wiring import on_failure
     from realtime_cli.conversation import facts as f
     from realtime_cli.session import Session
 
@@ -123,7 +124,8 @@ def _recording(settings: Settings, file: Path | None, output: Path | None) -> Re
 def _options(
     settings: Settings, environment: Environment, recording: Recording | None
 ) -> tuple[TranscriptionOptions, Server]:
-    from realtime_cli.cli.wiring import find_server, mic_end_grace_s, session_options
+    from realtime_cli.cli.server import find_server
+    from realtime_cli.cli.wiring import mic_end_grace_s, session_options
     from realtime_cli.conversation.transcription import TranscriptionOptions
     from realtime_cli.protocol.session_body import MODELS_WITHOUT_VAD, transcription_session
     from realtime_cli.providers.profiles import LOCAL
