@@ -6,5 +6,7 @@ from tests.virtual_devices import sound, virtual_devices
 
 __all__ = ["sound", "virtual_devices"]
 
-# A shell that runs the tests in the background lets them ignore Ctrl-C, and the programs under test would inherit that.
+# Who runs the tests in the background, or under nohup, lets them ignore signals, and the programs under test would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
