@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from realtime_cli.audio.devices import choose_device, list_devices
 from realtime_cli.audio.library import hold, portaudio, release, unmute_remedy
 from realtime_cli.audio.stream import CALLBACK_MS, DeviceStream, Notice, StreamCallback
 from realtime_cli.errors import AudioError
-from realtime_cli.pcm import BLOCK_FRAMES, RATE_HZ
+from realtime_cli.pcm import BLOCK_BYTES, FRAME_BYTES, RATE_HZ
 from realtime_cli.ports import Deliver, Pull
 
 if TYPE_CHECKING:
@@ -81,31 +82,29 @@ class PortAudioSource(DeviceStream):
     def _callback(self, rate_hz: int, channels: int) -> StreamCallback:
         import sounddevice
 
-        from realtime_cli.audio.resampling import resampler
-
-        resample = resampler(rate_hz, RATE_HZ) if rate_hz != RATE_HZ else None
+        mono = _to_mono(rate_hz, channels)
         cut = _block_cutter(self._hand_over)
 
-        def capture(indata: npt.NDArray[np.int16], _frames: int, _time: Any, status: Any) -> None:
+        def capture(indata: Any, _frames: int, _time: Any, status: Any) -> None:
             self._beats += 1
             if status.input_overflow:
                 self.overflows += 1
-            mono = indata[:, 0] if channels == 1 else indata[:, :2].mean(axis=1).astype(indata.dtype)
-            if not self._heard_sound:
-                self._listen_for_sound(mono, rate_hz)
             try:
-                cut(resample(mono) if resample else mono)
+                pcm = mono(indata)
+                if not self._heard_sound:
+                    self._listen_for_sound(pcm)
+                cut(pcm)
             except Exception as error:  # raised again by run(): this thread has nobody who could catch it
                 self._failure = error
                 raise sounddevice.CallbackAbort from error
 
         return capture
 
-    def _listen_for_sound(self, mono: npt.NDArray[np.int16], rate_hz: int) -> None:
+    def _listen_for_sound(self, pcm: bytes) -> None:
         """Tell once of a microphone that never gave anything but zeros: the air is never that still."""
-        self._heard_sound = bool(mono.any())
-        self._silent_frames += len(mono)
-        if not self._heard_sound and self._silent_frames >= SUSPICIOUS_S * rate_hz:
+        self._heard_sound = any(pcm)
+        self._silent_frames += len(pcm) // FRAME_BYTES
+        if not self._heard_sound and self._silent_frames >= SUSPICIOUS_S * RATE_HZ:
             self._heard_sound = True
             self._tell(f"the {self._name} delivers nothing but digital silence: {unmute_remedy()}")
 
@@ -152,19 +151,20 @@ class PortAudioSink(DeviceStream):
             time.sleep(min((self.latency_ms + CALLBACK_MS) / 1000, _LONGEST_DRAIN_S))
         super().close()
 
-    def _callback(self, rate_hz: int, channels: int) -> StreamCallback:  # noqa: ARG002
+    def _callback(self, rate_hz: int, channels: int) -> StreamCallback:
         import sounddevice
 
         from realtime_cli.audio.resampling import resampled_pull
 
+        spread = _to_channels(channels)
         pull = self._pull_or_silence if rate_hz == RATE_HZ else resampled_pull(self._pull_or_silence, RATE_HZ, rate_hz)
 
-        def play(outdata: npt.NDArray[np.int16], frames: int, _time: Any, status: Any) -> None:
+        def play(outdata: Any, frames: int, _time: Any, status: Any) -> None:
             self._beats += 1
             if status.output_underflow:
                 self.underflows += 1
             try:
-                outdata[:] = pull(frames)[:, None]
+                outdata[:] = spread(pull(frames))
             except Exception as error:  # raised again by run(): this thread has nobody who could catch it
                 self._failure = error
                 raise sounddevice.CallbackAbort from error
@@ -179,23 +179,40 @@ class PortAudioSink(DeviceStream):
         return np.zeros(frames, np.int16)
 
 
-def _block_cutter(deliver: Deliver) -> Callable[[npt.NDArray[np.int16]], None]:
-    """A function that takes chunks of any length, shape ``(frames,)``, and delivers full blocks."""
+def _to_mono(rate_hz: int, channels: int) -> Callable[[Any], bytes]:
+    """A function that makes PCM16 24 kHz mono of what a device captured."""
+    if channels == 1 and rate_hz == RATE_HZ and sys.byteorder == "little":
+        return bytes  # numpy, a hundred times a second beside an idle conversation, would be a third of its cost
     import numpy as np
 
-    block = np.empty(BLOCK_FRAMES, "<i2")
-    filled = 0
+    from realtime_cli.audio.resampling import resampler
 
-    def cut(samples: npt.NDArray[np.int16]) -> None:
-        nonlocal filled
-        at = 0
-        while at < len(samples):
-            count = min(BLOCK_FRAMES - filled, len(samples) - at)
-            block[filled : filled + count] = samples[at : at + count]
-            filled += count
-            at += count
-            if filled == BLOCK_FRAMES:
-                deliver(block.tobytes())
-                filled = 0
+    resample = resampler(rate_hz, RATE_HZ) if rate_hz != RATE_HZ else None
+
+    def mono(captured: Any) -> bytes:
+        samples = np.frombuffer(captured, np.int16).reshape(-1, channels)
+        one = samples[:, 0] if channels == 1 else samples[:, :2].mean(axis=1).astype(np.int16)
+        return (resample(one) if resample else one).astype("<i2").tobytes()
+
+    return mono
+
+
+def _to_channels(channels: int) -> Callable[[npt.NDArray[np.int16]], bytes]:
+    """A function that makes of samples, shape ``(frames,)``, what a device plays: the same on each channel."""
+    if channels == 1:
+        return lambda samples: samples.tobytes()
+    return lambda samples: samples.repeat(channels).tobytes()
+
+
+def _block_cutter(deliver: Deliver) -> Callable[[bytes], None]:
+    """A function that takes PCM16 of any length and delivers full blocks."""
+    held = b""
+
+    def cut(pcm: bytes) -> None:
+        nonlocal held
+        held += pcm
+        while len(held) >= BLOCK_BYTES:
+            deliver(held[:BLOCK_BYTES])
+            held = held[BLOCK_BYTES:]
 
     return cut

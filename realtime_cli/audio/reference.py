@@ -80,8 +80,11 @@ class Reference:
             if end - self._read < frames:
                 self.late += 1
             if start < end:
-                indices = np.arange(start, end)
-                out[start - self._read : end - self._read] = self._ring[indices % _KEPT]
+                at = start % _KEPT
+                wanted = out[start - self._read : end - self._read]
+                head = min(len(wanted), _KEPT - at)
+                wanted[:head] = self._ring[at : at + head]
+                wanted[head:] = self._ring[: len(wanted) - head]
             self._read += frames + self._slip()
             self._keep_in_step(frames)
         return out

@@ -22,7 +22,7 @@ Notice = Callable[[str], None]
 """Takes one line for the user. Called on the driver's ``run`` thread or PortAudio's; returns at once."""
 
 StreamCallback = Callable[[Any, int, Any, Any], None]
-"""sounddevice's own: the block of shape ``(frames, channels)``, its frames, times and flags."""
+"""sounddevice's own: the block as a buffer of interleaved int16, its frames, times and flags."""
 
 CALLBACK_MS = 10
 """What a device hands over at once, by measurement on virtual devices (ALSA on PulseAudio, 24 kHz, ``latency="low"``):
@@ -208,7 +208,7 @@ class DeviceStream(ABC):
             raise AudioError(f'the {WHAT[self._direction]} "{device.name}" cannot be used', refusals[0])
 
     def _start(self, sounddevice: Any, device: Device, rate_hz: int, channels: int) -> None:
-        kind = sounddevice.InputStream if self._direction == "input" else sounddevice.OutputStream
+        kind = sounddevice.RawInputStream if self._direction == "input" else sounddevice.RawOutputStream
         stream = kind(
             device=device.index,
             samplerate=rate_hz,
