@@ -14,8 +14,7 @@ import pytest
 
 from tests.running import KEY, ROOT, environment, lines_of, run
 from tests.scripted_server import ScriptedServer
-from tests.test_tools import EXAMPLE, outputs
-from tests.tool_scripts import Call, calling
+from tests.tool_scripts import EXAMPLE, Call, calling, outputs
 
 COMMAND = f"{sys.executable} {ROOT / 'tests' / 'mcp_server.py'}"
 PROBES = 600

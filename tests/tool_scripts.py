@@ -1,12 +1,23 @@
-"""Scripts of servers whose model calls functions."""
+"""Functions for a model to call, and scripts of servers whose model calls them."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.scripted_server import Script
+from tests.running import ROOT
+from tests.scripted_server import Script, ScriptedServer
 from tests.scripted_talk import Talk
+
+EXAMPLE = str(ROOT / "examples" / "folder_tools.py")
+
+
+def write(folder: Path, text: str, name: str = "my_tools.py") -> str:
+    """A file of functions."""
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return str(path)
 
 
 class Call(NamedTuple):
@@ -83,3 +94,9 @@ def calling(*rounds: tuple[Call, ...] | Call, reply: str = "Done.") -> Script:
             talk.reply(reply)
 
     return script
+
+
+def outputs(server: ScriptedServer) -> list[str]:
+    """What the model was told that its calls came to."""
+    items = [event["item"] for event in server.of_type("conversation.item.create")]
+    return [item["output"] for item in items if item["type"] == "function_call_output"]
