@@ -2,9 +2,10 @@
 
 import signal
 
+from tests.real_engines import ear, engines
 from tests.virtual_devices import sound, virtual_devices
 
-__all__ = ["sound", "virtual_devices"]
+__all__ = ["ear", "engines", "sound", "virtual_devices"]
 
 # Who runs the tests in the background, or under nohup, lets them ignore signals, and the programs under test would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,45 @@
+"""The real engines, which a whole test run shares."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from realtime_cli.local.engines import parts
+from realtime_cli.local.engines.interface import SpeechToText
+from realtime_cli.local.engines.loading import Engines, load_engines
+from realtime_cli.local.weights import WeightsOutOfReach, fetch_weights
+
+
+def never() -> bool:
+    """A reply that is wanted to its end."""
+    return False
+
+
+def need(there: bool, what: str) -> None:
+    """Skip where something is missing; on CI fail instead."""
+    if not there and os.environ.get("CI"):
+        pytest.fail(f"{what} is missing")
+    if not there:
+        pytest.skip(f"{what} is missing")
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[Engines]:
+    """All of them, loaded once: no test may close them."""
+    need(not parts.missing_parts(), "the optional part")
+    try:
+        fetch_weights(lambda _done, _total: None)
+    except WeightsOutOfReach as error:
+        need(False, str(error))
+    with load_engines() as loaded:
+        _ = loaded.lm  # before a test can name another folder for the weights
+        yield loaded
+
+
+@pytest.fixture
+def ear(engines: Engines) -> SpeechToText:
+    """What recognises speech."""
+    return engines.stt

@@ -1,0 +1,228 @@
+"""The bundled language model: what it answers, what it reads, and the set answers where it is missing."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from realtime_cli.errors import ConfigError
+from realtime_cli.local.engines.canned import CannedAnswers
+from realtime_cli.local.engines.interface import Message
+from realtime_cli.local.engines.loading import Engines
+from realtime_cli.local.engines.prompt import primed
+from realtime_cli.local.weights import find_weights
+from tests.real_engines import never
+
+if TYPE_CHECKING:
+    from realtime_cli.local.engines.llama import SmolLM
+
+
+@pytest.fixture
+def mind(engines: Engines) -> SmolLM:
+    from realtime_cli.local.engines.llama import SmolLM
+
+    assert isinstance(engines.lm, SmolLM)
+    return engines.lm
+
+
+def ask(mind: SmolLM, *texts: str, system: str = "") -> str:
+    """The reply to the last of ``texts``, which are the user's and the assistant's in turn."""
+    history = [Message("system", system)] if system else []
+    history += [Message("assistant" if n % 2 else "user", text) for n, text in enumerate(texts)]
+    return "".join(mind.reply(history, 200, never))
+
+
+# Answers
+
+
+def test_an_easy_question_is_answered(mind: SmolLM) -> None:
+    assert "Paris" in ask(mind, "What is the capital of France?")
+
+
+def test_the_same_question_gets_the_same_answer(mind: SmolLM) -> None:
+    assert ask(mind, "What do bees make?") == ask(mind, "What do bees make?")
+
+
+def test_instructions_of_the_user_are_obeyed(mind: SmolLM) -> None:
+    question = "What is the capital of France?"
+    assert "capital de" in ask(mind, question, system="Answer in Spanish.")
+    assert "capital de" not in ask(mind, question)
+
+
+def test_what_was_said_before_is_known(mind: SmolLM) -> None:
+    answer = ask(mind, "My dog is called Rex.", "Rex is a nice name for a dog.", "What is my dog called?")
+    assert "Rex" in answer
+
+
+def test_a_reply_holds_at_most_the_tokens_asked_for(mind: SmolLM) -> None:
+    pieces = list(mind.reply([Message("user", "Tell me a long story.")], 5, never))
+    assert len(pieces) == 5
+
+
+def test_a_rambling_reply_ends_with_a_sentence_and_does_not_repeat_itself(mind: SmolLM) -> None:
+    story = ask(mind, "Tell me a long story about the sea.")
+    assert len(story.split()) < 200
+    assert "I'm a chatbot. I'm a chatbot. I'm a chatbot." not in ask(mind, "How are you?")
+
+
+def test_a_cancelled_reply_stops_and_the_next_one_is_whole(mind: SmolLM) -> None:
+    stop = threading.Event()
+    pieces = mind.reply([Message("user", "Tell me a long story.")], 200, stop.is_set)
+    assert next(pieces)
+    stop.set()
+    assert list(pieces) == []
+    assert "Paris" in ask(mind, "What is the capital of France?")
+
+
+def test_a_reply_that_is_no_longer_wanted_leaves_no_thread_behind(mind: SmolLM) -> None:
+    pieces = mind.reply([Message("user", "Tell me a long story.")], 200, never)
+    next(pieces)
+    assert "language-model" in {thread.name for thread in threading.enumerate()}
+    pieces.close()  # type: ignore[attr-defined]
+    assert "language-model" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_reply_that_is_cancelled_from_the_start_is_empty_even_with_much_to_read(mind: SmolLM) -> None:
+    assert list(mind.reply([Message("user", "你" * 3000)], 50, lambda: True)) == []
+
+
+def test_any_amount_of_history_and_instructions_still_fits(mind: SmolLM) -> None:
+    # One token a byte is the most there can be: characters that the model's vocabulary does not have.
+    history = [Message("system", "\U0001f9ff" * 4000)]
+    history += [Message(role, "\U0001f9ff" * 400) for _ in range(20) for role in ("user", "assistant")]
+    asked = itertools.count()
+    # Too much is refused at once; it is enough to see the model begin to read.
+    assert list(mind.reply([*history, Message("user", "Hello.")], 1, lambda: next(asked) > 4)) == []
+    assert next(asked) > 4
+
+
+def test_dropping_old_history_does_not_make_the_model_read_the_rest_again(mind: SmolLM) -> None:
+    history: list[Message] = []
+    events = []
+    for number in range(20):
+        history.append(Message("user", f"What do you know about the number {number}?"))
+        asked = itertools.count()
+        # The model asks after each stretch of the prompt that it has read whether it should go on.
+        list(mind.reply(history, 1, lambda asked=asked: next(asked) < 0))  # type: ignore[misc]
+        history.append(Message("assistant", f"It is one more than {number - 1}."))
+        events.append(next(asked))
+    assert len(primed(history)) < len(primed(history[:-10])) + 10, "nothing was dropped"
+    assert set(events) == {events[0]}
+
+
+def test_a_closed_model_says_nothing_and_may_be_closed_again(engines: Engines) -> None:
+    from realtime_cli.local.engines.llama import SmolLM
+
+    weights = find_weights()
+    assert weights is not None
+    model = SmolLM(weights, threads=1)
+    pieces = model.reply([Message("user", "Tell me a long story.")], 200, never)
+    next(pieces)
+    model.close()
+    model.close()
+    assert list(pieces) == []
+    assert list(model.reply([Message("user", "Hello.")], 5, never)) == []
+
+
+def test_weights_that_are_none_are_a_configuration_error(engines: Engines, tmp_path: Path) -> None:
+    from realtime_cli.local.engines.llama import SmolLM
+
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF, but not really")
+    with pytest.raises(ConfigError, match=r"broken\.gguf"):
+        SmolLM(broken, threads=1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's list of sockets")
+def test_nobody_can_connect_to_the_language_model(mind: SmolLM) -> None:
+    mine = {str(entry.readlink()) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()}
+    listening = "0A"
+    for table in ("tcp", "tcp6"):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            fields = line.split()
+            assert fields[3] != listening or f"socket:[{fields[9]}]" not in mine, f"listens on {fields[1]}"
+    local = [line.split() for line in Path("/proc/net/unix").read_text().splitlines() if "llama.sock" in line]
+    paths = {fields[7] for fields in local if f"socket:[{fields[6]}]" in mine}
+    assert paths, "where does llama.cpp listen?"
+    for path in paths:
+        with socket.socket(socket.AF_UNIX) as client, pytest.raises(FileNotFoundError):
+            client.connect(path)
+
+
+def test_without_unix_sockets_the_port_asks_for_a_key(engines: Engines, monkeypatch: pytest.MonkeyPatch) -> None:
+    import urllib.error
+    import urllib.request
+
+    from realtime_cli.local.engines import llama
+
+    weights = find_weights()
+    assert weights is not None
+    monkeypatch.setattr(llama, "SOCKET_PATH_LIMIT", 0)
+    server: Any = llama._start(weights, threads=1)
+    request = urllib.request.Request(f"{server.listening_address}/v1/models")
+    with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+        urllib.request.urlopen(request)
+    refused.value.close()
+
+
+# What it reads
+
+
+def test_old_history_is_dropped_in_steps_so_that_the_rest_is_read_only_once() -> None:
+    history = [Message("assistant" if n % 2 else "user", f"{n} " + "x" * 150) for n in range(60)]
+    starts = [primed(history[: n + 1])[7]["content"].split()[0] for n in range(0, 60, 2)]
+    assert len(set(starts)) < len(starts) / 1.5
+    assert int(starts[-1]) > 40
+
+
+def test_the_last_message_is_read_however_long_it_is() -> None:
+    chat = primed([Message("user", "x" * 9000)])
+    assert chat[-1]["role"] == "user"
+    assert 1000 < len(chat[-1]["content"]) < 9000
+
+
+def test_a_reply_that_nobody_asked_for_still_has_something_to_answer() -> None:
+    assert primed([])[-1]["role"] == "user"
+    assert primed([Message("user", "Hi."), Message("assistant", "Hello!")])[-1]["role"] == "user"
+
+
+def test_the_priming_comes_first_whatever_the_instructions() -> None:
+    plain, instructed = primed([]), primed([Message("system", "Talk like a pirate.")])
+    assert instructed[:7] == plain[:7]
+    assert instructed[7] == {"role": "system", "content": "Talk like a pirate."}
+
+
+# Set answers
+
+
+@pytest.mark.parametrize(
+    ("said", "part"),
+    [
+        ("Can you hear me?", "I hear you"),
+        ("Good morning.", "Hello!"),
+        ("Thank you!", "welcome"),
+        ("Bye now.", "Goodbye"),
+    ],
+)
+def test_a_set_answer_fits_what_was_said(said: str, part: str) -> None:
+    reply = "".join(CannedAnswers().reply([Message("user", said)], 200, never))
+    assert part in reply
+    assert "language model is not on this computer yet" in reply
+
+
+def test_what_has_no_set_answer_is_repeated_with_the_reason() -> None:
+    reply = "".join(CannedAnswers().reply([Message("user", "Why is grass green?")], 200, never))
+    assert reply.startswith("You said: Why is grass green?")
+    assert "language model is not on this computer yet" in reply
+
+
+def test_set_answers_are_bounded_and_can_be_cancelled() -> None:
+    answers = CannedAnswers()
+    assert len(list(answers.reply([Message("user", "Hello.")], 3, never))) == 3
+    assert list(answers.reply([Message("user", "Hello.")], 3, lambda: True)) == []
