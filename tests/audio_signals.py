@@ -23,6 +23,12 @@ def noise(seconds: float, rate_hz: int = 24_000, seed: int = 1) -> Samples:
     return (np.convolve(white, taps / np.linalg.norm(taps), "same") * 3000).astype(np.int16)
 
 
+def tone(ms: int, level: float = 0.3) -> bytes:
+    """A sine tone as the wire has it: PCM16, 24 kHz, mono."""
+    frames = np.arange(24 * ms)
+    return bytes((np.sin(frames * 2 * np.pi * 220 / 24_000) * level * 32767).astype("<i2").tobytes())
+
+
 def find(wanted: Samples, recording: Samples) -> int:
     """Where ``wanted`` begins in ``recording``, in frames."""
     size = 1 << int(np.ceil(np.log2(len(wanted) + len(recording))))

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 PATIENCE_S = 20.0
 """How long a script waits for the client before it is a failure; never reached when all is well."""
 
+TRANSCRIPTION = "conversation.item.input_audio_transcription"
+"""How the types of the events begin that tell what the user said."""
+
 LOUD = 500
 """Peak of a block, of 32767, from which on the fake takes it for speech."""
 
@@ -131,11 +134,10 @@ class Talk:
         content = [{"type": "input_audio", "transcript": None}]
         self._add({"id": item_id, "type": "message", "role": "user", "content": content})
         if transcript is not None:
-            prefix = "conversation.item.input_audio_transcription"
             place = {"item_id": item_id, "content_index": 0}
-            self.send({"type": f"{prefix}.delta", **place, "delta": transcript})
+            self.send({"type": f"{TRANSCRIPTION}.delta", **place, "delta": transcript})
             usage = {"type": "duration", "seconds": 1.0}
-            self.send({"type": f"{prefix}.completed", **place, "transcript": transcript, "usage": usage})
+            self.send({"type": f"{TRANSCRIPTION}.completed", **place, "transcript": transcript, "usage": usage})
 
     def begin_reply(self) -> Reply:
         """``response.created``; the rest is the caller's."""
