@@ -183,6 +183,12 @@ class ScriptedServer:
                 self._script.behave(client, self.stopping)
 
 
+def session_sent(server: ScriptedServer, number: int = -1) -> dict[str, Any]:
+    """The body of a ``session.update``."""
+    body: dict[str, Any] = server.of_type("session.update")[number]["session"]
+    return body
+
+
 def main() -> None:
     """Serve a ready script until interrupted."""
     from tests.scripts import READY
