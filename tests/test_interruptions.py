@@ -1,0 +1,106 @@
+"""Interruptions in the conversation core: what is cut off at what was heard, deleted, or cancelled."""
+
+from __future__ import annotations
+
+from realtime_cli.conversation import effects as e
+from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.records import AssistantSaid, Phase
+from tests.conversation_driver import HELLO, SECOND, Drive, done, reply, said, user_turn
+
+
+def test_an_interruption_truncates_at_what_was_heard_and_late_deltas_die() -> None:
+    drive = Drive().tell(HELLO, *user_turn(), *reply())
+    drive.heard = {"item_a": 700}
+    drive.tell(said("input_audio_buffer.speech_started", item_id="item_v"))
+    plays = sum(isinstance(x, e.Play) for x in drive.effects)
+    drive.tell(*reply()[2:], done(status="cancelled"))
+    assert drive.sent[1:] == [
+        {"type": "conversation.item.truncate", "item_id": "item_a", "content_index": 0, "audio_end_ms": 700}
+    ]
+    assert sum(isinstance(x, e.Play) for x in drive.effects) == plays
+    (reply_said,) = drive.shown(AssistantSaid)
+    assert reply_said.interrupted
+    assert reply_said.heard_ms == 700
+    assert "Hello there friend".startswith(reply_said.text)
+    assert len(reply_said.text) < len("Hello there friend")
+
+
+def test_an_interruption_after_the_response_is_done_still_truncates() -> None:
+    drive = Drive().tell(HELLO, *user_turn(), *reply(), done())
+    drive.heard = {"item_a": 1500}
+    drive.tell(said("input_audio_buffer.speech_started", item_id="item_v"))
+    assert drive.sent_types == ["session.update", "conversation.item.truncate"]
+
+
+def test_a_truncation_never_exceeds_what_was_received() -> None:
+    drive = Drive().tell(HELLO, *user_turn(), *reply(seconds=1))
+    drive.heard = {"item_a": 5000}
+    drive.tell(said("input_audio_buffer.speech_started", item_id="item_v"))
+    assert drive.sent[-1]["audio_end_ms"] == 1000
+
+
+def test_a_reply_of_which_nothing_was_heard_is_deleted() -> None:
+    drive = Drive().tell(HELLO, *user_turn(), *reply(), done())
+    drive.tell(said("input_audio_buffer.speech_started", item_id="item_v"))
+    assert drive.sent[-1] == {"type": "conversation.item.delete", "item_id": "item_a"}
+
+
+def test_a_response_is_cancelled_only_where_the_server_does_not_do_it_and_only_while_active() -> None:
+    drive = Drive(server_interrupts=False).tell(HELLO, *user_turn(), *reply())
+    drive.heard = {"item_a": 100}
+    drive.tell(said("input_audio_buffer.speech_started", item_id="item_v"))
+    assert drive.sent_types[1:] == ["response.cancel", "conversation.item.truncate"]
+    after = Drive(server_interrupts=False).tell(HELLO, *user_turn(), *reply(), done())
+    after.heard = {"item_a": 100}
+    after.tell(said("input_audio_buffer.speech_started", item_id="item_v"))
+    assert after.sent_types[1:] == ["conversation.item.truncate"]
+
+
+def test_speech_while_nothing_is_going_on_interrupts_nothing() -> None:
+    drive = Drive().tell(HELLO, said("input_audio_buffer.speech_started", item_id="item_u"))
+    assert drive.sent_types == ["session.update"]
+    assert not any(isinstance(x, e.Flush) for x in drive.effects)
+
+
+def test_truncating_too_much_is_not_fatal_and_the_conversation_goes_on() -> None:
+    drive = Drive().tell(HELLO, *user_turn(), *reply())
+    drive.heard = {"item_a": 700}
+    drive.tell(said("input_audio_buffer.speech_started", item_id="item_v"))
+    event_id = next(x.event.event_id for x in drive.effects if isinstance(x, e.Send) and "truncate" in x.event.type)
+    error = {"type": "invalid_request_error", "code": None, "message": "Audio content is already shorter than 700ms"}
+    drive.tell(said("error", error={**error, "event_id": event_id}))
+    assert drive.exit_code is None
+    drive.tell(done(status="cancelled"), *user_turn("item_v")[1:], *reply("resp_2", "item_b"))
+    assert drive.core.snapshot().phase is Phase.SPEAKING
+
+
+def test_a_server_that_takes_no_cancel_is_sent_none_and_the_next_turn_waits_for_the_end_of_the_reply() -> None:
+    drive = Drive(push_to_talk=True, server_decides_turns=False, can_cancel=False).tell(HELLO, *reply(), at=1.0)
+    drive.heard = {"item_a": 500, "microphone": 900}
+    drive.tell(f.Pressed(), f.Released(), at=2.0)
+    assert "response.cancel" not in drive.sent_types
+    assert "response.create" not in drive.sent_types
+    drive.tell(done())
+    assert drive.sent_types[-1] == "response.create"
+
+
+def test_a_server_that_takes_no_truncate_is_sent_none_and_the_user_is_told_what_was_heard_all_the_same() -> None:
+    drive = Drive(can_truncate=False).tell(HELLO, *user_turn(), *reply())
+    drive.heard = {"item_a": 0}
+    drive.tell(*user_turn("item_v")[:1])
+    drive.tell(done(status="cancelled"), *user_turn("item_v")[1:], *reply("resp_2", "item_b"))
+    drive.heard = {"item_b": 700}
+    drive.tell(*user_turn("item_w")[:1])
+    assert {"conversation.item.truncate", "conversation.item.delete"}.isdisjoint(drive.sent_types)
+    assert [(said.heard_ms, said.interrupted) for said in drive.shown(AssistantSaid)] == [(0, True), (700, True)]
+
+
+def test_a_reply_without_ids_is_cancelled_without_one_and_never_truncated() -> None:
+    drive = Drive(push_to_talk=True, server_decides_turns=False).tell(HELLO, said("response.created"))
+    drive.tell(said("response.output_audio.delta", delta=SECOND))
+    drive.tell(f.Pressed())
+    (cancel,) = (sent for sent in drive.sent if sent["type"] == "response.cancel")
+    assert "response_id" not in cancel
+    assert {"conversation.item.truncate", "conversation.item.delete"}.isdisjoint(drive.sent_types)
+    (told,) = drive.shown(AssistantSaid)
+    assert told.interrupted
