@@ -105,6 +105,8 @@ class Playout:
         """Exactly ``frames`` frames to play next, int16, shape ``(frames,)``; silence where there is nothing."""
         out = np.zeros(frames, np.int16)
         with self._lock:
+            if not self._parts and not len(self._tail):
+                return out
             at = self._take_tail(out)
             at = self._fill(out, at)
             if at < frames and not self._waiting:

@@ -107,7 +107,10 @@ class EchoCanceller:
 
         Capture thread; returns within a millisecond. Blocks that are no whole steps of 10 ms cost 10 ms more.
         """
-        waiting = np.concatenate((self._waiting, np.frombuffer(pcm, "<i2")))
+        heard = np.frombuffer(pcm, "<i2")
+        if not (len(heard) % STEP_FRAMES or len(self._waiting) or len(self._ready)):
+            return self._clean(heard).astype("<i2", copy=False).tobytes()
+        waiting = np.concatenate((self._waiting, heard))
         whole = len(waiting) - len(waiting) % STEP_FRAMES
         self._waiting = waiting[whole:]
         cleaned = self._clean(waiting[:whole]) if whole else waiting[:0]
