@@ -49,12 +49,16 @@ class Reciter:
         self.words = words
         self.gate: threading.Semaphore | None = None
         self.cancelled = threading.Event()
+        self.asked = threading.Event()
+        self.calls = 0
         self.read: tuple[Message, ...] = ()
         self.given = 0
 
     def reply(self, messages: Sequence[Message], max_tokens: int, cancelled: Callable[[], bool]) -> Iterator[str]:
         self.read = tuple(messages)
         self.given = 0
+        self.calls += 1
+        self.asked.set()
         for word in self.words[:max_tokens]:
             if self.gate is not None:
                 assert self.gate.acquire(timeout=PATIENCE_S)

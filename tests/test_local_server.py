@@ -124,6 +124,10 @@ def silence(seconds: float) -> bytes:
     return bytes(2 * int(seconds * 24000))
 
 
+def transcript(done: dict[str, Any]) -> str:
+    return str(done["response"]["output"][0]["content"][0]["transcript"])
+
+
 def test_a_text_session_is_answered_and_loads_the_language_model_alone(room: Room) -> None:
     client = Client(room.server)
     client.send("session.update", session={"type": "realtime", "output_modalities": ["text"]})
@@ -146,6 +150,39 @@ def test_a_spoken_turn_is_heard_understood_and_answered_aloud(room: Room) -> Non
     assert room.stt.calls == 1
     kinds = types(client.events)
     assert kinds.index("input_audio_buffer.speech_started") < kinds.index("input_audio_buffer.speech_stopped")
+
+
+def test_a_reply_is_made_once_and_while_the_end_of_the_turn_gets_sure(room: Room) -> None:
+    client = Client(room.server)
+    client.append(tone(1.0) + silence(0.4))
+    assert room.lm.asked.wait(PATIENCE_S)
+    client.say("By the way.")
+    client.until("conversation.item.done")
+    assert "input_audio_buffer.speech_stopped" not in types(client.events)
+    client.send("conversation.item.delete", item_id=client.events[-1]["item"]["id"])
+    client.append(silence(0.5))
+    assert transcript(client.until("response.done")) == "Once upon a time. The end."
+    assert room.lm.calls == 1
+
+
+def test_a_reply_to_half_a_sentence_is_given_up_when_the_user_goes_on(room: Room) -> None:
+    client = Client(room.server)
+    client.append(tone(1.0) + silence(0.4))
+    assert room.lm.asked.wait(PATIENCE_S)
+    client.append(tone(1.0) + silence(1.0))
+    assert transcript(client.until("response.done")) == "Once upon a time. The end."
+    assert room.lm.read == (Message("user", "3 seconds."),)
+    assert types(client.events).count("response.created") == 1
+
+
+def test_a_reply_begun_under_other_instructions_is_made_anew(room: Room) -> None:
+    client = Client(room.server)
+    client.append(tone(1.0) + silence(0.4))
+    assert room.lm.asked.wait(PATIENCE_S)
+    client.send("session.update", session={"type": "realtime", "instructions": "Be brief."})
+    client.append(silence(0.5))
+    assert transcript(client.until("response.done")) == "Once upon a time. The end."
+    assert room.lm.read[0] == Message("system", "Be brief.")
 
 
 def test_recognition_goes_on_while_the_connection_hears(room: Room) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from realtime_cli.local.effects import (
+    Anticipate,
     DropTranscription,
     Forget,
     Hear,
     Listen,
-    Prepare,
     Span,
     StartReply,
     Transcribe,
@@ -185,16 +187,34 @@ def test_a_transcription_session_transcribes_and_never_answers() -> None:
     assert driver.refused("response.create") == ("invalid_value", "type")
 
 
-def test_what_was_perhaps_said_is_read_by_the_model_before_the_end_is_sure() -> None:
+def test_a_reply_to_what_was_perhaps_said_is_begun_before_the_end_is_sure() -> None:
     driver = Driver()
     driver.update(instructions="Be brief.")
     driver.append()
     driver.tell(SpeechStarted(0), MaybeEnded(700))
-    driver.said("What time is it?")
-    read = driver.last(Prepare).messages
-    assert read == (Message("system", "Be brief."), Message("user", "What time is it?"))
+    assert driver.said("What time is it?") == []
+    begun = driver.last(Anticipate).reply
+    assert begun.messages == (Message("system", "Be brief."), Message("user", "What time is it?"))
     driver.tell(SpeechStopped(1000))
-    assert driver.last(StartReply).messages == read
+    assert driver.last(StartReply) == dataclasses.replace(begun, response_id="resp_1")
+
+
+def test_a_reply_begun_too_early_goes_with_the_recognition_that_it_was_for() -> None:
+    driver = Driver()
+    driver.append()
+    driver.tell(SpeechStarted(0), MaybeEnded(700))
+    driver.said("What time")
+    driver.tell(Resumed())
+    assert driver.last(DropTranscription).job == driver.last(Anticipate).job
+
+
+def test_while_a_reply_is_made_no_other_one_is_begun() -> None:
+    driver = Driver()
+    driver.update(audio={"input": {"turn_detection": {"type": "server_vad", "interrupt_response": False}}})
+    driver.spoken_turn("What time is it?")
+    driver.tell(SpeechStarted(2000), MaybeEnded(2700))
+    driver.said("And the date?")
+    assert len([effect for effect in driver.effects if isinstance(effect, Anticipate)]) == 1
 
 
 @pytest.mark.parametrize(
@@ -202,10 +222,10 @@ def test_what_was_perhaps_said_is_read_by_the_model_before_the_end_is_sure() -> 
     [({"create_response": True}, ""), ({"create_response": False}, "What time is it?")],
     ids=["nothing said", "no answer due"],
 )
-def test_nothing_is_read_ahead_of_a_turn_that_will_not_be_answered(changes: dict[str, bool], text: str) -> None:
+def test_nothing_is_begun_for_a_turn_that_will_not_be_answered(changes: dict[str, bool], text: str) -> None:
     driver = Driver()
     driver.update(audio={"input": {"turn_detection": {"type": "server_vad", **changes}}})
     driver.append()
     driver.tell(SpeechStarted(0), MaybeEnded(700))
     driver.said(text)
-    assert not [effect for effect in driver.effects if isinstance(effect, Prepare)]
+    assert not [effect for effect in driver.effects if isinstance(effect, Anticipate)]

@@ -68,7 +68,7 @@ class ServerCore:
                 self._turns.decided(fact)
             case facts.Transcribed(job, text):
                 if self._turns.transcribed(job, text):
-                    self._responses.prepare(text)
+                    self._responses.anticipate(job, text)
             case facts.TranscriptionFailed(job, problem):
                 self._turns.transcription_failed(job, problem)
             case facts.ReplyPiece():

@@ -66,7 +66,7 @@ class Transcribe:
 
 @dataclass(frozen=True, slots=True)
 class DropTranscription:
-    """Nobody waits for this job any more."""
+    """Nobody waits for this job any more, nor for the reply anticipated to what it came to."""
 
     job: int
 
@@ -102,10 +102,23 @@ class StartReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Anticipate:
+    """Begin to make a reply that will be asked for if the recognition ``job`` heard all of what the user says.
+
+    Nothing comes back before a StartReply that asks for the same; its ``response_id`` is still to come.
+    """
+
+    job: int
+    reply: StartReply
+
+
+@dataclass(frozen=True, slots=True)
 class CancelReply:
     """Stop making this reply; its facts are no longer wanted."""
 
     response_id: str
 
 
-Effect: TypeAlias = Emit | Listen | Hear | Forget | Transcribe | DropTranscription | Prepare | StartReply | CancelReply
+Effect: TypeAlias = (
+    Emit | Listen | Hear | Forget | Transcribe | DropTranscription | Prepare | StartReply | Anticipate | CancelReply
+)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from realtime_cli.local.effects import Recording, StartReply, Voice
+from realtime_cli.local.effects import Anticipate, Recording, StartReply, Voice
 from realtime_cli.local.facts import (
     Fact,
     ReplyFailed,
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from realtime_cli.local.engines.loading import Engines
 
 Post: TypeAlias = Callable[[Fact], None]
+
+Made: TypeAlias = ReplyPiece | ReplyFinished | ReplyFailed
+"""What a reply comes to."""
 
 
 class TranscriptionJob:
@@ -84,7 +88,7 @@ class PrepareJob:
 class ReplyJob:
     """Makes one reply, piece by piece, until it is finished or cancelled."""
 
-    def __init__(self, engines: Engines, reply: StartReply, post: Post) -> None:
+    def __init__(self, engines: Engines, reply: StartReply, post: Callable[[Made], None]) -> None:
         self._engines = engines
         self._reply = reply
         self._post = post
@@ -150,3 +154,35 @@ class ReplyJob:
         if not self._cancelled.is_set():
             self._post(ReplyPiece(self._reply.response_id, text, audio, self._tokens))
         self._tokens = 0
+
+
+class Anticipated:
+    """A reply begun on suspicion: what it comes to is kept until it is asked for."""
+
+    def __init__(self, engines: Engines, wanted: Anticipate, post: Post) -> None:
+        self.wanted = wanted
+        self.reply = ReplyJob(engines, wanted.reply, self._keep)
+        self._post = post
+        # The worker adds to it while the connection takes it over: nothing may get lost in between.
+        self._lock = threading.Lock()
+        self._kept: list[Made] = []
+        self._response_id: str | None = None
+
+    def fits(self, reply: StartReply) -> bool:
+        """Whether this is the reply that is asked for."""
+        return replace(reply, response_id=self.wanted.reply.response_id) == self.wanted.reply
+
+    def take(self, response_id: str) -> ReplyJob:
+        """Give out what was made, and whatever comes from now on, as a response's. The connection's thread."""
+        with self._lock:
+            self._response_id = response_id
+            for made in self._kept:
+                self._post(replace(made, response_id=response_id))
+        return self.reply
+
+    def _keep(self, made: Made) -> None:
+        with self._lock:
+            if self._response_id is None:
+                self._kept.append(made)
+            else:
+                self._post(replace(made, response_id=self._response_id))

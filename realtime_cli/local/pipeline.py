@@ -22,7 +22,7 @@ from realtime_cli.local.facts import (
     TranscriptionFailed,
 )
 from realtime_cli.local.inbox import Closed, Inbox
-from realtime_cli.local.jobs import PrepareJob, ReplyJob, TranscriptionJob
+from realtime_cli.local.jobs import Anticipated, PrepareJob, ReplyJob, TranscriptionJob
 from realtime_cli.local.worker import describe
 from realtime_cli.protocol.server import server_event_to_json
 
@@ -68,6 +68,7 @@ class Connection:
         self._listen = effects.Listen("audio/pcm", None)
         self._transcriptions: dict[int, TranscriptionJob] = {}
         self._replies: dict[str, ReplyJob] = {}
+        self._anticipated: Anticipated | None = None
         self._thread = threading.Thread(target=self._run, name="voice-server", daemon=True)
 
     def start(self) -> None:
@@ -104,6 +105,7 @@ class Connection:
                 transcription.cancel()
             for reply in self._replies.values():
                 reply.cancel()
+            self._forgo()
             self._ended(problem)
 
     def _time_left(self) -> float | None:
@@ -139,10 +141,16 @@ class Connection:
                 self._transcribe(effect)
             case effects.DropTranscription(job):
                 self._forget(job)
+                if self._anticipated and self._anticipated.wanted.job == job:
+                    self._forgo()
             case effects.Prepare(messages):
                 self._bench.speaker.submit(PrepareJob(self._bench.engines, messages, self._inbox.is_closed))
             case effects.StartReply():
                 self._start_reply(effect)
+            case effects.Anticipate():
+                self._forgo()
+                self._anticipated = Anticipated(self._bench.engines, effect, self._inbox.put)
+                self._bench.speaker.submit(self._anticipated.reply)
             case effects.CancelReply(response_id):
                 if response_id in self._replies:
                     self._replies.pop(response_id).cancel()
@@ -162,9 +170,21 @@ class Connection:
         return self._ear
 
     def _start_reply(self, wanted: effects.StartReply) -> None:
+        anticipated = self._anticipated
+        if anticipated and anticipated.fits(wanted):
+            self._anticipated = None
+            self._replies[wanted.response_id] = anticipated.take(wanted.response_id)
+            return
+        self._forgo()
         job = ReplyJob(self._bench.engines, wanted, self._inbox.put)
         self._replies[wanted.response_id] = job
         self._bench.speaker.submit(job)
+
+    def _forgo(self) -> None:
+        """The reply begun on suspicion, if there is one, will not be asked for."""
+        if self._anticipated:
+            self._anticipated.reply.cancel()
+            self._anticipated = None
 
     def _transcribe(self, wanted: effects.Transcribe) -> None:
         speech: effects.Recording | npt.NDArray[np.float32]

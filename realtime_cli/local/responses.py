@@ -10,13 +10,13 @@ import msgspec
 
 from realtime_cli.local.checks import MAX_OUTPUT_TOKENS, record
 from realtime_cli.local.client_items import accept_item
-from realtime_cli.local.effects import CancelReply, Prepare, StartReply, Voice
+from realtime_cli.local.effects import Anticipate, CancelReply, Prepare, StartReply, Voice
 from realtime_cli.local.engines.interface import Message
 from realtime_cli.local.facts import ReplyFailed, ReplyFinished, ReplyPiece
 from realtime_cli.local.history import Entry, History, messages, tokens, words
 from realtime_cli.local.outbox import Outbox
 from realtime_cli.local.refusal import Refusal, invalid, missing
-from realtime_cli.local.replying import Reply, Status, options
+from realtime_cli.local.replying import Options, Reply, Status, options
 from realtime_cli.local.session_state import RESPONSE_FIELDS, SessionState
 from realtime_cli.local.turns import Turns
 from realtime_cli.protocol.conversation_events import RateLimitsUpdated
@@ -91,11 +91,17 @@ class Responses:
                 one.started = True
                 self._start(one)
 
-    def prepare(self, said: str = "") -> None:
-        """What replies begin with has changed, or the user has perhaps ``said`` something: the model reads it before
-        one is asked for."""
-        read = messages(self._session.replies["instructions"], self._history.readable())
-        self._outbox.do(Prepare((*read, Message("user", said)) if said else read))
+    def prepare(self) -> None:
+        """What replies begin with has changed: the model reads it before one is asked for."""
+        instructions = self._session.replies["instructions"]
+        self._outbox.do(Prepare(messages(instructions, self._history.readable())))
+
+    def anticipate(self, job: int, said: str) -> None:
+        """The user has perhaps ``said`` all, as the recognition ``job`` has it: make the reply while it gets sure."""
+        if self.active is None:
+            settings = options(self._session.replies, {})
+            read = messages(settings.instructions, self._history.readable())
+            self._outbox.do(Anticipate(job, _order("", settings, (*read, Message("user", said)))))
 
     def piece(self, piece: ReplyPiece, now: float) -> None:
         """An engine made the next piece; it is dropped when nobody wants it any more."""
@@ -155,17 +161,7 @@ class Responses:
         says = one.says
         if says is None and _nothing_understood(one.reads):
             says = NOTHING_UNDERSTOOD
-        limit = settings.max_output_tokens
-        voice = Voice(settings.voice, settings.speed, settings.audio_format["type"]) if settings.spoken else None
-        self._outbox.do(
-            StartReply(
-                response_id=one.reply.id,
-                messages=messages(settings.instructions, one.reads),
-                words=says,
-                max_tokens=limit if isinstance(limit, int) else MAX_OUTPUT_TOKENS,
-                voice=voice,
-            )
-        )
+        self._outbox.do(_order(one.reply.id, settings, messages(settings.instructions, one.reads), says))
 
     def _inputs(self, items: Sequence[Any]) -> Sequence[Entry]:
         """What an out-of-band response reads: items of its own, and references to the conversation's."""
@@ -189,6 +185,18 @@ class Responses:
         for entry, audio in recordings:
             self._turns.recognise_inside(entry, audio)
         return found
+
+
+def _order(response_id: str, settings: Options, reads: tuple[Message, ...], words: str | None = None) -> StartReply:
+    """What the engines are told of a response."""
+    limit = settings.max_output_tokens
+    return StartReply(
+        response_id=response_id,
+        messages=reads,
+        words=words,
+        max_tokens=limit if isinstance(limit, int) else MAX_OUTPUT_TOKENS,
+        voice=Voice(settings.voice, settings.speed, settings.audio_format["type"]) if settings.spoken else None,
+    )
 
 
 def _nothing_understood(entries: Sequence[Entry]) -> bool:
