@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,19 +10,12 @@ from realtime_cli.local.engines import parts
 from realtime_cli.local.engines.interface import SpeechToText
 from realtime_cli.local.engines.loading import Engines, load_engines
 from realtime_cli.local.weights import WeightsOutOfReach, fetch_weights
+from tests.needs import need
 
 
 def never() -> bool:
     """A reply that is wanted to its end."""
     return False
-
-
-def need(there: bool, what: str) -> None:
-    """Skip where something is missing; on CI fail instead."""
-    if not there and os.environ.get("CI"):
-        pytest.fail(f"{what} is missing")
-    if not there:
-        pytest.skip(f"{what} is missing")
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
 
 import numpy as np
@@ -18,6 +16,7 @@ from realtime_cli.config import Settings
 from realtime_cli.pcm import BLOCK_FRAMES, RATE_HZ
 from tests.audio_signals import Samples, noise
 from tests.echo_scene import PATHS, Floats, Scene, Verdict, controlled, judge, scene, send_through, started_ms
+from tests.needs import need_espeak
 
 SPEECH = noise(1.0)
 QUICK_MS = 500
@@ -25,10 +24,7 @@ QUICK_MS = 500
 
 @pytest.fixture(scope="module", autouse=True)
 def _voices() -> None:
-    if shutil.which("espeak-ng") is None:
-        if os.environ.get("CI"):
-            pytest.fail("espeak-ng is missing")
-        pytest.skip("espeak-ng is missing")
+    need_espeak()
 
 
 def verdict(acted: Scene, canceller: EchoCanceller | HalfDuplex) -> Verdict:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from realtime_cli.pcm import RATE_HZ
 from tests.audio_signals import find
 from tests.echo_scene import interruption, judge, loudness, replies, started_ms, through_room, to_pcm
 from tests.echo_take import Take, Words, take
+from tests.needs import need_espeak
 from tests.virtual_devices import VirtualDevices
 
 REPLY_S = 16.0
@@ -43,10 +42,7 @@ def spoiled(taken: Take, reply: Any, gain_db: float, words: list[Words]) -> tupl
 
 @pytest.fixture(autouse=True)
 def _voices() -> None:
-    if shutil.which("espeak-ng") is None:
-        if os.environ.get("CI"):
-            pytest.fail("espeak-ng is missing")
-        pytest.skip("espeak-ng is missing")
+    need_espeak()
 
 
 @pytest.mark.parametrize(("gain_db", "delay_ms"), [(-12, 80), (-6, 150)])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from functools import cache
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ import soxr
 from realtime_cli.local.engines.interface import EAR_RATE_HZ, VAD_FRAMES, SpeechToText
 from realtime_cli.local.engines.loading import Engines
 from realtime_cli.local.engines.mel import log_mel
-from tests.real_engines import need
+from tests.needs import need_espeak
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,7 +29,7 @@ WAV_HEADER_BYTES = 44
 @cache
 def spoken(text: str, voice: str = "en-us") -> Speech:
     """``text`` said by espeak-ng, at 16 kHz."""
-    need(shutil.which("espeak-ng") is not None, "espeak-ng")
+    need_espeak()
     wav = subprocess.run(
         ["espeak-ng", "-v", voice, "-s", "160", "--stdout", text], check=True, capture_output=True
     ).stdout

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,21 +18,16 @@ from realtime_cli.local.engines.parts import missing_parts
 from realtime_cli.local.server import LocalServer, load_server
 from realtime_cli.local.weights import WeightsOutOfReach, fetch_weights
 from realtime_cli.transport.loopback import LoopbackTransport
+from tests.needs import need, need_espeak
 from tests.schema_check import check_order, check_server_event
 
 Event = dict[str, Any]
 
 
-def need(there: bool, what: str) -> None:
-    """On CI everything is installed, and a test that cannot run has failed."""
-    if not there:
-        (pytest.fail if "CI" in os.environ else pytest.skip)(f"{what} is missing")
-
-
 @pytest.fixture(scope="module")
 def server() -> Iterator[LocalServer]:
     need(not missing_parts(), "the optional part")
-    need(shutil.which("espeak-ng") is not None, "espeak-ng")
+    need_espeak()
     try:
         fetch_weights(lambda _done, _total: None)
     except WeightsOutOfReach as error:

@@ -24,6 +24,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.needs import need
+
 _PROGRAMS = ("pulseaudio", "pactl", "pacat", "parec")
 _INSTALL = "apt-get install --no-install-recommends libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins"
 
@@ -182,11 +184,7 @@ def _answers(devices: VirtualDevices) -> bool:
 def require_virtual_devices() -> None:
     """Skip the test where the system has no PulseAudio; on CI fail instead."""
     missing = [program for program in _PROGRAMS if shutil.which(program) is None]
-    if missing:
-        text = f"{', '.join(missing)} missing: {_INSTALL}"
-        if os.environ.get("CI"):
-            pytest.fail(text)
-        pytest.skip(text)
+    need(not missing, f"{', '.join(missing)} ({_INSTALL})")
 
 
 @pytest.fixture(scope="session")
