@@ -91,11 +91,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     mcp: Annotated[
         tuple[str, ...],
-        _meta(TOOLS, "Offer the tools of an MCP server; repeatable", metavar="COMMAND|URL"),
+        _meta(TOOLS, "Offer the tools of an MCP server; repeatable", metavar="COMMAND|URL|NAME"),
     ] = ()
     remote_mcp: Annotated[
         tuple[str, ...],
-        _meta(TOOLS, "An MCP server that the model's side reaches by itself; repeatable", metavar="LABEL=URL"),
+        _meta(TOOLS, "An MCP server that the model's side reaches by itself; repeatable", metavar="LABEL=URL|NAME"),
     ] = ()
     confirm_tools: Annotated[
         Literal["auto", "always", "never"], _meta(TOOLS, "Ask before calls: auto means those of MCP servers")

@@ -12,6 +12,10 @@
     [providers.mine]
     base_url = "wss://voice.example.org/v1"
 
+    [mcp.tickets]
+    url = "https://tickets.example.org/mcp"
+    key_variable = "TICKETS_TOKEN"
+
 It holds no secrets: they come from the environment or ``.env`` only, and a name that looks like one's is refused.
 """
 
@@ -28,7 +32,7 @@ import msgspec
 from realtime_cli.errors import ConfigError
 
 FILE_NAME = "config.toml"
-SECTIONS = ("defaults", "profiles", "providers")
+SECTIONS = ("defaults", "profiles", "providers", "mcp")
 SECRET_ENDINGS = ("key", "secret", "token", "password")
 NO_SECRETS = ("ptt_key",)
 """Settings that end so all the same: this is one on the keyboard."""
@@ -59,6 +63,7 @@ class ConfigFile(msgspec.Struct, frozen=True):
     defaults: Table | None = None
     profiles: Mapping[str, Table] = {}
     providers: Mapping[str, Table] = {}
+    mcp: Mapping[str, Table] = {}
 
     def layers(self, profile: str | None) -> tuple[Table, ...]:
         """The tables that count, the nearer first. Raises ConfigError for a profile that there is not."""
@@ -101,7 +106,7 @@ def read_config_file(path: Path) -> ConfigFile:
         if name not in SECTIONS:
             raise ConfigError(f"{path}: there is no section [{name}]", did_you_mean(name, SECTIONS))
     defaults = _table(path, "[defaults]", content["defaults"]) if "defaults" in content else None
-    return ConfigFile(path, defaults, _tables(path, "profiles", content), _tables(path, "providers", content))
+    return ConfigFile(path, defaults, *(_tables(path, section, content) for section in SECTIONS[1:]))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -148,7 +153,7 @@ def _table(path: Path, label: str, values: Any) -> Table:
         if name.lower().endswith(SECRET_ENDINGS) and name not in NO_SECRETS:
             raise ConfigError(
                 f"{path}: {label} holds a secret in {name}",
-                "secrets belong into the environment or .env; name the variable with key_variable in a provider",
+                "secrets belong into the environment or .env; name the variable with key_variable",
             )
     return Table(label, path, named)
 

@@ -1,11 +1,13 @@
-"""A real MCP server: over its pipes, or with a port as argument over HTTP."""
+"""A real MCP server: over its pipes, or with a port as argument over HTTP, for all or for those with its key."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
+from typing import Any
 
+import uvicorn
 from mcp.server.mcpserver import MCPServer
 from mcp.types import ImageContent
 
@@ -49,8 +51,30 @@ async def never() -> str:
     return ""
 
 
+@server.tool()
+def variable(name: str) -> str:
+    """What it was given in its environment."""
+    return os.environ.get(name, "not set")
+
+
+def for_holders_of(key: str, app: Any) -> Any:
+    """The same for those who say ``key``; others are not let in."""
+
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and dict(scope["headers"]).get(b"authorization") != f"Bearer {key}".encode():
+            await send({"type": "http.response.start", "status": 401, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await app(scope, receive, send)
+
+    return guarded
+
+
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        server.run("streamable-http", port=int(sys.argv[1]))
+        served = server.streamable_http_app()
+        if key := os.environ.get("MCP_SERVER_KEY"):
+            served = for_holders_of(key, served)
+        uvicorn.run(served, port=int(sys.argv[1]), log_level="error")
     else:
         server.run()

@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 
 import pytest
 
-from tests.running import KEY, ROOT, environment, lines_of, run
+from tests.mcp_serving import COMMAND, served
+from tests.running import KEY, environment, lines_of, run
 from tests.scripted_server import ScriptedServer
 from tests.tool_scripts import EXAMPLE, Call, calling, outputs
-
-COMMAND = f"{sys.executable} {ROOT / 'tests' / 'mcp_server.py'}"
-PROBES = 600
-
-
-def answers(url: str) -> bool:
-    try:
-        urllib.request.urlopen(url, timeout=10).close()
-    except urllib.error.HTTPError:
-        return True
-    except OSError:
-        return False
-    return True
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    """A server over HTTP."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen([*COMMAND.split(), str(port)], stderr=subprocess.DEVNULL, env=environment())
-    address = f"http://127.0.0.1:{port}/mcp"
-    # The connection is refused at once until the server listens; the process that tries has nothing else to wait for.
-    while not answers(address):
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.1)
-    yield address
-    process.kill()
-    process.wait()
+    """One for all."""
+    with served() as address:
+        yield address
 
 
 @pytest.fixture(params=["stdio", "http"])
@@ -59,7 +35,7 @@ def test_the_tools_of_a_server_are_offered_and_called(target: str) -> None:
         done = run("say", "weather?", *arguments)
     assert (done.returncode, done.stdout) == (0, "Rain.\n"), done.stderr
     offered = {tool["name"]: tool for tool in server.of_type("session.update")[0]["session"]["tools"]}
-    assert list(offered) == ["forecast", "read_file", "picture", "fails", "dies", "never"]
+    assert list(offered) == ["forecast", "read_file", "picture", "fails", "dies", "never", "variable"]
     assert offered["forecast"]["description"] == "What the weather will be."
     assert offered["forecast"]["parameters"]["required"] == ["city"]
     assert sorted(outputs(server)) == [
@@ -97,9 +73,9 @@ def test_names_that_are_taken_get_their_servers_name_in_front() -> None:
         done = run("say", "hi", *arguments)
     assert done.returncode == 0, done.stderr
     offered = [tool["name"] for tool in server.of_type("session.update")[0]["session"]["tools"]]
-    assert len(set(offered)) == len(offered) == 3 + 6 + 6
+    assert len(set(offered)) == len(offered) == 3 + 7 + 7
     assert offered[3:5] == ["forecast", "python_read_file"]
-    assert offered[9:11] == ["python_forecast", "python_2_read_file"]
+    assert offered[10:12] == ["python_forecast", "python_2_read_file"]
 
 
 def test_without_a_keyboard_the_tools_of_servers_do_not_run_unless_allowed() -> None:

@@ -17,6 +17,7 @@ from realtime_cli.errors import ConfigError, InputError
 from realtime_cli.providers.profiles import Provider
 from realtime_cli.providers.user import NAMES, known_providers
 from realtime_cli.resolve import look_up, resolve
+from realtime_cli.tools.mcp_targets import mcp_target
 from tests import scripts
 from tests.running import KEY, ROOT, lines_of, run
 from tests.scripted_server import ScriptedServer
@@ -101,7 +102,7 @@ def test_a_file_named_with_an_at_sign_is_looked_for_beside_the_config_file(tmp_p
         ("[profiles.work]\nprofile = 'x'", ["[profiles.work]", "profile"]),
         ("[defaults]\nsilense-ms = 1", ["[defaults]", "silense_ms", "did you mean silence_ms?"]),
         ("[profile.work]\nvoice = 'x'", ["[profile]", "did you mean profiles?"]),
-        ("voice = 'x'", ["[voice]", "defaults, profiles, providers"]),
+        ("voice = 'x'", ["[voice]", "defaults, mcp, profiles, providers"]),
         ("profiles = 3", ["[profiles]", "table"]),
         ("[profiles]\nwork = 3", ["[profiles.work]", "table"]),
         ("[defaults]\nvoice = \n", ["not valid TOML", "line 2"]),
@@ -159,6 +160,8 @@ def test_the_example_can_be_used_as_it_is() -> None:
         "model_needed",
         "says_intent",
     } == set(NAMES)
+    assert mcp_target("tickets", Environment({"TICKETS_TOKEN": "x"}, None, file)).key == "x"
+    assert mcp_target("notes", Environment({"NOTES_TOKEN": "x"}, None, file)).variables == {"NOTES_TOKEN": "x"}
     commented_defaults = Provider(name="box", title="", key_variable="", model="", transcription_model=None)
     for name in ("key_needed", "auth", "dialect", "beta_header", "can_cancel", "can_truncate", "input_rate_hz"):
         assert getattr(described, name) == getattr(commented_defaults, name)
@@ -267,6 +270,7 @@ def test_config_show_in_json_is_one_object_a_line(tmp_path: Path) -> None:
         "exists": True,
         "profiles": ["work"],
         "providers": ["mine"],
+        "mcp": [],
     }
     settings = {row["name"]: row for row in rows if row["type"] == "setting"}
     assert set(settings) == {field.name for field in fields()}

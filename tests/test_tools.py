@@ -14,7 +14,7 @@ import pytest
 
 import realtime_cli
 from realtime_cli.cli.tooling import NO_CALLS, toolbox_of
-from realtime_cli.config import Settings
+from realtime_cli.config import Environment, Settings
 from realtime_cli.conversation.offers import Offer, Outcome
 from realtime_cli.providers.profiles import LOCAL
 from realtime_cli.tools.functions import FunctionTool
@@ -225,4 +225,4 @@ def test_say_without_tools_loads_nothing_of_them() -> None:
 
 def test_the_embedded_model_is_offered_nothing_and_that_is_said(tmp_path: Path) -> None:
     settings = Settings(tools=(write(tmp_path, "1 / 0"),), mcp=("no-such-command",))
-    assert toolbox_of(settings, LOCAL, lambda _error: None) == (None, [NO_CALLS])
+    assert toolbox_of(settings, Environment({}), LOCAL, lambda _error: None) == (None, [NO_CALLS])

@@ -50,6 +50,7 @@ def _file(environment: Environment) -> dict[str, Any]:
         "exists": path is not None and path.exists(),
         "profiles": sorted(file.profiles),
         "providers": sorted(file.providers),
+        "mcp": sorted(file.mcp),
     }
 
 
@@ -91,9 +92,9 @@ def _origin(environment: Environment, name: str) -> dict[str, str | None]:
 
 def _table(file: Mapping[str, Any], rows: list[dict[str, Any]]) -> Iterator[str]:
     yield f"config file: {file['path']}{'' if file['exists'] else ' (not there)'}"
-    for name in ("profiles", "providers"):
+    for name, title in (("profiles", "profiles"), ("providers", "providers"), ("mcp", "MCP servers")):
         if file[name]:
-            yield f"its {name}: {', '.join(file[name])}"
+            yield f"its {title}: {', '.join(file[name])}"
     cells = [(row["name"], _shown(row), row["where"] or "") for row in rows]
     first, second = (max(len(cell[column]) for cell in cells) for column in (0, 1))
     yield ""

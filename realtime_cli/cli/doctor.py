@@ -122,7 +122,7 @@ def _server(settings: Settings, environment: Environment, *, turn: bool) -> Chec
         yield failed(_culprit(settings, environment), error)
         return
     if (yield from _embedded(server) if server.place is None else _remote(server, server.place, environment)):
-        yield from _tools(settings, server)
+        yield from _tools(settings, environment, server)
         yield from _session(settings, server, turn=turn)
 
 
@@ -167,14 +167,14 @@ def _remote(server: Server, place: Endpoint, environment: Environment) -> Genera
     return network.status is not Status.FAIL
 
 
-def _tools(settings: Settings, server: Server) -> Checks:
+def _tools(settings: Settings, environment: Environment, server: Server) -> Checks:
     from realtime_cli.cli.tooling import toolbox_of
     from realtime_cli.doctor.check import failed
     from realtime_cli.doctor.tools import FIX, NAME, check_tools
 
     try:
         with redirect_stdout(sys.stderr):  # the files of --tools may print
-            toolbox, _ = toolbox_of(settings, server.provider, lambda _error: None)
+            toolbox, _ = toolbox_of(settings, environment, server.provider, lambda _error: None)
     except RealtimeError as error:
         yield failed(NAME, error, FIX)
         return

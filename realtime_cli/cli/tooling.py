@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import re
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from realtime_cli.config import Settings
+from realtime_cli.config import Environment, Settings
 from realtime_cli.errors import InputError
 from realtime_cli.ports import Input
 from realtime_cli.protocol.dialects import Dialect
@@ -21,11 +20,12 @@ NO_CALLS = "the embedded model is too small to call functions: it is offered non
 
 
 def toolbox_of(
-    settings: Settings, provider: Provider, on_error: Callable[[BaseException], None]
+    settings: Settings, environment: Environment, provider: Provider, on_error: Callable[[BaseException], None]
 ) -> tuple[Toolbox | None, list[str]]:
     """What is offered, if anything, and what the user should know. Runs the files of ``--tools``.
 
-    Raises InputError for what cannot be offered, and ConfigError when the optional part is missing.
+    Raises InputError for what cannot be offered, and ConfigError when the optional part is missing or an MCP server is
+    described wrongly.
     """
     if not (settings.tools or settings.mcp or settings.remote_mcp):
         return None, []
@@ -36,31 +36,28 @@ def toolbox_of(
     # pydantic and asyncio: for those who use tools.
     from realtime_cli.tools.loading import load_tools
     from realtime_cli.tools.mcp_servers import McpServer, require_mcp
+    from realtime_cli.tools.mcp_targets import mcp_target
     from realtime_cli.tools.toolbox import Toolbox
 
     if settings.mcp:
         require_mcp()
-    servers = [McpServer(target) for target in settings.mcp]
+    servers = [McpServer(mcp_target(said, environment)) for said in settings.mcp]
     functions = [function for file in settings.tools for function in load_tools(file)]
     return Toolbox(functions, servers, confirm=settings.confirm_tools, on_error=on_error), []
 
 
-def remote_servers(settings: Settings, provider: Provider, dialect: Dialect) -> tuple[dict[str, Any], ...]:
-    """What the model's side is told of the MCP servers that it reaches by itself. Raises InputError."""
+def remote_servers(
+    settings: Settings, environment: Environment, provider: Provider, dialect: Dialect
+) -> tuple[dict[str, Any], ...]:
+    """What the model's side is told of the MCP servers that it reaches by itself. Raises InputError and ConfigError."""
     if provider is LOCAL or not settings.remote_mcp:
         return ()
     if dialect is Dialect.BETA:
         raise InputError("--remote-mcp: the beta dialect knows no MCP servers", "use --mcp, which works everywhere")
-    return tuple(
-        _remote(named, "never" if settings.confirm_tools == "never" else "always") for named in settings.remote_mcp
-    )
+    from realtime_cli.tools.mcp_targets import remote_mcp
 
-
-def _remote(named: str, approval: str) -> dict[str, Any]:
-    label, _, url = named.partition("=")
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", label) or not re.match(r"https?://[^/?#]", url):
-        raise InputError("--remote-mcp needs LABEL=URL", "such as --remote-mcp docs=https://example.org/mcp")
-    return {"type": "mcp", "server_label": label, "server_url": url, "require_approval": approval}
+    approval = "never" if settings.confirm_tools == "never" else "always"
+    return tuple({**remote_mcp(said, environment), "require_approval": approval} for said in settings.remote_mcp)
 
 
 def asking_at(inputs: tuple[Input, ...], *, may_ask: bool) -> tuple[tuple[Input, ...], bool]:

@@ -68,9 +68,9 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
 
         notices += fetch_weights_visibly()
     wanted = session_options(settings, provider, shape, spoken=plays)
-    remote = remote_servers(settings, provider, server.dialect)
+    remote = remote_servers(settings, environment, provider, server.dialect)
     wanted = replace(wanted, tools=remote)
-    tools, hints = toolbox_of(settings, provider, on_failure(settings))
+    tools, hints = toolbox_of(settings, environment, provider, on_failure(settings))
     inputs, can_ask = asking_at(inputs, may_ask=bool(remote) or (tools is not None and tools.may_ask))
     conversation = Conversation(
         ConversationOptions(

@@ -10,13 +10,10 @@ import asyncio
 import importlib.util
 import logging
 import os
-import shlex
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from realtime_cli.conversation.offers import Offer, Outcome, failure
 from realtime_cli.errors import ConfigError, InputError
@@ -25,11 +22,17 @@ from realtime_cli.tools.arguments import json_object
 from realtime_cli.tools.output import error_text, shortened
 
 if TYPE_CHECKING:
+    from httpx2 import AsyncClient
     from mcp import Client
     from mcp_types import CallToolResult
 
+    from realtime_cli.tools.mcp_targets import McpTarget
+
 START_S = 60.0
 """How long a server may take to start: ``npx`` and ``uvx`` fetch it first when it is new."""
+
+HTTP_S, STREAM_S = 30.0, 300.0
+"""Time limits of the package's own client (``mcp/shared/_httpx_utils.py``); a response may be a stream held open."""
 
 REPORT_BYTES = 4096
 """How much of a server's last words is looked at."""
@@ -55,13 +58,12 @@ class McpTool:
 
 
 class McpServer:
-    """See the module. ``target``: a command with its arguments, or an http(s) URL. Raises InputError."""
+    """See the module."""
 
-    def __init__(self, target: str) -> None:
-        self._url = target if target.startswith(("http://", "https://")) else None
-        self._command = [] if self._url else _split(target)
-        self.label = _label(self._url, self._command)
-        """A short name, in which no secret of a URL's query or a command's arguments can be."""
+    def __init__(self, target: McpTarget) -> None:
+        self._target = target
+        self.label = target.label
+        """A short name, in which no secret can be."""
         self.tools: tuple[McpTool, ...] = ()
         """What it offers, once :attr:`opened`."""
         self.opened = asyncio.Event()
@@ -77,8 +79,8 @@ class McpServer:
                 # Whatever the package and the libraries under it raise, alone or in groups. A server that is lost
                 # later is told to the model by the calls that fail, and ends nothing else.
                 if not self.opened.is_set():
-                    reason = _report(last_words) or _reason(error)
-                    raise InputError(f"--mcp {self.label}: it did not start", redact(reason)) from error
+                    reason = redact(_report(last_words) or _reason(error), self._secrets)
+                    raise InputError(f"--mcp {self.label}: it did not start", reason) from error
             finally:
                 self._gone.set()
 
@@ -112,17 +114,25 @@ class McpServer:
     async def _connected(self, last_words: IO[bytes]) -> AsyncIterator[Client]:
         from mcp import Client, StdioServerParameters  # half a second, and optional
         from mcp.client.stdio import stdio_client
+        from mcp.client.streamable_http import streamable_http_client
 
         # Without a handler the package's complaints, tracebacks and all, would go to our standard error.
         logging.getLogger("mcp").addHandler(logging.NullHandler())
-        if self._url:
-            async with Client(self._url) as client:
+        target = self._target
+        if target.url:
+            async with _http(target) as http, Client(streamable_http_client(target.url, http_client=http)) as client:
                 yield client
             return
-        server = StdioServerParameters(command=self._command[0], args=self._command[1:])
+        command, *arguments = target.command
+        server = StdioServerParameters(command=command, args=arguments, env=dict(target.variables))
         # Its standard error would otherwise be ours, and write into the view.
         async with Client(stdio_client(server, errlog=last_words)) as client:  # type: ignore[arg-type]
             yield client
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        """What a server might repeat."""
+        return tuple(filter(None, (self._target.key, *self._target.variables.values())))
 
     async def _listed(self, client: Client) -> AsyncIterator[McpTool]:
         cursor: str | None = None
@@ -139,26 +149,12 @@ class McpServer:
                 return
 
 
-def _split(target: str) -> list[str]:
-    try:
-        words = shlex.split(target, posix=os.name != "nt")
-    except ValueError as error:
-        raise InputError(f"--mcp: the command cannot be read: {error}", "check its quotes") from error
-    if not words:
-        raise InputError("--mcp: there is neither a command nor a URL", 'such as --mcp "uvx mcp-server-time"')
-    return words
+def _http(target: McpTarget) -> AsyncClient:
+    """A client that says its key. (The package follows no redirect to another host, so nobody else gets it.)"""
+    from httpx2 import AsyncClient, Timeout  # the package's own
 
-
-def _label(url: str | None, command: list[str]) -> str:
-    if url is None:
-        return PurePath(command[0]).stem
-    try:
-        host = urlsplit(url).hostname
-    except ValueError:
-        host = None
-    if not host:
-        raise InputError("--mcp: the URL has no host", "such as --mcp https://example.org/mcp")
-    return host
+    headers = {"Authorization": f"Bearer {target.key}"} if target.key else {}
+    return AsyncClient(headers=headers, timeout=Timeout(HTTP_S, read=STREAM_S))
 
 
 def _outcome(result: CallToolResult) -> Outcome:
