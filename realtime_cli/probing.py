@@ -1,6 +1,6 @@
 """Threads for short looks at the outside world that no conversation is there for: one blocking call each.
 
-Beside :mod:`realtime_cli.session` the only file on the client's side that starts threads. The main thread waits for
+Beside :mod:`realtime_cli.threads` the only file on the client's side that starts threads. The main thread waits for
 what they find, so that Ctrl-C ends the program whatever they are stuck in; they are daemons.
 """
 

@@ -1,7 +1,7 @@
-"""One conversation from first to last thread. On the client's side only this file and ``probing.py`` start threads.
+"""One conversation from first to last thread.
 
-The main thread owns the core: every other thread posts facts into the inbox, and none of them decides.
-Threads start in the order in which they need each other and are joined in reverse under one shared deadline.
+The main thread owns the core: every other thread posts facts into the inbox, and none of them decides. What ends a
+thread before its time becomes a fact, too.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ from realtime_cli.conversation.effects import (
     Show,
     Speak,
 )
+from realtime_cli.conversation.offers import Offer
 from realtime_cli.conversation.records import AudioReported, Ended, Record
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
 from realtime_cli.interrupts import held_back, shut_out
 from realtime_cli.microphone import Microphone
 from realtime_cli.ports import AudioSink, AudioSource, Core, EchoControl, Input, ToolHost, Transport, View
 from realtime_cli.protocol.dialects import NotAnEvent, from_wire
+from realtime_cli.threads import Threads
 from realtime_cli.workers import Encoder, Outbox, Player, Screen
 
 VIEW = "view"
@@ -50,7 +52,7 @@ PATIENCE_S = 0.5
 """The longest uninterrupted wait: on Windows a wait without end cannot be interrupted by Ctrl-C."""
 
 SHUTDOWN_S = 3.0
-"""What all threads together get to end. They are daemons, so one that hangs in a driver cannot keep the program."""
+"""What all threads together get to end."""
 
 
 class Session:
@@ -91,7 +93,7 @@ class Session:
         self._screen = Screen(view)
         self._player: Player | None = None
         self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._threads = Threads(self._ended_badly)
         self._exit_code: int | None = None
         self._unshown: RealtimeError | None = None
         self._began = time.monotonic()
@@ -133,24 +135,26 @@ class Session:
 
     def _start(self) -> None:
         """Connect first: the handshake goes on while the audio libraries load and the devices open."""
-        self._spawn(VIEW, self._screen.run)
+        self._threads.start(VIEW, self._screen.run)
         if self._tools:
-            self._spawn("tools", self._tools.run, lambda offers: self.post(f.ToolsReady(offers)), self._stopping)
-        self._spawn("websocket", self._run_transport)
+            self._threads.start(
+                "tools", self._tools.run, lambda offers: self.post(f.ToolsReady(offers)), self._stopping
+            )
+        self._threads.start("websocket", self._run_transport)
         with held_back():
             self._open_devices()
         for each in self._inputs:
             each.open()
-            self._spawn("input", each.run, self.post, self._stopping)
+            self._threads.start("input", each.run, self.post, self._stopping)
 
     def _open_devices(self) -> None:
         if self._sink:
             self._player = Player()
             self._mic.echo = echo = self._make_echo_control(self)
             self._sink.open()
-            self._spawn("playback", self._player.run)
+            self._threads.start("playback", self._player.run)
             pull = overheard(self._player.playout.pull, echo) if echo else self._player.playout.pull
-            self._spawn("speaker", self._sink.run, pull, self._stopping)
+            self._threads.start("speaker", self._sink.run, pull, self._stopping)
         if self._source:
             self._source.open()
 
@@ -166,13 +170,12 @@ class Session:
         self._screen.close()
         deadline = time.monotonic() + SHUTDOWN_S
         try:
-            self._join("sender", deadline)
+            self._threads.join("sender", deadline)
             self._transport.close()
             for device in (self._source, self._sink):
                 if device:
                     device.close()
-            for thread in reversed(self._threads):
-                thread.join(max(0.0, deadline - time.monotonic()))
+            self._threads.join_all(deadline)
         except KeyboardInterrupt:
             # A second Ctrl-C: no more waiting; the keyboard and the view still give the terminal back.
             self._transport.close()
@@ -242,14 +245,12 @@ class Session:
             case CloseMic():
                 self._tell(self._mic.close())
             case Feed():
-                self._spawn("feeder", partial(self._mic.feed, cut=effect.cut), effect.source, self._stopping)
+                self._threads.start("feeder", partial(self._mic.feed, cut=effect.cut), effect.source, self._stopping)
             case RunTool():
-                self._spawn(_name_of(effect.call_id), self._run_tool, effect)
+                self._threads.start(_name_of(effect.call_id), self._run_tool, effect)
             case CancelTool() if self._tools:
                 self._tools.cancel(effect.call_id)
-                # It may hang, and nobody waits for it any more, not even at the end.
-                for hanging in [it for it in self._threads if it.name == _name_of(effect.call_id)]:
-                    self._threads.remove(hanging)
+                self._threads.forget(_name_of(effect.call_id))
             case End():
                 self._exit_code = effect.exit_code
 
@@ -270,7 +271,10 @@ class Session:
         opened = self._mic.open(cut=cut)
         if self._source and opened:
             deliver, closed = opened
-            self._spawn("microphone", self._source.run, deliver, lambda: self.post(f.MicEnded()), closed)
+            self._threads.start("microphone", self._source.run, deliver, lambda: self.post(f.MicEnded()), closed)
+
+    def _offered(self, offers: tuple[Offer, ...]) -> None:
+        self.post(f.ToolsReady(offers))
 
     def _run_tool(self, effect: RunTool) -> None:
         if self._tools:
@@ -284,7 +288,7 @@ class Session:
 
     def _connected(self) -> None:
         self.post(f.Opened())
-        self._spawn("sender", self._outbox.run, self._transport.send, self._encoder)
+        self._threads.start("sender", self._outbox.run, self._transport.send, self._encoder)
 
     def _received(self, text: str) -> None:
         try:
@@ -292,31 +296,15 @@ class Session:
         except NotAnEvent as error:
             self.post(f.Failed(error))
 
-    def _spawn(self, name: str, target: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=self._guard, args=(name, target, arguments), name=name, daemon=True)
-        thread.start()
-        # In place: the websocket's thread starts one too. Push-to-talk would otherwise leave one behind for each press.
-        for gone in [it for it in self._threads if not it.is_alive()]:
-            self._threads.remove(gone)
-        self._threads.append(thread)
-
-    def _guard(self, name: str, target: Callable[..., None], arguments: tuple[object, ...]) -> None:
-        """Run a thread's body; whatever ends it before its time becomes a fact."""
-        try:
-            target(*arguments)
-        except BrokenPipeError:
+    def _ended_badly(self, name: str, error: Exception) -> None:
+        if isinstance(error, BrokenPipeError):
             self.post(f.Quit(exit_code=0))
-        except Exception as error:  # noqa: BLE001 -- a worker that dies must say so, whatever killed it
-            self._on_failure(error)
-            failure = error if isinstance(error, RealtimeError) else InternalError(name, error)
-            if name == VIEW:
-                self._unshown = failure
-            self.post(f.Failed(failure))
-
-    def _join(self, name: str, deadline: float) -> None:
-        for thread in self._threads:
-            if thread.name == name:
-                thread.join(max(0.0, deadline - time.monotonic()))
+            return
+        self._on_failure(error)
+        failure = error if isinstance(error, RealtimeError) else InternalError(name, error)
+        if name == VIEW:
+            self._unshown = failure
+        self.post(f.Failed(failure))
 
 
 def _name_of(call_id: str) -> str:

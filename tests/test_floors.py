@@ -22,6 +22,7 @@ FLOORS = {
     "conversation": 2,
     "controls": 0,
     "interrupts": 0,
+    "threads": 0,
     "ports": 3,
     "audio": 4,
     "terminal": 4,
@@ -76,4 +77,4 @@ def test_on_the_clients_side_only_two_files_start_threads() -> None:
         for path in files()
         if "threading.Thread(" in path.read_text(encoding="utf-8") and "local" not in path.parts
     }
-    assert starters == {"session.py", "probing.py"}
+    assert starters == {"threads.py", "probing.py"}
