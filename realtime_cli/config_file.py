@@ -25,11 +25,14 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import msgspec
 
 from realtime_cli.errors import ConfigError
+
+T = TypeVar("T")
 
 FILE_NAME = "config.toml"
 SECTIONS = ("defaults", "profiles", "providers", "mcp")
@@ -54,6 +57,19 @@ class Table(msgspec.Struct, frozen=True):
         for name in self.values:
             if name not in known:
                 raise ConfigError(f"{self.path}: {self.label} has an unknown name, {name}", did_you_mean(name, known))
+
+    def filled(self, kind: type[T], choices: Mapping[str, str] = MappingProxyType({}), **more: Any) -> T:
+        """A struct of what the table says, and ``more``, which goes before it.
+
+        ``choices``: the remedy for a field in which the library would only repeat what is wrong. Raises ConfigError.
+        """
+        try:
+            return msgspec.convert({**self.values, **more}, kind)
+        except msgspec.ValidationError as error:
+            problem, _, field = str(error).replace("`", "").partition(" - at $.")
+            raise ConfigError(
+                f"{self.path}: {field} in {self.label} is not usable", choices.get(field, problem)
+            ) from None
 
 
 class ConfigFile(msgspec.Struct, frozen=True):

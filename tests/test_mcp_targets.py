@@ -39,7 +39,7 @@ def test_a_command_gets_the_variables_it_asks_for_from_env_files_too_and_no_othe
         arguments = ("--mcp", "notes", "--confirm-tools", "never", "--base-url", server.url)
         done = run("say", "hi", *arguments, **file, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert outputs(server) == [KEY, "not set"]
+    assert sorted(outputs(server)) == ["not set", KEY]
 
 
 def test_the_models_side_is_told_the_url_and_the_key(tmp_path: Path) -> None:

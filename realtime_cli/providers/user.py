@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import msgspec
-
 from realtime_cli.config_file import ConfigFile, Table
 from realtime_cli.errors import ConfigError
 from realtime_cli.protocol.dialects import Dialect
@@ -17,6 +15,11 @@ NAMES = tuple(name for name in Provider.__struct_fields__ if name != "name")
 
 RATES_HZ = (8_000, 48_000)
 """The lowest and the highest rate of audio that any server is known to take (xAI)."""
+
+CHOICES = {
+    "dialect": f"choose {', '.join(each.value for each in Dialect)}",
+    "auth": "choose bearer or api-key",
+}
 
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 
@@ -37,11 +40,7 @@ def _provider(name: str, table: Table) -> Provider:
             raise ConfigError(
                 f"{table.path}: {variable} in {table.label} is not the name of a variable", "write it like MY_API_KEY"
             )
-    try:
-        provider = msgspec.convert({"title": name, **table.values, "name": name}, Provider)
-    except msgspec.ValidationError as error:
-        problem, _, field = str(error).replace("`", "").partition(" - at $.")
-        raise ConfigError(f"{table.path}: {field} in {table.label} is not usable", _choices(field) or problem) from None
+    provider = table.filled(Provider, CHOICES, title=table.values.get("title", name), name=name)
     if not (provider.base_url or provider.base_url_variable):
         raise ConfigError(f"{table.path}: {table.label} says no URL", "add base_url or base_url_variable")
     if not RATES_HZ[0] <= provider.input_rate_hz <= RATES_HZ[1]:
@@ -49,11 +48,3 @@ def _provider(name: str, table: Table) -> Provider:
             f"{table.path}: input_rate_hz in {table.label} is not usable", "choose from {} to {}".format(*RATES_HZ)
         )
     return provider
-
-
-def _choices(field: str) -> str:
-    """What may be chosen, where the library would only repeat what is wrong."""
-    return {
-        "dialect": f"choose {', '.join(each.value for each in Dialect)}",
-        "auth": "choose bearer or api-key",
-    }.get(field, "")

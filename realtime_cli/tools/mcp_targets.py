@@ -75,11 +75,7 @@ def remote_mcp(said: str, environment: Environment) -> dict[str, Any]:
 
 def _described(table: Table) -> _Described:
     table.check_names(_Described.__struct_fields__)
-    try:
-        described = msgspec.convert(table.values, _Described)
-    except msgspec.ValidationError as error:
-        problem, _, field = str(error).replace("`", "").partition(" - at $.")
-        raise ConfigError(f"{table.path}: {field} in {table.label} is not usable", problem) from None
+    described = table.filled(_Described)
     if bool(described.command) == bool(described.url):
         raise ConfigError(f"{table.path}: {table.label} must say either a command or a URL", "write one of them")
     if described.url and not _is_url(described.url):
