@@ -80,6 +80,7 @@ def test_config_show_names_them(tmp_path: Path) -> None:
         ('[mcp.x]\nurl = "https://h"\nkey_variable = "X_TOKEN"', "X_TOKEN is not set"),
         ('[mcp.x]\ncommand = "c"\nvariables = ["X_TOKEN"]', "X_TOKEN is not set"),
         ('[mcp.x]\ncommand = "c"\nkey_variable = "X_TOKEN"', "does not go with a command"),
+        ('[mcp.x]\nurl = "http://h"\nkey_variable = "X_TOKEN"', "unencrypted"),
         ('[mcp.x]\nurl = "https://h"\nvariables = ["X_TOKEN"]', "does not go with a url"),
     ],
 )

@@ -69,7 +69,7 @@ def endpoint(
     where, url = _url(provider, base, _query(provider, name, intent, environment), environment)
     key, key_variable = _key(provider, environment)
     notice = ""
-    if key and not _is_private(where):
+    if key and not is_private(where):
         if provider.key_needed:
             raise ConfigError(
                 f"the key in {key_variable} would cross the network unencrypted to {where}", "use https:// or wss://"
@@ -172,11 +172,11 @@ def _header_value(variable: str, environment: Mapping[str, str]) -> str:
     return value
 
 
-def _is_private(where: str) -> bool:
+def is_private(where: str) -> bool:
     """Whether nobody on the network can read what is sent: it is encrypted, or never leaves this machine."""
     parts = urlsplit(where)
     host = parts.hostname or ""
-    if parts.scheme == "wss" or host == "localhost" or host.endswith(".localhost"):
+    if parts.scheme in ("wss", "https") or host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from realtime_cli.errors import ConfigError, InputError
+from realtime_cli.providers.endpoint import is_private
 
 if TYPE_CHECKING:
     from realtime_cli.config import Environment
@@ -85,6 +86,10 @@ def _described(table: Table) -> _Described:
         raise ConfigError(
             f"{table.path}: {name} in {table.label} does not go with a {other}",
             "a url takes key_variable, a command takes variables",
+        )
+    if described.key_variable and not is_private(described.url):
+        raise ConfigError(
+            f"{table.path}: the key of {table.label} would cross the network unencrypted", "use a URL with https://"
         )
     return described
 
