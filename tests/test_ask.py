@@ -158,6 +158,24 @@ def test_a_long_recording_shows_a_bar_on_a_terminal_and_clears_it_away(tmp_path:
     assert "━" not in seen.rsplit("\x1b[2K", 1)[1]
 
 
+TELLS_ITS_MEMORY = """
+import re, resource, sys
+from pathlib import Path
+from realtime_cli.cli.main import main
+
+def most_bytes():
+    # On Linux getrusage also counts the process that this one was forked from (getrusage(2)), which is the tests.
+    if sys.platform == "linux":
+        return int(re.search(r"VmHWM:\\s+([0-9]+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+try:
+    main()
+finally:
+    print(most_bytes(), file=sys.stderr)
+"""
+
+
 def test_three_hours_are_sent_in_bounded_memory(tmp_path: Path) -> None:
     received: list[Any] = []
 
@@ -172,13 +190,9 @@ def test_three_hours_are_sent_in_bounded_memory(tmp_path: Path) -> None:
         talk.obey_until_closed()
 
     long = sparse_wav(tmp_path / "long.wav", 3 * 3600)
-    program = "import resource, sys; from realtime_cli.cli.main import main\n"
-    program += "try:\n    main()\n"
-    program += "finally:\n    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
     with ScriptedServer(script) as server:
-        command = [sys.executable, "-c", program, "ask", str(long), "--quiet", "--base-url", server.url]
+        command = [sys.executable, "-c", TELLS_ITS_MEMORY, "ask", str(long), "--quiet", "--base-url", server.url]
         done = subprocess.run(command, check=False, capture_output=True, env=environment(), timeout=600)
     assert done.stdout == b"That was long.\n", done.stderr.decode()
     assert received == [3 * 3600 * 48_000, "input_audio_buffer.commit"]
-    unit = 1 if sys.platform == "darwin" else 1024
-    assert int(done.stderr.split()[-1]) * unit < 200e6
+    assert int(done.stderr.split()[-1]) < 200e6
