@@ -72,12 +72,7 @@ def _interruption(client: Client, ear: Ear, after_s: float) -> tuple[float, floa
         client.talk.send(audio_delta(reply, sound[start : start + step]))
     assert ear.onset(began_s, NEVER_S) is not None, "nothing was played"
     time.sleep(after_s)
-    item = client.talk.new_id("item")
-    stopped_s = time.monotonic()
-    client.talk.send({"type": "input_audio_buffer.speech_started", "item_id": item, "audio_start_ms": 0})
-    reply.finish("cancelled", "turn_detected")
-    client.talk.send({"type": "input_audio_buffer.speech_stopped", "item_id": item, "audio_end_ms": 0})
-    client.talk.commit(item)
+    stopped_s = client.interrupt(reply)
     time.sleep(SETTLED_S)
     loud = np.flatnonzero(np.abs(ear.heard().astype(np.int32)) > AUDIBLE)
     told = _truncated(client)[len(truncated) :]

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -32,6 +33,16 @@ class Client:
         reply = self.talk.begin_reply()
         reply.say("Well")
         return reply
+
+    def interrupt(self, reply: Reply) -> float:
+        """What a server does when it hears the user talk into ``reply``; returns when it began, as time.monotonic."""
+        item = self.talk.new_id("item")
+        at_s = time.monotonic()
+        self.talk.send({"type": "input_audio_buffer.speech_started", "item_id": item, "audio_start_ms": 0})
+        reply.finish("cancelled", "turn_detected")
+        self.talk.send({"type": "input_audio_buffer.speech_stopped", "item_id": item, "audio_end_ms": 0})
+        self.talk.commit(item)
+        return at_s
 
 
 def audio_delta(reply: Reply, pcm: bytes) -> dict[str, Any]:

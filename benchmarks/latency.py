@@ -128,13 +128,7 @@ def _program(devices: VirtualDevices, rounds: int, options: list[str]) -> Figure
             return began_s
 
         def stop() -> float:
-            item = client.talk.new_id("item")
-            at_s = time.monotonic()
-            client.talk.send({"type": "input_audio_buffer.speech_started", "item_id": item, "audio_start_ms": 0})
-            reply.finish("cancelled", "turn_detected")
-            client.talk.send({"type": "input_audio_buffer.speech_stopped", "item_id": item, "audio_end_ms": 0})
-            client.talk.commit(item)
-            return at_s
+            return client.interrupt(reply)
 
         with Ear(devices) as ear:
             heard, silent = _sounds(ear, rounds, begin, stop)

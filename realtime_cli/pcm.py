@@ -18,6 +18,11 @@ BLOCK_MS = 20
 BLOCK_FRAMES = RATE_HZ * BLOCK_MS // 1000
 BLOCK_BYTES = BLOCK_FRAMES * FRAME_BYTES
 
+RECORDED_BLOCK_MS = 100
+"""What is sent of a recording at a time: fewer messages than a microphone's, and a cut is still between words."""
+
+RECORDED_BLOCK_BYTES = RATE_HZ * RECORDED_BLOCK_MS // 1000 * FRAME_BYTES
+
 
 def frames_to_ms(frames: int, rate_hz: int = RATE_HZ) -> int:
     """Whole milliseconds in ``frames``, rounded down: a truncation must never claim more than was heard."""

@@ -137,9 +137,7 @@ class Session:
         """Connect first: the handshake goes on while the audio libraries load and the devices open."""
         self._threads.start(VIEW, self._screen.run)
         if self._tools:
-            self._threads.start(
-                "tools", self._tools.run, lambda offers: self.post(f.ToolsReady(offers)), self._stopping
-            )
+            self._threads.start("tools", self._tools.run, self._offered, self._stopping)
         self._threads.start("websocket", self._run_transport)
         with held_back():
             self._open_devices()

@@ -195,12 +195,13 @@ def test_signs_that_cannot_be_shown_become_words() -> None:
     assert failed.startswith("FAIL key")
 
 
-def test_ctrl_c_does_not_wait_for_the_local_server_to_load() -> None:
-    program = [sys.executable, "-m", "realtime_cli", "doctor", "--json", *MUTE, "--local"]
+def ctrl_c_after(check: str, *arguments: str) -> None:
+    """A run that is interrupted behind this check ends at once, with 130 and without a word."""
+    program = [sys.executable, "-m", "realtime_cli", "doctor", "--json", *MUTE, *arguments]
     running = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
     assert running.stdout is not None
     for line in running.stdout:
-        if json.loads(line)["name"] == "weights":
+        if json.loads(line)["name"] == check:
             break
     running.send_signal(signal.SIGINT)
     rest, errors = running.communicate(timeout=PATIENCE_S)
@@ -208,15 +209,10 @@ def test_ctrl_c_does_not_wait_for_the_local_server_to_load() -> None:
     assert (rest, errors) == (b"", b"")
 
 
+def test_ctrl_c_does_not_wait_for_the_local_server_to_load() -> None:
+    ctrl_c_after("weights", "--local")
+
+
 def test_results_come_one_by_one_and_ctrl_c_ends_with_130() -> None:
     with ScriptedServer(scripts.silent) as server:
-        program = [sys.executable, "-m", "realtime_cli", "doctor", "--json", *MUTE, "--base-url", server.url]
-        running = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
-        assert running.stdout is not None
-        for line in running.stdout:
-            if json.loads(line)["name"] == "network":
-                break
-        running.send_signal(signal.SIGINT)
-        rest, errors = running.communicate(timeout=PATIENCE_S)
-    assert running.returncode == 130
-    assert (rest, errors) == (b"", b"")
+        ctrl_c_after("network", "--base-url", server.url)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from realtime_cli.audio.audible import is_audible
 from realtime_cli.audio.gate import LoudnessGate
 from realtime_cli.audio.reference import Reference
 from realtime_cli.audio.watch import CancellerWatch
@@ -30,9 +31,6 @@ STEP_FRAMES = ms_to_frames(10)
 DELAY_FRAMES = 223
 """By how much the canceller delays at 24 kHz (9.3 ms, measured with pywebrtc-audio 0.2.0). What passes beside it is
 delayed as much, so that nothing is lost or heard twice where one follows the other."""
-
-AUDIBLE_PEAK = 33
-"""-60 dBFS: what is played more softly is not heard."""
 
 HANGOVER_FRAMES = ms_to_frames(600)
 """For so long after its last sound the model may still be heard: a Bluetooth loudspeaker's delay and a room's echo."""
@@ -128,7 +126,7 @@ class EchoCanceller:
         beside = np.concatenate((self._past, heard))
         self._past = beside[len(heard) :]
         beside = beside[: len(heard)]
-        if np.abs(played).max() >= AUDIBLE_PEAK:
+        if is_audible(played):
             self._audible_frames = HANGOVER_FRAMES
         if not self._audible_frames and not self._share and self._opening == 1.0:
             return beside

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from realtime_cli.audio.audible import is_audible
 from realtime_cli.pcm import FRAME_BYTES, ms_to_frames
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-AUDIBLE_PEAK = 33
-"""-60 dBFS: what is played more softly is not heard."""
 
 HANGOVER_FRAMES = ms_to_frames(400)
 """For so long after its last sound the model may still be heard: a Bluetooth loudspeaker is 250 ms late, and a living
@@ -27,7 +25,7 @@ class HalfDuplex:
 
     def played(self, samples: npt.NDArray[np.int16]) -> None:
         """Take exactly what the device plays next: int16, shape ``(frames,)``, 24 kHz. Playback thread."""
-        if len(samples) and max(int(samples.max()), -int(samples.min())) >= AUDIBLE_PEAK:
+        if is_audible(samples):
             self._shut_frames = HANGOVER_FRAMES
 
     def clean(self, pcm: bytes) -> bytes:

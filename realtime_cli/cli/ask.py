@@ -13,16 +13,13 @@ from realtime_cli.cli.options import command
 from realtime_cli.cli.say import LISTENING
 from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings
 from realtime_cli.errors import InputError
-from realtime_cli.pcm import FRAME_BYTES, RATE_HZ, bytes_to_ms
+from realtime_cli.pcm import RECORDED_BLOCK_BYTES, bytes_to_ms
 from realtime_cli.protocol.client import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
     from realtime_cli.audio.recording import Recording
     from realtime_cli.conversation import facts as f
     from realtime_cli.conversation.records import Snapshot
-
-BLOCK_BYTES = RATE_HZ // 10 * FRAME_BYTES
-"""Recordings are sent in blocks of 100 ms: fewer messages than a microphone's."""
 
 ITEM_MS = bytes_to_ms((MAX_EVENT_BYTES - 4096) * 3 // 4)
 """What fits into one event in base64, about four minutes."""
@@ -77,7 +74,7 @@ class Sending:
     def blocks(self, recording: Recording) -> Iterator[bytes]:
         """The recording, block by block. Blocks for the disk."""
         self._label, self._sent_ms, self._length_ms = f"sending {recording.path.name}", 0, recording.duration_ms
-        for block in recording.blocks(BLOCK_BYTES):
+        for block in recording.blocks(RECORDED_BLOCK_BYTES):
             yield block
             self._sent_ms += bytes_to_ms(len(block))
         self._length_ms = 0
@@ -110,5 +107,5 @@ def _item(recording: Recording) -> f.Typed:
     from realtime_cli.conversation import facts as f
     from realtime_cli.protocol.items import Content
 
-    audio = base64.b64encode(b"".join(recording.blocks(BLOCK_BYTES))).decode("ascii")
+    audio = base64.b64encode(b"".join(recording.blocks(RECORDED_BLOCK_BYTES))).decode("ascii")
     return f.Typed("", parts=(Content(type="input_audio", audio=audio),))

@@ -82,11 +82,12 @@ def _usage(settings: Settings) -> Checks:
 
 def _sound(settings: Settings, *, chirp: bool) -> Checks:
     """Files and pipes need no PortAudio; each look needs what the one before it found."""
+    from realtime_cli.audio.choose import is_device
     from realtime_cli.doctor import sound
     from realtime_cli.doctor.check import Status
 
     mic, speaker = settings.mic, settings.speaker
-    hears, plays = sound.is_device(mic), sound.is_device(speaker)
+    hears, plays = is_device(mic), is_device(speaker)
     if hears or plays:
         yield (found := sound.check_portaudio())
         if found.status is Status.FAIL:

@@ -13,6 +13,7 @@ import typer
 from realtime_cli.cli.options import command
 from realtime_cli.config import SERVER, VIEW, Environment, Settings
 from realtime_cli.errors import InputError
+from realtime_cli.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS
 
 if TYPE_CHECKING:
     from realtime_cli.audio.recording import Recording
@@ -31,9 +32,6 @@ LISTENING = (
 """The settings of conversations that a transcription has as well."""
 
 FORMATS: tuple[Format, ...] = ("txt", "srt", "vtt", "json")
-
-FED_BLOCK_MS = 100
-"""Recordings are sent in larger blocks than a microphone's, for speed; a cut is still between words."""
 
 SETTLE_S = 1.0
 """How long after the end of a recording speech may still be found in it by a server that answers out of order."""
@@ -151,11 +149,8 @@ def _options(
 
 def _blocks(recording: Recording, silence_s: float) -> Iterator[bytes]:
     """The recording, and a silence in which a server that listens hears its end."""
-    from realtime_cli.pcm import FRAME_BYTES, RATE_HZ
-
-    size = RATE_HZ * FED_BLOCK_MS // 1000 * FRAME_BYTES
-    silence = (bytes(size) for _ in range(round(silence_s * 1000 / FED_BLOCK_MS)))
-    return chain(recording.blocks(size), silence)
+    silence = (bytes(RECORDED_BLOCK_BYTES) for _ in range(round(silence_s * 1000 / RECORDED_BLOCK_MS)))
+    return chain(recording.blocks(RECORDED_BLOCK_BYTES), silence)
 
 
 def _not_heard(settings: Settings) -> list[str]:

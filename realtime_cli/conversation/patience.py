@@ -49,11 +49,12 @@ class Patience:
 
     def quiet(self, now: float) -> bool:
         """Whether nothing is going on; how long it has been so is counted here."""
-        if not self._idle:
+        idle = self._idle
+        if not idle:
             self._quiet_since = None
         elif self._quiet_since is None:
             self._quiet_since = now
-        return self._idle
+        return idle
 
     def hello_due(self) -> float | None:
         """When a server that has not opened the session has been silent for too long."""

@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from realtime_cli.audio.choose import NOTHING, PIPE, open_sink, open_source
+from realtime_cli.audio.choose import NOTHING, PIPE, is_device, open_sink, open_source
 from realtime_cli.audio.devices import WHAT, Direction, choose_device, list_devices
 from realtime_cli.audio.library import portaudio
 from realtime_cli.audio.portaudio import PortAudioSink, PortAudioSource
@@ -41,11 +41,6 @@ _TAIL_S = CHIRP_MS / 1000 + 1.0
 
 _MOST_BLOCKS = 4000 // BLOCK_MS
 """When a loudspeaker that asks for nothing is given up."""
-
-
-def is_device(word: str | None) -> bool:
-    """Whether ``--mic`` or ``--speaker`` means a device, not a file, a pipe or nothing."""
-    return isinstance(open_source(word), PortAudioSource)
 
 
 def check_portaudio() -> Check:
