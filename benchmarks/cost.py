@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.client import Client, audio_delta, chatting
 from benchmarks.figures import Series, arguments, show
 from benchmarks.sound import devices_if_any
-from realtime_cli.audio.stream import CALLBACK_MS
+from realtime_cli.audio.drivers.device_stream import CALLBACK_MS
 from tests.running import environment
 from tests.scripted_reply import tone
 from tests.virtual_devices import VirtualDevices

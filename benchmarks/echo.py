@@ -16,9 +16,9 @@ import soxr
 
 from benchmarks.figures import arguments, quantile
 from benchmarks.linear_filter import LinearFilter
-from realtime_cli.audio.echo import DELAY_FRAMES, EchoCanceller, webrtc_canceller
-from realtime_cli.audio.half_duplex import HalfDuplex
-from realtime_cli.pcm import RATE_HZ
+from realtime_cli.audio.core.echo_canceller import DELAY_FRAMES, EchoCanceller, webrtc_canceller
+from realtime_cli.audio.core.half_duplex import HalfDuplex
+from realtime_cli.audio.core.pcm import RATE_HZ
 from tests.echo_scene import PATHS, Clean, Floats, Samples, Scene, controlled, judge, scene, send_through, started_ms
 
 DELAYS = {"webrtc": DELAY_FRAMES, "linear + webrtc": DELAY_FRAMES, "webrtc + noise suppression": DELAY_FRAMES}

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.figures import arguments, quantile
 from benchmarks.sound import devices_if_any
-from realtime_cli.pcm import RATE_HZ
+from realtime_cli.audio.core.pcm import RATE_HZ
 from tests.echo_scene import PATHS, interruption, judge, loudness, replies, started_ms, to_pcm
 from tests.echo_take import Take, Words, take
 

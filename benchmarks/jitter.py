@@ -16,8 +16,8 @@ import numpy as np
 from benchmarks.client import audio_delta, chatting
 from benchmarks.figures import Series, arguments, show
 from benchmarks.sound import RATE_HZ, Ear, Samples, devices_if_any
-from realtime_cli.audio.stream import CALLBACK_MS
-from realtime_cli.playout import Playout
+from realtime_cli.audio.core.playout import Playout
+from realtime_cli.audio.drivers.device_stream import CALLBACK_MS
 from tests.scripted_reply import tone
 from tests.virtual_devices import VirtualDevices
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from realtime_cli.pcm import BLOCK_FRAMES
+from realtime_cli.audio.core.pcm import BLOCK_FRAMES
 
 Samples = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]

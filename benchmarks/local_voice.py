@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.figures import Series, arguments, show
-from realtime_cli.local.server import load_server
-from realtime_cli.pcm import BLOCK_FRAMES, BLOCK_MS, RATE_HZ
+from realtime_cli.audio.core.pcm import BLOCK_FRAMES, BLOCK_MS, RATE_HZ
 from realtime_cli.protocol.dialects import append_message
+from realtime_cli.server.local_server import load_server
 
 QUESTIONS = (
     "What is the capital of France?",

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from realtime_cli.__main__ import run
-from realtime_cli.playout import Playout
+from realtime_cli.audio.core.playout import Playout
 
 
 class Probed(Playout):
@@ -23,7 +23,7 @@ class Probed(Playout):
 
 
 if __name__ == "__main__":
-    import realtime_cli.playout
+    import realtime_cli.audio.core.playout
 
-    realtime_cli.playout.Playout = Probed  # type: ignore[misc]
+    realtime_cli.audio.core.playout.Playout = Probed  # type: ignore[misc]
     run()

@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 
 from realtime_cli.errors import InputError
-from realtime_cli.protocol.client import MAX_EVENT_BYTES
+from realtime_cli.protocol.client_events import MAX_EVENT_BYTES
 from realtime_cli.protocol.items import Content
 
 _KINDS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))

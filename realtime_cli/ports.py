@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from realtime_cli.conversation.effects import Effect
     from realtime_cli.conversation.facts import Fact
-    from realtime_cli.conversation.offers import Offer, Outcome
     from realtime_cli.conversation.records import Record, Snapshot
+    from realtime_cli.conversation.tool_offers import Offer, Outcome
 
 Deliver = Callable[[bytes], None]
 """Takes one microphone block: PCM16 24 kHz mono, whole frames. Never blocks; callable on a device thread."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from realtime_cli.conversation import effects as e
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.machine import Conversation
+from realtime_cli.conversation.conversation import Conversation
 from realtime_cli.conversation.options import ConversationOptions
-from realtime_cli.protocol.client import client_event_to_object
-from realtime_cli.protocol.server import server_event_from_object
+from realtime_cli.protocol.client_events import client_event_to_object
+from realtime_cli.protocol.server_events import server_event_from_object
 
 SESSION = {"type": "realtime"}
 SECOND = base64.b64encode(bytes(48_000)).decode()

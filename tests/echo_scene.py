@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from realtime_cli.local.ear import Ear
-from realtime_cli.local.endpointing import Endpointing, SpeechStarted
-from realtime_cli.pcm import BLOCK_FRAMES, RATE_HZ
+from realtime_cli.audio.core.pcm import BLOCK_FRAMES, RATE_HZ
+from realtime_cli.server.listening.endpointing import Endpointing, SpeechStarted
+from realtime_cli.server.listening.hearing import Ear
 
 Samples = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]
@@ -134,7 +134,7 @@ def controlled(control: Any) -> Clean:
 
 def started_ms(sent: Samples) -> list[float]:
     """When the embedded server, at its default settings, would say ``speech_started``."""
-    from realtime_cli.local.engines.silero import SileroVoiceActivity, load_session
+    from realtime_cli.server.engines.silero import SileroVoiceActivity, load_session
 
     ear = Ear(lambda: SileroVoiceActivity(load_session()))
     ear.listen("audio/pcm", Endpointing())
@@ -158,7 +158,7 @@ def judge(started: Sequence[float], spoken: Sequence[tuple[float, float]]) -> Ve
 
 @cache
 def _sentences() -> tuple[Floats, ...]:
-    from realtime_cli.local.engines.hibari import HibariSpeech
+    from realtime_cli.server.engines.hibari import HibariSpeech
 
     speech = HibariSpeech()
     sentences = _REPLIES.replace("\n", " ").replace("?", ".").split(". ")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from realtime_cli.audio.duplex import overheard
-from realtime_cli.audio.echo import EchoCanceller, webrtc_canceller
-from realtime_cli.audio.portaudio import PortAudioSink, PortAudioSource
-from realtime_cli.pcm import BLOCK_FRAMES, RATE_HZ
+from realtime_cli.audio.core.echo_canceller import EchoCanceller, webrtc_canceller
+from realtime_cli.audio.core.pcm import BLOCK_FRAMES, RATE_HZ
+from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
+from realtime_cli.session.echo_control import overheard
 from tests.audio_signals import Background, Player, Samples, find
 from tests.virtual_devices import VirtualDevices
 

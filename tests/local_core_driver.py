@@ -7,11 +7,11 @@ import json
 from collections import Counter
 from typing import Any, TypeVar
 
-from realtime_cli.local.core import ServerCore
-from realtime_cli.local.effects import Effect, Emit, StartReply, Transcribe
-from realtime_cli.local.endpointing import MaybeEnded, SpeechStarted, SpeechStopped
-from realtime_cli.local.facts import ClientMessage, Fact, ReplyFinished, ReplyPiece, Transcribed
-from realtime_cli.protocol.server import server_event_to_object
+from realtime_cli.protocol.server_events import server_event_to_object
+from realtime_cli.server.core.core import ServerCore
+from realtime_cli.server.core.effects import Effect, Emit, StartReply, Transcribe
+from realtime_cli.server.core.facts import ClientMessage, Fact, ReplyFinished, ReplyPiece, Transcribed
+from realtime_cli.server.listening.endpointing import MaybeEnded, SpeechStarted, SpeechStopped
 from tests.schema_check import check_order, check_server_event
 
 E = TypeVar("E")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from realtime_cli.local.engines.interface import Message, Transcription
+from realtime_cli.server.engines.interface import Message, Transcription
 
 PATIENCE_S = 30
 """How long a test waits for what must come; it is spent only by a test that fails."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from realtime_cli.local.engines import parts
-from realtime_cli.local.engines.interface import SpeechToText
-from realtime_cli.local.engines.loading import Engines, load_engines
-from realtime_cli.local.weights import WeightsOutOfReach, fetch_weights
+from realtime_cli.server.engines import optional_packages as parts
+from realtime_cli.server.engines.interface import SpeechToText
+from realtime_cli.server.engines.loading import Engines, load_engines
+from realtime_cli.server.engines.weights import WeightsOutOfReach, fetch_weights
 from tests.needs import need
 
 

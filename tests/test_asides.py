@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.conversation import Conversation
 from realtime_cli.conversation.effects import End
-from realtime_cli.conversation.machine import Conversation
 from realtime_cli.conversation.options import ConversationOptions, SideChannel
-from realtime_cli.conversation.patience import ASIDES_S
+from realtime_cli.conversation.timeouts import ASIDES_S
 from realtime_cli.protocol.dialects import from_wire
 from tests.running import ROOT, lines_of, run
 from tests.scripted_server import Script, ScriptedServer

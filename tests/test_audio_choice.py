@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from realtime_cli.audio.choose import open_reply_sink, open_sink, open_source
-from realtime_cli.audio.devices import Device, choose_device, list_devices
-from realtime_cli.audio.null import NullSink, NullSource
-from realtime_cli.audio.pipe import PipeSink, PipeSource
-from realtime_cli.audio.portaudio import PortAudioSink, PortAudioSource
-from realtime_cli.audio.stream import formats
-from realtime_cli.audio.wavfile import WavSink, WavSource
+from realtime_cli.audio.core.pcm import RATE_HZ
+from realtime_cli.audio.drivers.choose import open_reply_sink, open_sink, open_source
+from realtime_cli.audio.drivers.device_stream import formats
+from realtime_cli.audio.drivers.devices import Device, choose_device, list_devices
+from realtime_cli.audio.drivers.null import NullSink, NullSource
+from realtime_cli.audio.drivers.pipe import PipeSink, PipeSource
+from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
+from realtime_cli.audio.drivers.wav import WavSink, WavSource
 from realtime_cli.errors import AudioError, InputError
-from realtime_cli.pcm import RATE_HZ
 from tests.audio_signals import noise
 from tests.virtual_devices import VirtualDevices
 

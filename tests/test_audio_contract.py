@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from realtime_cli.audio.null import NullSink, NullSource
-from realtime_cli.audio.pipe import PipeSink, PipeSource
-from realtime_cli.audio.portaudio import PortAudioSink, PortAudioSource
-from realtime_cli.audio.wavfile import WavSink, WavSource
-from realtime_cli.pcm import BLOCK_BYTES, BLOCK_FRAMES, RATE_HZ
+from realtime_cli.audio.core.pcm import BLOCK_BYTES, BLOCK_FRAMES, RATE_HZ
+from realtime_cli.audio.drivers.null import NullSink, NullSource
+from realtime_cli.audio.drivers.pipe import PipeSink, PipeSource
+from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
+from realtime_cli.audio.drivers.wav import WavSink, WavSource
 from realtime_cli.ports import AudioSink, AudioSource
 from tests.audio_signals import TIMEOUT_S, Background, Ear, Player, Samples, likeness, noise
 from tests.virtual_devices import VirtualDevices

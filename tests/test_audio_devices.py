@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from realtime_cli.audio import stream
-from realtime_cli.audio.portaudio import PortAudioSink, PortAudioSource
-from realtime_cli.audio.resampling import resampled_pull, resampler
+from realtime_cli.audio.core.resampling import resampled_pull, resampler
+from realtime_cli.audio.drivers import device_stream as stream
+from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.errors import AudioError
 from tests.audio_signals import TIMEOUT_S, Background, Ear, Player, likeness, noise, piecewise
 from tests.virtual_devices import VirtualDevices

@@ -26,8 +26,8 @@ def program(source: str, environment: dict[str, str]) -> subprocess.CompletedPro
 
 
 OPEN_ONE = """
-from realtime_cli.audio.choose import open_sink, open_source
-from realtime_cli.audio.devices import list_devices
+from realtime_cli.audio.drivers.choose import open_sink, open_source
+from realtime_cli.audio.drivers.devices import list_devices
 from realtime_cli.errors import AudioError
 
 for attempt in (lambda: open_source(None).open(), lambda: open_sink("speaker").open(), list_devices):
@@ -66,7 +66,7 @@ def test_without_any_device_both_ways_out_are_told(virtual_devices: VirtualDevic
 WATCH = """
 import sys, threading
 import numpy as np
-from realtime_cli.audio.portaudio import PortAudioSink, PortAudioSource
+from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
 
 print("to stderr before", file=sys.stderr)
 gone = threading.Barrier(3)
@@ -174,7 +174,7 @@ def test_messages_of_c_libraries_are_silenced_and_python_s_own_arrive(unbuffered
 
 QUIET = """
 import os, sys
-from realtime_cli.audio.quiet import libraries_silenced
+from realtime_cli.audio.drivers.stderr_guard import libraries_silenced
 
 taken_before = sys.stderr
 

@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
-from realtime_cli.audio.pipe import PipeSink, PipeSource
+from realtime_cli.audio.core.pcm import BLOCK_BYTES
+from realtime_cli.audio.drivers.pipe import PipeSink, PipeSource
 from realtime_cli.errors import InputError
-from realtime_cli.pcm import BLOCK_BYTES
 from tests.audio_signals import Background, Ear, Player, noise
 
 

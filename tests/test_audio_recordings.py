@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from realtime_cli.audio.pacing import Pacer
-from realtime_cli.audio.recording import Recording
-from realtime_cli.audio.wavfile import WavSource
+from realtime_cli.audio.core.pcm import RATE_HZ
+from realtime_cli.audio.drivers.pacing import Pacer
+from realtime_cli.audio.drivers.recordings import Recording
+from realtime_cli.audio.drivers.wav import WavSource
 from realtime_cli.errors import InputError
-from realtime_cli.pcm import RATE_HZ
 from tests.audio_signals import Samples, likeness, noise
 
 
@@ -196,7 +196,7 @@ def test_the_clock_of_a_file_does_not_drift() -> None:
 
 def test_a_clock_that_was_asleep_does_not_rush(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("realtime_cli.audio.pacing.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("realtime_cli.audio.drivers.pacing.time.monotonic", lambda: now[0])
     pacer = Pacer(stopping := WaitLog(), threading.Event())
     pacer.wait()
     now[0] = 3600.0

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from realtime_cli.audio.wavfile import WavSink
+from realtime_cli.audio.core.pcm import RATE_HZ
+from realtime_cli.audio.core.playout import Playout
+from realtime_cli.audio.drivers.wav import WavSink
 from realtime_cli.errors import InputError
-from realtime_cli.pcm import RATE_HZ
-from realtime_cli.playout import Playout
 from tests.audio_signals import Background, Player, noise
 
 
@@ -87,7 +87,7 @@ KILLED = """
 import sys, threading
 from pathlib import Path
 import numpy as np
-from realtime_cli.audio.wavfile import WavSink
+from realtime_cli.audio.drivers.wav import WavSink
 
 sink = WavSink(Path(sys.argv[1]), lambda: 4800)
 sink.open()
@@ -143,7 +143,7 @@ FULL = """
 import resource, signal, sys, threading
 from pathlib import Path
 import numpy as np
-from realtime_cli.audio.wavfile import WavSink
+from realtime_cli.audio.drivers.wav import WavSink
 from realtime_cli.errors import InputError
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -9,9 +9,9 @@ import pytest
 
 from realtime_cli.conversation import effects as e
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.offers import Offer, Outcome
 from realtime_cli.conversation.records import Notice, Phase, ToolAsked, ToolCalled, ToolFinished
-from realtime_cli.protocol.server import server_event_from_object
+from realtime_cli.conversation.tool_offers import Offer, Outcome
+from realtime_cli.protocol.server_events import server_event_from_object
 from tests.conversation_driver import HELLO, Drive, done, reply, said, user_turn
 from tests.schema_check import check_client_event
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from realtime_cli.config import Environment, fields, load_environment
 from realtime_cli.errors import InputError
-from realtime_cli.local.weights import cache_folder
 from realtime_cli.providers.profiles import PROVIDERS
-from realtime_cli.resolve import resolve
+from realtime_cli.server.engines.weights import cache_folder
+from realtime_cli.settings.settings import Environment, fields, load_environment
+from realtime_cli.settings.sources import resolve
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from realtime_cli.protocol.client import (
+from realtime_cli.protocol.client_events import (
     ClientEvent,
     ConversationItemCreate,
     ConversationItemDelete,

@@ -27,7 +27,7 @@ MIC_GONE = 'the microphone "default" is gone; looking for it'
 
 IMPATIENT = """
 import sys
-from realtime_cli.audio import stream
+from realtime_cli.audio.drivers import device_stream as stream
 stream._GIVE_UP_S = 2.0
 from realtime_cli.cli.main import main
 main()

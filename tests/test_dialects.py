@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from realtime_cli.errors import ConnectionFailed, InputError
-from realtime_cli.protocol.client import (
+from realtime_cli.protocol.client_events import (
     ConversationItemCreate,
     InputAudioBufferAppend,
     ResponseCancel,

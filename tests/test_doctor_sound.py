@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from realtime_cli.audio.core.pcm import ms_to_frames
 from realtime_cli.doctor.check import Check, Status
 from realtime_cli.doctor.chirp import Echo, chirp, find_echo
 from realtime_cli.doctor.verdicts import Cure, judge_echo, judge_microphone
-from realtime_cli.pcm import ms_to_frames
 
 LEAD = ms_to_frames(500)
 

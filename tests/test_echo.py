@@ -7,13 +7,13 @@ import sys
 import numpy as np
 import pytest
 
-from realtime_cli.audio.duplex import HALF_DUPLEX, choose_echo_control, overheard
-from realtime_cli.audio.echo import DELAY_FRAMES, GATED, MISSING, POOR, EchoCanceller, webrtc_canceller
-from realtime_cli.audio.gate import FIRST_BLOCKS, HOLD_BLOCKS, LoudnessGate
-from realtime_cli.audio.half_duplex import HANGOVER_FRAMES, HalfDuplex
-from realtime_cli.audio.reference import LEAST_LEAD, MOST_LEAD, START_LEAD, STOPPED, WINDOW, Reference
-from realtime_cli.config import Settings
-from realtime_cli.pcm import BLOCK_FRAMES, RATE_HZ
+from realtime_cli.audio.core.echo_canceller import DELAY_FRAMES, GATED, MISSING, POOR, EchoCanceller, webrtc_canceller
+from realtime_cli.audio.core.half_duplex import HANGOVER_FRAMES, HalfDuplex
+from realtime_cli.audio.core.loudness_gate import FIRST_BLOCKS, HOLD_BLOCKS, LoudnessGate
+from realtime_cli.audio.core.pcm import BLOCK_FRAMES, RATE_HZ
+from realtime_cli.audio.core.reference import LEAST_LEAD, MOST_LEAD, START_LEAD, STOPPED, WINDOW, Reference
+from realtime_cli.session.echo_control import HALF_DUPLEX, choose_echo_control, overheard
+from realtime_cli.settings.settings import Settings
 from tests.audio_signals import Samples, noise
 from tests.echo_scene import PATHS, Floats, Scene, Verdict, controlled, judge, scene, send_through, started_ms
 from tests.needs import need_espeak

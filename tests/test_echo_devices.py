@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from test_voice import Chat, speech
 
-from realtime_cli.audio.duplex import HALF_DUPLEX
-from realtime_cli.pcm import RATE_HZ
+from realtime_cli.audio.core.pcm import RATE_HZ
+from realtime_cli.session.echo_control import HALF_DUPLEX
 from tests.audio_signals import find
 from tests.echo_scene import interruption, judge, loudness, replies, started_ms, through_room, to_pcm
 from tests.echo_take import Take, Words, take

@@ -10,9 +10,9 @@ import pytest
 from realtime_cli.conversation import facts as f
 from realtime_cli.errors import InputError
 from realtime_cli.images import MAX_BYTES, image_part
-from realtime_cli.protocol.client import MAX_EVENT_BYTES
-from realtime_cli.terminal.desk import Entered
-from realtime_cli.terminal.talking import fact_of
+from realtime_cli.protocol.client_events import MAX_EVENT_BYTES
+from realtime_cli.terminal.chat_keys import fact_of
+from realtime_cli.terminal.key_bindings import Entered
 from tests import scripts
 from tests.running import run
 from tests.scripted_server import ScriptedServer

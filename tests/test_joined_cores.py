@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from realtime_cli.audio.core.pcm import RATE_HZ, ms_to_frames
+from realtime_cli.audio.core.playout import Playout
 from realtime_cli.conversation import effects as e
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.machine import Conversation
+from realtime_cli.conversation.conversation import Conversation
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import AssistantSaid, Phase, UserSaid
-from realtime_cli.local.effects import StartReply
-from realtime_cli.local.endpointing import MaybeEnded, SpeechStarted, SpeechStopped
-from realtime_cli.local.facts import ReplyPiece
-from realtime_cli.pcm import RATE_HZ, ms_to_frames
-from realtime_cli.playout import Playout
-from realtime_cli.protocol.client import ClientEvent
+from realtime_cli.protocol.client_events import ClientEvent
 from realtime_cli.protocol.dialects import Dialect, from_wire, to_wire
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions
+from realtime_cli.server.core.effects import StartReply
+from realtime_cli.server.core.facts import ReplyPiece
+from realtime_cli.server.listening.endpointing import MaybeEnded, SpeechStarted, SpeechStopped
 from tests.local_core_driver import SECOND, Driver
 from tests.schema_check import check_client_event
 

@@ -9,11 +9,11 @@ import pytest
 
 from realtime_cli.conversation import facts as f
 from realtime_cli.errors import InputError
-from realtime_cli.terminal.desk import Desk, Entered, Mute, Talk
+from realtime_cli.terminal.chat_keys import fact_of
+from realtime_cli.terminal.key_bindings import Desk, Entered, Mute, Talk
 from realtime_cli.terminal.keys import FOCUS_LOST, Answer, Key, KeyParser, talk_key_named
 from realtime_cli.terminal.line_editor import LineEditor
-from realtime_cli.terminal.lines import read_lines
-from realtime_cli.terminal.talking import fact_of
+from realtime_cli.terminal.stdin_lines import read_lines
 
 
 def keys(data: bytes) -> list[Key | Answer]:

@@ -43,7 +43,7 @@ def line(item_id: str, text: str = "", *, pending: bool = False) -> Line:
 LIVE = """
 import os, select, sys, termios
 import msgspec
-from realtime_cli.config import Settings
+from realtime_cli.settings.settings import Settings
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import AnyRecord, Notice, Snapshot, Trouble
 from realtime_cli.view.choose import choose_view

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import base64
 
-from realtime_cli.local.effects import (
+from realtime_cli.server.core.effects import (
     CancelReply,
     Listen,
     StartReply,
     Voice,
 )
-from realtime_cli.local.endpointing import SpeechStarted
-from realtime_cli.local.engines.interface import Message
-from realtime_cli.local.facts import (
+from realtime_cli.server.core.facts import (
     ReplyFailed,
     ReplyPiece,
     ServerFailed,
 )
+from realtime_cli.server.engines.interface import Message
+from realtime_cli.server.listening.endpointing import SpeechStarted
 from tests.local_core_driver import COMMITTED, OPENED, SECOND, SPOKEN_END, WRITTEN_END, Driver, of_type, replying, types
 
 

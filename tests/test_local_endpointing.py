@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from realtime_cli.local.ear import Ear
-from realtime_cli.local.effects import Span
-from realtime_cli.local.endpointing import (
+from realtime_cli.server.core.effects import Span
+from realtime_cli.server.listening.endpointing import (
     Decision,
     Endpointer,
     Endpointing,
@@ -16,6 +15,7 @@ from realtime_cli.local.endpointing import (
     SpeechStarted,
     SpeechStopped,
 )
+from realtime_cli.server.listening.hearing import Ear
 from tests.local_engines import LoudnessVad
 
 QUIET, LOUD = 0.02, 0.98
@@ -146,7 +146,7 @@ def test_the_telephone_formats_are_those_of_libsndfile(kind: str, subtype: str) 
 
     import soundfile
 
-    from realtime_cli.local import g711
+    from realtime_cli.audio.core import g711
 
     frames = np.arange(-32000, 32000, 7, dtype=np.int16)
     file = io.BytesIO()

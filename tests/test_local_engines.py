@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from realtime_cli.errors import ConfigError
-from realtime_cli.local.engines import parts
-from realtime_cli.local.engines.canned import CannedAnswers
-from realtime_cli.local.engines.interface import Message
-from realtime_cli.local.engines.loading import Engines, Loaders, load_engines
+from realtime_cli.server.engines import optional_packages as parts
+from realtime_cli.server.engines.canned import CannedAnswers
+from realtime_cli.server.engines.interface import Message
+from realtime_cli.server.engines.loading import Engines, Loaders, load_engines
 from tests.real_engines import never
 from tests.running import ROOT
 
@@ -45,8 +45,8 @@ def heavy_imports_after(script: str) -> str:
 
 def test_asking_for_missing_parts_imports_none_of_the_heavy_ones() -> None:
     script = """
-from realtime_cli.local.engines.loading import load_engines
-from realtime_cli.local.engines.parts import missing_parts
+from realtime_cli.server.engines.loading import load_engines
+from realtime_cli.server.engines.optional_packages import missing_parts
 missing_parts()
 """
     assert heavy_imports_after(script) == ""
@@ -54,7 +54,7 @@ missing_parts()
 
 def test_a_text_session_loads_the_language_model_and_nothing_else(engines: Engines) -> None:
     script = """
-from realtime_cli.local.engines.loading import load_engines
+from realtime_cli.server.engines.loading import load_engines
 with load_engines(speech=False) as engines:
     engines.lm
 """

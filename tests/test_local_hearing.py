@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soxr
 
-from realtime_cli.local.engines.interface import EAR_RATE_HZ, VAD_FRAMES, SpeechToText
-from realtime_cli.local.engines.loading import Engines
-from realtime_cli.local.engines.mel import log_mel
+from realtime_cli.server.engines.interface import EAR_RATE_HZ, VAD_FRAMES, SpeechToText
+from realtime_cli.server.engines.loading import Engines
+from realtime_cli.server.engines.mel import log_mel
 from tests.needs import need_espeak
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def test_speech_of_more_than_thirty_seconds_is_recognised_to_its_end(ear: Speech
 
 
 def test_long_speech_is_cut_where_it_is_quiet_and_loses_nothing(engines: Engines) -> None:
-    from realtime_cli.local.engines.whisper import split
+    from realtime_cli.server.engines.whisper import split
 
     speech = noise(70, 0.1)
     pauses = (24 * SECOND, 50 * SECOND)

@@ -6,16 +6,16 @@ import base64
 
 import pytest
 
-from realtime_cli.local.effects import (
+from realtime_cli.server.core.effects import (
     Prepare,
     Recording,
     StartReply,
     Transcribe,
 )
-from realtime_cli.local.engines.interface import Message
-from realtime_cli.local.facts import (
+from realtime_cli.server.core.facts import (
     ReplyPiece,
 )
+from realtime_cli.server.engines.interface import Message
 from tests.local_core_driver import SECOND, Driver, of_type, replying, types
 
 

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from realtime_cli.errors import ConfigError
-from realtime_cli.local.engines.canned import CannedAnswers
-from realtime_cli.local.engines.interface import Message
-from realtime_cli.local.engines.loading import Engines
-from realtime_cli.local.engines.prompt import primed
-from realtime_cli.local.weights import find_weights
+from realtime_cli.server.engines.canned import CannedAnswers
+from realtime_cli.server.engines.interface import Message
+from realtime_cli.server.engines.loading import Engines
+from realtime_cli.server.engines.prompt import primed
+from realtime_cli.server.engines.weights import find_weights
 from tests.real_engines import never
 
 if TYPE_CHECKING:
-    from realtime_cli.local.engines.llama import SmolLM
+    from realtime_cli.server.engines.llama import SmolLM
 
 
 @pytest.fixture
 def mind(engines: Engines) -> SmolLM:
-    from realtime_cli.local.engines.llama import SmolLM
+    from realtime_cli.server.engines.llama import SmolLM
 
     assert isinstance(engines.lm, SmolLM)
     return engines.lm
@@ -117,7 +117,7 @@ def test_dropping_old_history_does_not_make_the_model_read_the_rest_again(mind: 
 
 
 def test_a_closed_model_says_nothing_and_may_be_closed_again(engines: Engines) -> None:
-    from realtime_cli.local.engines.llama import SmolLM
+    from realtime_cli.server.engines.llama import SmolLM
 
     weights = find_weights()
     assert weights is not None
@@ -131,7 +131,7 @@ def test_a_closed_model_says_nothing_and_may_be_closed_again(engines: Engines) -
 
 
 def test_weights_that_are_none_are_a_configuration_error(engines: Engines, tmp_path: Path) -> None:
-    from realtime_cli.local.engines.llama import SmolLM
+    from realtime_cli.server.engines.llama import SmolLM
 
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF, but not really")
@@ -159,7 +159,7 @@ def test_without_unix_sockets_the_port_asks_for_a_key(engines: Engines, monkeypa
     import urllib.error
     import urllib.request
 
-    from realtime_cli.local.engines import llama
+    from realtime_cli.server.engines import llama
 
     weights = find_weights()
     assert weights is not None

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from realtime_cli.local.effects import Listen, StartReply
-from realtime_cli.local.facts import ClientMessage
+from realtime_cli.server.core.effects import Listen, StartReply
+from realtime_cli.server.core.facts import ClientMessage
 from tests.local_core_driver import SECOND, Driver, types
 
 MESSAGE = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}

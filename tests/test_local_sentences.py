@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from realtime_cli.local.sentences import FIRST_CHARS, LONGEST_CHARS, SentenceSplitter
+from realtime_cli.server.engines.sentences import FIRST_CHARS, LONGEST_CHARS, SentenceSplitter
 
 RAMBLE = "so and then we went on and on and on without ever coming to any point whatsoever " * 5
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from realtime_cli.errors import ConfigError, ConnectionFailed
-from realtime_cli.local.engines.interface import Message
-from realtime_cli.local.engines.loading import Engines, Loaders
-from realtime_cli.local.server import LocalServer
+from realtime_cli.server.engines.interface import Message
+from realtime_cli.server.engines.loading import Engines, Loaders
+from realtime_cli.server.local_server import LocalServer
 from realtime_cli.transport.loopback import LoopbackTransport
 from tests.local_core_driver import types
 from tests.local_engines import PATIENCE_S, Beeper, Broken, LoudnessVad, Reciter, SecondsHeard
@@ -236,7 +236,7 @@ def test_a_limit_of_tokens_cuts_the_reply(room: Room) -> None:
 
 @pytest.mark.parametrize("kind", ["audio/pcmu", "audio/pcma"])
 def test_telephone_audio_goes_both_ways(room: Room, kind: str) -> None:
-    from realtime_cli.local import g711
+    from realtime_cli.audio.core import g711
 
     client = Client(room.server)
     sides = {"format": {"type": kind}}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soxr
 
-from realtime_cli.local.engines.interface import EAR_RATE_HZ, SpeechToText, TextToSpeech
-from realtime_cli.local.engines.loading import Engines
-from realtime_cli.pcm import RATE_HZ
+from realtime_cli.audio.core.pcm import RATE_HZ
+from realtime_cli.server.engines.interface import EAR_RATE_HZ, SpeechToText, TextToSpeech
+from realtime_cli.server.engines.loading import Engines
 
 if TYPE_CHECKING:
     import numpy.typing as npt

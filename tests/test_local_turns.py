@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from realtime_cli.local.effects import (
+from realtime_cli.server.core.effects import (
     Anticipate,
     DropTranscription,
     Forget,
@@ -16,13 +16,13 @@ from realtime_cli.local.effects import (
     StartReply,
     Transcribe,
 )
-from realtime_cli.local.endpointing import MaybeEnded, Resumed, SpeechStarted, SpeechStopped
-from realtime_cli.local.engines.interface import Message
-from realtime_cli.local.facts import (
+from realtime_cli.server.core.facts import (
     Tick,
     Transcribed,
     TranscriptionFailed,
 )
+from realtime_cli.server.engines.interface import Message
+from realtime_cli.server.listening.endpointing import MaybeEnded, Resumed, SpeechStarted, SpeechStopped
 from tests.local_core_driver import COMMITTED, SECOND, Driver, types
 
 

@@ -14,9 +14,9 @@ import pytest
 import soundfile
 import soxr
 
-from realtime_cli.local.engines.parts import missing_parts
-from realtime_cli.local.server import LocalServer, load_server
-from realtime_cli.local.weights import WeightsOutOfReach, fetch_weights
+from realtime_cli.server.engines.optional_packages import missing_parts
+from realtime_cli.server.engines.weights import WeightsOutOfReach, fetch_weights
+from realtime_cli.server.local_server import LocalServer, load_server
 from realtime_cli.transport.loopback import LoopbackTransport
 from tests.needs import need, need_espeak
 from tests.schema_check import check_order, check_server_event

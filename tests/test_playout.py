@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from realtime_cli.pcm import ms_to_frames
-from realtime_cli.playout import FADE_FRAMES, Playout
+from realtime_cli.audio.core.pcm import ms_to_frames
+from realtime_cli.audio.core.playout import FADE_FRAMES, Playout
 
 
 def tone(frames: int, level: int = 1000) -> np.ndarray:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from realtime_cli.config import Environment, fields
-from realtime_cli.config_file import ConfigFile, config_path, read_config_file
 from realtime_cli.errors import ConfigError, InputError
 from realtime_cli.providers.profiles import Provider
 from realtime_cli.providers.user import NAMES, known_providers
-from realtime_cli.resolve import look_up, resolve
+from realtime_cli.settings.config_file import ConfigFile, config_path, read_config_file
+from realtime_cli.settings.settings import Environment, fields
+from realtime_cli.settings.sources import look_up, resolve
 from realtime_cli.tools.mcp_targets import mcp_target
 from tests import scripts
 from tests.running import KEY, ROOT, lines_of, run
@@ -334,7 +334,7 @@ def test_config_show_says_whether_a_key_is_set_and_never_what_it_is(tmp_path: Pa
 def test_without_a_file_nothing_is_loaded_to_read_it() -> None:
     program = (
         "import sys\n"
-        "from realtime_cli.config import load_environment\n"
+        "from realtime_cli.settings.settings import load_environment\n"
         "load_environment()\n"
         "sys.exit('tomllib was loaded' if 'tomllib' in sys.modules else 0)"
     )

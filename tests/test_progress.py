@@ -7,7 +7,7 @@ import threading
 from rich.cells import cell_len
 
 from realtime_cli.conversation.records import Line, Phase, Snapshot
-from realtime_cli.local.inbox import Inbox
+from realtime_cli.server.inbox import Inbox
 from realtime_cli.view.progress import bar, being_said
 
 PATIENCE_S = 20.0

@@ -20,7 +20,7 @@ from openai.types.realtime.client_secret_create_params import ClientSecretCreate
 from realtime_cli.errors import ConnectionFailed
 from realtime_cli.providers.endpoint import Endpoint, endpoint
 from realtime_cli.providers.profiles import AZURE, CUSTOM, OPENAI
-from realtime_cli.tokens import mint, secrets_url
+from realtime_cli.transport.client_secrets import mint, secrets_url
 from tests.running import KEY, run
 
 SECRET = "ek_0123456789abcdef0123456789abcdef"

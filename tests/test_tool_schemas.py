@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Optional
 import pytest
 from pydantic import BaseModel, Field
 
-from realtime_cli.conversation.offers import Outcome
+from realtime_cli.conversation.tool_offers import Outcome
 from realtime_cli.errors import InputError
 from realtime_cli.tools.arguments import BadArguments
 from realtime_cli.tools.functions import FunctionTool

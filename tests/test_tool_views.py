@@ -8,7 +8,7 @@ import pytest
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import Phase, Snapshot, ToolAsked, ToolCalled, ToolFinished
-from realtime_cli.terminal.desk import Answered, Desk
+from realtime_cli.terminal.key_bindings import Answered, Desk
 from realtime_cli.terminal.keys import Key
 from realtime_cli.view.plain import PlainView
 from realtime_cli.view.status import question_line, status_line

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 import realtime_cli
-from realtime_cli.cli.tooling import NO_CALLS, toolbox_of
-from realtime_cli.config import Environment, Settings
-from realtime_cli.conversation.offers import Offer, Outcome
+from realtime_cli.cli.tool_options import NO_CALLS, toolbox_of
+from realtime_cli.conversation.tool_offers import Offer, Outcome
 from realtime_cli.providers.profiles import LOCAL
+from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.tools.functions import FunctionTool
 from realtime_cli.tools.loading import load_tools
 from realtime_cli.tools.toolbox import Confirm, Toolbox

@@ -9,11 +9,17 @@ from typing import Any
 import pytest
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.cutting import LONGEST_MS, Cutter
 from realtime_cli.conversation.effects import CloseMic, Effect, End, Feed, OpenMic, Send, Show, Speak
 from realtime_cli.conversation.records import Ended, Transcribed, Trouble
-from realtime_cli.conversation.transcription import FAREWELL_S, MARKER, SETUP, Transcription, TranscriptionOptions
-from realtime_cli.protocol.client import InputAudioBufferCommit, SessionUpdate
+from realtime_cli.conversation.transcription.commit_segmentation import LONGEST_MS, Cutter
+from realtime_cli.conversation.transcription.transcription import (
+    FAREWELL_S,
+    MARKER,
+    SETUP,
+    Transcription,
+    TranscriptionOptions,
+)
+from realtime_cli.protocol.client_events import InputAudioBufferCommit, SessionUpdate
 from realtime_cli.protocol.dialects import Dialect, from_wire
 from tests.audio_signals import tone
 from tests.scripted_talk import TRANSCRIPTION

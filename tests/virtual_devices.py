@@ -198,7 +198,7 @@ def virtual_devices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Virtua
 @pytest.fixture(scope="session")
 def sound(virtual_devices: VirtualDevices) -> Iterator[VirtualDevices]:
     """Let PortAudio in this very process see the virtual devices, whether it is loaded already or not yet."""
-    from realtime_cli.audio.library import look_for_devices
+    from realtime_cli.audio.drivers.library import look_for_devices
 
     with pytest.MonkeyPatch.context() as patch:
         for name, value in virtual_devices.environment.items():

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, bytes_to_ms
 from realtime_cli.cli.options import command
 from realtime_cli.cli.say import LISTENING
-from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings
 from realtime_cli.errors import InputError
-from realtime_cli.pcm import RECORDED_BLOCK_BYTES, bytes_to_ms
-from realtime_cli.protocol.client import MAX_EVENT_BYTES
+from realtime_cli.protocol.client_events import MAX_EVENT_BYTES
+from realtime_cli.settings.settings import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings
 
 if TYPE_CHECKING:
-    from realtime_cli.audio.recording import Recording
+    from realtime_cli.audio.drivers.recordings import Recording
     from realtime_cli.conversation import facts as f
     from realtime_cli.conversation.records import Snapshot
 
@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
 
         Several files are several turns of one conversation.
         """
-        from realtime_cli.audio.recording import Recording  # --help must not load it
+        from realtime_cli.audio.drivers.recordings import Recording  # --help must not load it
         from realtime_cli.cli.wiring import hold, speaking
         from realtime_cli.conversation import facts as f
 

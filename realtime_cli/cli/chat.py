@@ -10,9 +10,9 @@ import typer
 from msgspec.structs import replace
 
 from realtime_cli.cli.options import command
-from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings
 from realtime_cli.controls import Controls
 from realtime_cli.errors import InputError
+from realtime_cli.settings.settings import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings
 
 if TYPE_CHECKING:
     from realtime_cli.ports import Input
@@ -25,10 +25,10 @@ def register(app: typer.Typer) -> None:
     def chat(settings: Settings, environment: Environment) -> int:
         """Talk: microphone and speaker, until Ctrl-C, /quit, or the end of a file microphone."""
         check_usage(settings)
-        from realtime_cli.audio.choose import open_sink, open_source  # --help must not load it
-        from realtime_cli.audio.duplex import choose_echo_control
+        from realtime_cli.audio.drivers.choose import open_sink, open_source  # --help must not load it
         from realtime_cli.cli.wiring import hold
         from realtime_cli.conversation.facts import Muted
+        from realtime_cli.session.echo_control import choose_echo_control
         from realtime_cli.terminal.keys import talk_key_named
 
         hold_chat = partial(
@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
         half_duplex = settings.half_duplex and not settings.ptt
         if not _has_keyboard(settings):
             return hold_chat(inputs=_commands(settings), controls=lambda: Controls(half_duplex=half_duplex))
-        from realtime_cli.terminal.talking import TalkKeys  # only where there is a keyboard
+        from realtime_cli.terminal.chat_keys import TalkKeys  # only where there is a keyboard
 
         keys = TalkKeys(
             push_to_talk=settings.ptt,

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from realtime_cli.cli.options import command, flags_of
-from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings, fields
+from realtime_cli.settings.settings import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings, fields
 
 OTHER_VARIABLES = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_API_VERSION")
 """Those of OpenAI's own SDKs that belong to no provider's profile."""
@@ -56,7 +56,7 @@ def _file(environment: Environment) -> dict[str, Any]:
 
 def _settings(parameters: Mapping[str, Any], environment: Environment) -> Iterator[dict[str, Any]]:
     from realtime_cli.protocol.redaction import redact, redact_command, redact_url
-    from realtime_cli.resolve import look_up
+    from realtime_cli.settings.sources import look_up
 
     found = look_up(flags_of(parameters), environment)
     for field in fields():

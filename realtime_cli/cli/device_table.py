@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from realtime_cli.audio.devices import Device
+    from realtime_cli.audio.drivers.devices import Device
 
 
 def show_devices(devices: Iterable[Device], *, as_json: bool) -> None:

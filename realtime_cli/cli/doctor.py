@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from realtime_cli.cli.options import command
-from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, Environment, Settings, find_dotenv
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InputError, RealtimeError
+from realtime_cli.settings.settings import AUDIO, SERVER, SESSION, TOOLS, Environment, Settings, find_dotenv
 
 if TYPE_CHECKING:
-    from realtime_cli.cli.server import Server
+    from realtime_cli.cli.which_server import Server
     from realtime_cli.doctor.check import Check
     from realtime_cli.doctor.server import Plan
     from realtime_cli.doctor.verdicts import Cure
@@ -82,7 +82,7 @@ def _usage(settings: Settings) -> Checks:
 
 def _sound(settings: Settings, *, chirp: bool) -> Checks:
     """Files and pipes need no PortAudio; each look needs what the one before it found."""
-    from realtime_cli.audio.choose import is_device
+    from realtime_cli.audio.drivers.choose import is_device
     from realtime_cli.doctor import sound
     from realtime_cli.doctor.check import Status
 
@@ -114,7 +114,7 @@ def _cure(settings: Settings) -> Cure:
 
 
 def _server(settings: Settings, environment: Environment, *, turn: bool) -> Checks:
-    from realtime_cli.cli.server import find_server
+    from realtime_cli.cli.which_server import find_server
     from realtime_cli.doctor.check import failed
 
     try:
@@ -129,7 +129,7 @@ def _server(settings: Settings, environment: Environment, *, turn: bool) -> Chec
 
 def _culprit(settings: Settings, environment: Environment) -> str:
     """Which check it is that failed when no server can be found."""
-    from realtime_cli.cli.server import find_provider
+    from realtime_cli.cli.which_server import find_provider
 
     try:
         provider, _ = find_provider(settings, environment)
@@ -169,7 +169,7 @@ def _remote(server: Server, place: Endpoint, environment: Environment) -> Genera
 
 
 def _tools(settings: Settings, environment: Environment, server: Server) -> Checks:
-    from realtime_cli.cli.tooling import toolbox_of
+    from realtime_cli.cli.tool_options import toolbox_of
     from realtime_cli.doctor.check import failed
     from realtime_cli.doctor.tools import FIX, NAME, check_tools
 
@@ -185,7 +185,7 @@ def _tools(settings: Settings, environment: Environment, server: Server) -> Chec
 
 
 def _session(settings: Settings, server: Server, *, turn: bool) -> Checks:
-    from realtime_cli.cli.server import transport_to
+    from realtime_cli.cli.which_server import transport_to
     from realtime_cli.doctor.server import check_session
 
     transport = transport_to(server, settings, lambda _notice: None, speech=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from realtime_cli.local.weights import WeightsOutOfReach, fetch_weights, find_weights
+from realtime_cli.server.engines.weights import WeightsOutOfReach, fetch_weights, find_weights
 
 
 def fetch_weights_visibly() -> list[str]:

@@ -1,4 +1,4 @@
-"""Typer commands made from the settings: each option is declared once, in :mod:`realtime_cli.config`."""
+"""Typer commands made from the settings: each option is declared once, in :mod:`realtime_cli.settings.settings`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from realtime_cli.config import Field, fields, load_environment
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
-from realtime_cli.resolve import resolve
+from realtime_cli.settings.settings import Field, fields, load_environment
+from realtime_cli.settings.sources import resolve
 
 Command = Callable[..., int]
 OFF = "no_"
@@ -24,8 +24,9 @@ def command(
 ) -> Callable[[Command], Command]:
     """Register a function as a command that also takes the options of some groups of settings, or ``only`` some.
 
-    The function's first two parameters are the resolved :class:`~realtime_cli.config.Settings` and the
-    :class:`~realtime_cli.config.Environment`; the others are the command's own arguments. It returns the exit code.
+    The function's first two parameters are the resolved :class:`~realtime_cli.settings.settings.Settings` and the
+    :class:`~realtime_cli.settings.settings.Environment`; the others are the command's own arguments. It returns the
+    exit code.
     """
     chosen = tuple(
         field for field in fields() if field.name in only or (field.group in groups and field.name not in without)

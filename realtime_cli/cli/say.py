@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from realtime_cli.cli.options import command
-from realtime_cli.config import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings
 from realtime_cli.errors import InputError
+from realtime_cli.settings.settings import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings
 
 if TYPE_CHECKING:
     from realtime_cli.protocol.items import Content
@@ -57,7 +57,7 @@ def register(app: typer.Typer) -> None:
             turns.append(f.Typed(words, parts))
         hold_turns = partial(hold, settings, environment, "typed", **speaking(settings))
         if interactive:
-            from realtime_cli.terminal.typed import typed_turns
+            from realtime_cli.terminal.typed_turns import typed_turns
 
             return hold_turns(inputs=(typed_turns(sys.stdin.buffer),), facts=tuple(turns))
         return hold_turns(facts=(*turns, f.InputsEnded()))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from realtime_cli.cli.options import command
-from realtime_cli.config import SERVER, SESSION, Environment, Settings
 from realtime_cli.errors import ConfigError, InputError
+from realtime_cli.settings.settings import SERVER, SESSION, Environment, Settings
 
 if TYPE_CHECKING:
     from realtime_cli.providers.endpoint import Endpoint
@@ -40,7 +40,11 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> int:
         """Mint an ephemeral client secret with these session options; it alone goes to stdout."""
-        from realtime_cli.tokens import MAX_EXPIRY_S, MIN_EXPIRY_S, mint  # --help must not load the HTTP client
+        from realtime_cli.transport.client_secrets import (  # --help must not load the HTTP client
+            MAX_EXPIRY_S,
+            MIN_EXPIRY_S,
+            mint,
+        )
 
         if expires_in is not None and not MIN_EXPIRY_S <= expires_in <= MAX_EXPIRY_S:
             raise InputError(f"--expires-in: {expires_in} is not in {MIN_EXPIRY_S} to {MAX_EXPIRY_S} seconds")
@@ -57,7 +61,7 @@ def register(app: typer.Typer) -> None:
 
 def _place(settings: Settings, environment: Environment) -> tuple[Provider, Endpoint]:
     """Where secrets are minted. Raises errors of the configuration where they are not."""
-    from realtime_cli.cli.server import find_server
+    from realtime_cli.cli.which_server import find_server
     from realtime_cli.protocol.dialects import Dialect
     from realtime_cli.providers.profiles import GENERAL_KEY
 

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS
 from realtime_cli.cli.options import command
-from realtime_cli.config import SERVER, VIEW, Environment, Settings
 from realtime_cli.errors import InputError
-from realtime_cli.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS
+from realtime_cli.settings.settings import SERVER, VIEW, Environment, Settings
 
 if TYPE_CHECKING:
-    from realtime_cli.audio.recording import Recording
-    from realtime_cli.cli.server import Server
+    from realtime_cli.audio.drivers.recordings import Recording
+    from realtime_cli.cli.which_server import Server
     from realtime_cli.conversation.records import Snapshot
-    from realtime_cli.conversation.transcription import TranscriptionOptions
+    from realtime_cli.conversation.transcription.transcription import TranscriptionOptions
     from realtime_cli.ports import AudioSource, Core, View
-    from realtime_cli.session import Session
+    from realtime_cli.session.session import Session
     from realtime_cli.view.progress import Status
     from realtime_cli.view.subtitles import Format
 
@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
         ] = None,
     ) -> int:
         """Write down what is said into the microphone, until Ctrl-C, or in a recording. Nobody answers."""
-        from realtime_cli.conversation.transcription import Transcription  # --help must not load it
+        from realtime_cli.conversation.transcription.transcription import Transcription  # --help must not load it
 
         chosen = _format(settings, form, output)
         recording = _recording(settings, file, output)
@@ -65,10 +65,10 @@ def register(app: typer.Typer) -> None:
 
 
 def _hold(settings: Settings, server: Server, core: Core, view: View, *, listens: bool) -> int:
-    from realtime_cli.cli.server import transport_to
+    from realtime_cli.cli.which_server import transport_to
     from realtime_cli.cli.wiring import on_failure
     from realtime_cli.conversation import facts as f
-    from realtime_cli.session import Session
+    from realtime_cli.session.session import Session
 
     def tell(text: str) -> None:
         session.note(text)
@@ -76,7 +76,7 @@ def _hold(settings: Settings, server: Server, core: Core, view: View, *, listens
     def microphone(session: Session) -> AudioSource | None:
         if not listens:
             return None
-        from realtime_cli.audio.choose import open_source
+        from realtime_cli.audio.drivers.choose import open_source
 
         return open_source(settings.mic, session.note)
 
@@ -110,7 +110,7 @@ def _recording(settings: Settings, file: Path | None, output: Path | None) -> Re
         return None
     if settings.mic is not None:
         raise InputError("a FILE and --mic exclude each other", "give one of them")
-    from realtime_cli.audio.recording import Recording  # the microphone does without
+    from realtime_cli.audio.drivers.recordings import Recording  # the microphone does without
 
     if output is not None and output.exists() and file.exists() and output.samefile(file):
         raise InputError(f"{output} would be overwritten", "name another file with --output")
@@ -122,9 +122,9 @@ def _recording(settings: Settings, file: Path | None, output: Path | None) -> Re
 def _options(
     settings: Settings, environment: Environment, recording: Recording | None
 ) -> tuple[TranscriptionOptions, Server]:
-    from realtime_cli.cli.server import find_server
+    from realtime_cli.cli.which_server import find_server
     from realtime_cli.cli.wiring import mic_end_grace_s, session_options
-    from realtime_cli.conversation.transcription import TranscriptionOptions
+    from realtime_cli.conversation.transcription.transcription import TranscriptionOptions
     from realtime_cli.protocol.session_body import MODELS_WITHOUT_VAD, transcription_session
     from realtime_cli.providers.profiles import LOCAL
 

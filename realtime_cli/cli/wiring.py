@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from msgspec.structs import replace
 
-from realtime_cli.cli.server import find_server, transport_to
-from realtime_cli.cli.tooling import Prints, asking_at, remote_servers, toolbox_of
-from realtime_cli.config import Environment, Settings
+from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
+from realtime_cli.cli.which_server import find_server, transport_to
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.machine import Conversation
+from realtime_cli.conversation.conversation import Conversation
 from realtime_cli.conversation.options import ConversationOptions, SideChannel
 from realtime_cli.errors import InputError
 from realtime_cli.ports import AudioSink, AudioSource, EchoControl, Input, View
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions
 from realtime_cli.providers.profiles import LOCAL, Provider
-from realtime_cli.resolve import read_text
-from realtime_cli.session import Session
+from realtime_cli.session.session import Session
+from realtime_cli.settings.settings import Environment, Settings
+from realtime_cli.settings.sources import read_text
 from realtime_cli.view.choose import choose_view
 
 if TYPE_CHECKING:
@@ -208,7 +208,7 @@ def speaking(settings: Settings, source: Path | None = None) -> Speaking:
         return Speaking(make_sink=lambda _session: None, plays=False)
 
     def make_sink(session: Session) -> AudioSink | None:
-        from realtime_cli.audio.choose import open_reply_sink  # a written reply does without
+        from realtime_cli.audio.drivers.choose import open_reply_sink  # a written reply does without
 
         return open_reply_sink(settings.speaker, session.pending_frames, source=source)
 

@@ -1,1 +1,1 @@
-"""The conversation, decided without I/O: facts go in, effects come out. Start with ``machine.py``."""
+"""The conversation, decided without I/O: facts go in, effects come out. Start with ``conversation.py``."""

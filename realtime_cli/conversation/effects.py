@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from realtime_cli.conversation.records import Record
-from realtime_cli.protocol.client import ClientEvent
+from realtime_cli.protocol.client_events import ClientEvent
 from realtime_cli.protocol.dialects import Dialect
 
 

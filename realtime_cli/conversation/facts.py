@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from realtime_cli.conversation.offers import Answer, Offer, Outcome
+from realtime_cli.conversation.tool_offers import Answer, Offer, Outcome
 from realtime_cli.errors import RealtimeError
 from realtime_cli.protocol.items import Content
 from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent

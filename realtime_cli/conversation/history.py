@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from realtime_cli.audio.core.pcm import frames_to_ms, ms_to_frames
 from realtime_cli.conversation.records import Line
-from realtime_cli.pcm import frames_to_ms, ms_to_frames
 
 UNNAMED = "unnamed "
 """Before an id of our own making, in the place of one that the server left out."""

@@ -11,8 +11,8 @@ from realtime_cli.conversation.facts import MicClosed, Spoken, Typed, Wanted
 from realtime_cli.conversation.history import UNNAMED, Entry, History
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import MicChanged, Notice, UserSaid
-from realtime_cli.conversation.replies import Replies
-from realtime_cli.protocol.client import (
+from realtime_cli.conversation.responses import Replies
+from realtime_cli.protocol.client_events import (
     ConversationItemCreate,
     InputAudioBufferClear,
     InputAudioBufferCommit,

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from realtime_cli.pcm import RATE_HZ, ms_to_frames
+from realtime_cli.audio.core.pcm import RATE_HZ, ms_to_frames
 
 Samples = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.floating[Any]]

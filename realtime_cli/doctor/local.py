@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from realtime_cli.doctor.check import Check, doubtful, good
-from realtime_cli.local.weights import cache_folder, find_weights
+from realtime_cli.server.engines.weights import cache_folder, find_weights
 
 
 def check_weights() -> Check:

@@ -12,17 +12,17 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from realtime_cli.conversation.ending import failure_of
+from realtime_cli.conversation.failures import failure_of
 from realtime_cli.conversation.records import Trouble
 from realtime_cli.doctor.check import Check, failed, good
+from realtime_cli.doctor.probing import PATIENCE_S, begin, outcome, wait_a_moment
 from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
 from realtime_cli.ports import Transport
-from realtime_cli.probing import PATIENCE_S, begin, outcome, wait_a_moment
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol import response_events as r
-from realtime_cli.protocol.client import ClientEvent, ConversationItemCreate, ResponseCreate, SessionUpdate
-from realtime_cli.protocol.codes import Severity, classify, code_of, dialect_shown_by, fatal_error, remedy_for
+from realtime_cli.protocol.client_events import ClientEvent, ConversationItemCreate, ResponseCreate, SessionUpdate
 from realtime_cli.protocol.dialects import Dialect, dialect_of, from_wire, to_wire
+from realtime_cli.protocol.error_codes import Severity, classify, code_of, dialect_shown_by, fatal_error, remedy_for
 from realtime_cli.protocol.items import Content, ErrorDetail, Item
 from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 from realtime_cli.providers.endpoint import Endpoint

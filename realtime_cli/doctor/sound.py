@@ -12,18 +12,18 @@ from functools import partial
 
 import numpy as np
 
-from realtime_cli.audio.choose import NOTHING, PIPE, is_device, open_sink, open_source
-from realtime_cli.audio.devices import WHAT, Direction, choose_device, list_devices
-from realtime_cli.audio.library import portaudio
-from realtime_cli.audio.portaudio import PortAudioSink, PortAudioSource
-from realtime_cli.audio.stream import Opened
+from realtime_cli.audio.core.pcm import BLOCK_FRAMES, BLOCK_MS, RATE_HZ
+from realtime_cli.audio.drivers.choose import NOTHING, PIPE, is_device, open_sink, open_source
+from realtime_cli.audio.drivers.device_stream import Opened
+from realtime_cli.audio.drivers.devices import WHAT, Direction, choose_device, list_devices
+from realtime_cli.audio.drivers.library import portaudio
+from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.doctor.check import Check, failed, good
 from realtime_cli.doctor.chirp import CHIRP_MS, Samples, chirp, find_echo
+from realtime_cli.doctor.probing import begin, outcome
 from realtime_cli.doctor.verdicts import Cure, judge_echo, judge_microphone
 from realtime_cli.errors import AudioError, RealtimeError
-from realtime_cli.pcm import BLOCK_FRAMES, BLOCK_MS, RATE_HZ
 from realtime_cli.ports import AudioSource
-from realtime_cli.probing import begin, outcome
 
 MICROPHONE, LOUDSPEAKER, ECHO = WHAT["input"], WHAT["output"], "echo"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from functools import partial
 
-from realtime_cli.conversation.offers import Offer
+from realtime_cli.conversation.tool_offers import Offer
 from realtime_cli.doctor.check import Check, failed, good
+from realtime_cli.doctor.probing import begin, outcome
 from realtime_cli.errors import RealtimeError
 from realtime_cli.ports import ToolHost
-from realtime_cli.probing import begin, outcome
 
 NAME = "tools"
 FIX = "mend it, or leave out that --tools or --mcp"

@@ -8,7 +8,7 @@ from enum import Enum
 
 import numpy as np
 
-from realtime_cli.audio.library import unmute_remedy
+from realtime_cli.audio.drivers.library import unmute_remedy
 from realtime_cli.doctor.check import Check, doubtful, failed, good
 from realtime_cli.doctor.chirp import Echo, Samples
 from realtime_cli.errors import AudioError

@@ -13,11 +13,11 @@ from enum import Enum
 from typing import Any
 
 from realtime_cli.errors import ConnectionFailed
-from realtime_cli.protocol.client import ClientEvent, InputAudioBufferAppend, client_event_to_object
+from realtime_cli.protocol.client_events import ClientEvent, InputAudioBufferAppend, client_event_to_object
 from realtime_cli.protocol.codec import JsonObject, from_json, to_json
 from realtime_cli.protocol.redaction import redact
-from realtime_cli.protocol.server import server_event_from_object
 from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
+from realtime_cli.protocol.server_events import server_event_from_object
 
 
 class Dialect(Enum):

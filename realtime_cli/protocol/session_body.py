@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.errors import InputError
-from realtime_cli.pcm import RATE_HZ
 from realtime_cli.protocol.dialects import Dialect, to_beta
 from realtime_cli.protocol.session_options import NoiseReduction, SessionOptions
 

@@ -11,8 +11,8 @@ from enum import Enum
 
 import msgspec
 
+from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.errors import ConfigError
-from realtime_cli.pcm import RATE_HZ
 from realtime_cli.protocol.dialects import Dialect
 
 GENERAL_KEY = "OPENAI_API_KEY"

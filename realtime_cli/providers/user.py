@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from realtime_cli.config_file import ConfigFile, Table
 from realtime_cli.errors import ConfigError
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.providers.profiles import PROVIDERS, Provider
+from realtime_cli.settings.config_file import ConfigFile, Table
 
 NAMES = tuple(name for name in Provider.__struct_fields__ if name != "name")
 """What such a table may say: the fields of :class:`~realtime_cli.providers.profiles.Provider`."""

@@ -11,7 +11,7 @@ from typing import BinaryIO, TypeAlias
 import msgspec
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.terminal.lines import LineInput
+from realtime_cli.terminal.stdin_lines import LineInput
 
 
 class Say(msgspec.Struct, frozen=True, tag="say", forbid_unknown_fields=True):

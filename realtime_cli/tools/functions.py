@@ -15,7 +15,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.json_schema import JsonSchemaMode
 from pydantic_core import PydanticSerializationError
 
-from realtime_cli.conversation.offers import Offer
+from realtime_cli.conversation.tool_offers import Offer
 from realtime_cli.errors import InputError
 from realtime_cli.tools.arguments import BadArguments, json_object
 from realtime_cli.tools.mark import Mark, mark_of

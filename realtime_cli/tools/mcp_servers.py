@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from realtime_cli.conversation.offers import Offer, Outcome, failure
+from realtime_cli.conversation.tool_offers import Offer, Outcome, failure
 from realtime_cli.errors import ConfigError, InputError
 from realtime_cli.protocol.redaction import redact
 from realtime_cli.tools.arguments import json_object

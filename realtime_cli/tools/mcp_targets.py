@@ -19,8 +19,8 @@ from realtime_cli.errors import ConfigError, InputError
 from realtime_cli.providers.endpoint import is_private
 
 if TYPE_CHECKING:
-    from realtime_cli.config import Environment
-    from realtime_cli.config_file import Table
+    from realtime_cli.settings.config_file import Table
+    from realtime_cli.settings.settings import Environment
 
 
 class McpTarget(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pydantic_core
 
-from realtime_cli.conversation.offers import Outcome, failure
+from realtime_cli.conversation.tool_offers import Outcome, failure
 
 MAX_OUTPUT_CHARS = 60_000
 """Some 15,000 tokens. The smallest context of a realtime model holds 32,000 (https://platform.openai.com/docs/models)."""

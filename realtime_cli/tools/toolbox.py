@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from realtime_cli.conversation.offers import Offer, Outcome, failure
+from realtime_cli.conversation.tool_offers import Offer, Outcome, failure
 from realtime_cli.errors import InputError, RealtimeError
 from realtime_cli.tools.arguments import BadArguments
 from realtime_cli.tools.functions import FunctionTool, wire_name

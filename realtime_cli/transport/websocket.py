@@ -27,7 +27,7 @@ import websocket
 
 from realtime_cli.errors import ConnectionFailed, RealtimeError
 from realtime_cli.protocol.codec import from_json
-from realtime_cli.protocol.codes import closed, refused
+from realtime_cli.protocol.error_codes import closed, refused
 from realtime_cli.protocol.items import ErrorDetail
 from realtime_cli.protocol.redaction import loggable, redact
 from realtime_cli.providers.endpoint import Endpoint

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
-from realtime_cli.config import Settings
 from realtime_cli.controls import Controls
 from realtime_cli.errors import InputError
 from realtime_cli.ports import View
+from realtime_cli.settings.settings import Settings
 from realtime_cli.view.jsonl import JsonView
 from realtime_cli.view.plain import PlainView
 from realtime_cli.view.quiet import QuietView

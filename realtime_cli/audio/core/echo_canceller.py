@@ -1,0 +1,187 @@
+"""Keeping the model's own voice out of what the model hears, so that it does not interrupt itself.
+
+WebRTC's canceller (AEC3, by way of ``pywebrtc-audio``) does the work, without its noise suppression. It runs only while
+the model is audible, so the user's speech otherwise passes untouched, and what it does is watched: where it is missing,
+does badly, or has to find the echo anew, a gate takes its place. What else was tried, and the figures, are printed by
+``benchmarks/echo.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from realtime_cli.audio.core.echo_watch import CancellerWatch
+from realtime_cli.audio.core.levels import is_audible
+from realtime_cli.audio.core.loudness_gate import LoudnessGate
+from realtime_cli.audio.core.pcm import RATE_HZ, ms_to_frames
+from realtime_cli.audio.core.reference import Reference
+
+Samples = npt.NDArray[np.int16]
+
+Process = Callable[[Samples, Samples], Samples]
+"""What was captured and what was played to the cleaned: int16, shape ``(frames,)``, 24 kHz, whole steps."""
+
+STEP_FRAMES = ms_to_frames(10)
+"""What WebRTC's canceller takes at a time."""
+
+DELAY_FRAMES = 223
+"""By how much the canceller delays at 24 kHz (9.3 ms, measured with pywebrtc-audio 0.2.0). What passes beside it is
+delayed as much, so that nothing is lost or heard twice where one follows the other."""
+
+HANGOVER_FRAMES = ms_to_frames(600)
+"""For so long after its last sound the model may still be heard: a Bluetooth loudspeaker's delay and a room's echo."""
+
+UNSURE_FRAMES = ms_to_frames(1500)
+"""How long the canceller may need to find an echo at first, and again when its delay jumped. (Without a gate for this
+time, it let through one at every tenth start, and at every third jump of 20 ms.)"""
+
+LATE_FRAMES = ms_to_frames(400)
+"""A machine so busy that the canceller did not learn in time what was played: its echo is on its way for so long."""
+
+MISSING = "echo cancellation is not installed (pip install pywebrtc-audio)"
+POOR = "echo cancellation does not work well here"
+GATED = "while the model speaks it hears you only when you are clearly louder; headphones or --ptt help"
+
+
+def webrtc_canceller() -> Process | None:
+    """A canceller of WebRTC's, or None where it is not installed. Loads a library of 1 MB; main thread."""
+    try:
+        from pywebrtc_audio import AudioProcessor
+    except ImportError:
+        return None
+    processor: Any = AudioProcessor(sample_rate=RATE_HZ, num_channels=1, echo_cancellation=True)
+    process: Process = processor.process
+    return process
+
+
+class EchoCanceller:
+    """See the module. ``played`` belongs to the playback thread, everything else to the capture thread."""
+
+    def __init__(self, process: Process | None, on_notice: Callable[[str], None]) -> None:
+        """``process`` is None where there is no canceller; ``on_notice`` takes one line for the user."""
+        self._process = process
+        self._on_notice = on_notice
+        self._reference = Reference()
+        self._gate = LoudnessGate()
+        self._watch = CancellerWatch()
+        self._waiting: Samples = np.zeros(0, np.int16)
+        self._ready: Samples = np.zeros(0, np.int16)
+        self._past: Samples = np.zeros(DELAY_FRAMES, np.int16)
+        self._audible_frames = 0
+        self._unsure_frames = UNSURE_FRAMES
+        self._jumps = 0
+        self._late = 0
+        self._share = 0.0
+        self._opening = 1.0
+        self._told = False
+        if process is None:
+            self._tell(MISSING)
+
+    @property
+    def cancels(self) -> bool:
+        """Whether the canceller is there and trusted; else the gate stands in for it."""
+        return self._process is not None and self._watch.trusts
+
+    @property
+    def erle_db(self) -> float | None:
+        """By how many dB the echo of the last seconds was lowered; None where there was none to judge by."""
+        return self._watch.erle_db
+
+    @property
+    def jumps(self) -> int:
+        """How often the devices had to be put in step again."""
+        return self._reference.jumps
+
+    def played(self, samples: Samples) -> None:
+        """Take what the device plays next, exactly: int16, ``(frames,)``, 24 kHz. Playback thread; returns at once."""
+        self._reference.write(samples)
+
+    def clean(self, pcm: bytes) -> bytes:
+        """The next block captured (PCM16 24 kHz mono, whole frames) without the echo; as long, and 9.3 ms late.
+
+        Capture thread; returns within a millisecond. Blocks that are no whole steps of 10 ms cost 10 ms more.
+        """
+        heard = np.frombuffer(pcm, "<i2")
+        if not (len(heard) % STEP_FRAMES or len(self._waiting) or len(self._ready)):
+            return self._clean(heard).astype("<i2", copy=False).tobytes()
+        waiting = np.concatenate((self._waiting, heard))
+        whole = len(waiting) - len(waiting) % STEP_FRAMES
+        self._waiting = waiting[whole:]
+        cleaned = self._clean(waiting[:whole]) if whole else waiting[:0]
+        ready = np.concatenate((self._ready, cleaned))
+        wanted = len(pcm) // 2
+        if len(ready) < wanted:
+            # Once, when blocks begin not to be whole steps: from then on this much is always ready.
+            ready = np.concatenate((np.zeros(STEP_FRAMES, np.int16), ready))
+        self._ready = ready[wanted:]
+        return ready[:wanted].astype("<i2", copy=False).tobytes()
+
+    def _clean(self, heard: Samples) -> Samples:
+        """Whole steps at once."""
+        played = self._reference.read(len(heard))
+        beside = np.concatenate((self._past, heard))
+        self._past = beside[len(heard) :]
+        beside = beside[: len(heard)]
+        if is_audible(played):
+            self._audible_frames = HANGOVER_FRAMES
+        if not self._audible_frames and not self._share and self._opening == 1.0:
+            return beside
+        left = self._process(heard, played) if self._process else beside
+        is_open = self._judge(played, heard, left)
+        audible = self._audible_frames > 0
+        self._audible_frames = max(0, self._audible_frames - len(heard))
+        return self._mixed(
+            beside,
+            left,
+            share=1.0 if audible and self.cancels and not self._gate.alone else 0.0,
+            opening=0.0 if audible and not is_open else 1.0,
+        )
+
+    def _judge(self, played: Samples, heard: Samples, left: Samples) -> bool:
+        """Whether the block may pass at all."""
+        played_rms, heard_rms, left_rms = _amplitude(played), _amplitude(heard), _amplitude(left)
+        is_users = self._gate.opens(_decibels(played_rms), _decibels(heard_rms))
+        if self._jumps != self._reference.jumps:
+            self._jumps = self._reference.jumps
+            self._unsure_frames = UNSURE_FRAMES
+            self._watch.forget()
+        if self._late != self._reference.late:
+            self._late = self._reference.late
+            self._unsure_frames = max(self._unsure_frames, LATE_FRAMES)
+        self._watch.see(played_rms, heard_rms, left_rms)
+        if not self.cancels:
+            self._tell(POOR)
+            return is_users
+        self._unsure_frames = max(0, self._unsure_frames - len(heard))
+        return is_users or not self._unsure_frames
+
+    def _mixed(self, beside: Samples, left: Samples, *, share: float, opening: float) -> Samples:
+        """``share`` of the cleaned and the rest of what passes beside it, let through by ``opening``; both gliding."""
+        if share == self._share and opening == self._opening:
+            if not opening:
+                return np.zeros_like(left)
+            return left if share else beside
+        way = np.linspace(0, 1, len(left), dtype=np.float32)
+        shares = self._share + (share - self._share) * way
+        openings = self._opening + (opening - self._opening) * way
+        self._share, self._opening = share, opening
+        return ((beside + (left.astype(np.float32) - beside) * shares) * openings).astype(np.int16)
+
+    def _tell(self, problem: str) -> None:
+        if not self._told:
+            self._told = True
+            self._on_notice(f"{problem}: {GATED}")
+
+
+def _amplitude(samples: Samples) -> float:
+    """Root mean square, 0..1."""
+    floats = samples.astype(np.float32)
+    return float(np.sqrt(np.dot(floats, floats) / len(floats))) / 32768
+
+
+def _decibels(amplitude: float) -> float:
+    return float(20 * np.log10(max(amplitude, 1e-6)))

@@ -1,0 +1,101 @@
+"""Which server the settings mean, and the way to it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from realtime_cli.ports import Transport
+from realtime_cli.protocol.dialects import Dialect
+from realtime_cli.providers.endpoint import Endpoint, Intent, endpoint
+from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
+from realtime_cli.providers.user import known_providers
+from realtime_cli.server.engines.optional_packages import missing_parts, require_parts
+from realtime_cli.session.workers import Encoder
+from realtime_cli.settings.settings import Environment, Settings
+
+if TYPE_CHECKING:
+    from realtime_cli.transport.loopback import Kind
+
+
+class Server(NamedTuple):
+    """Where a session is held; ``place`` is None for the embedded server."""
+
+    provider: Provider
+    place: Endpoint | None
+    notices: list[str]
+    """What the user should know about the choice."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """The shape of what is sent."""
+        return self.place.dialect if self.place else Dialect.GA
+
+    @property
+    def encoder(self) -> Encoder:
+        """What puts the messages into that shape, and audio into the server's rate."""
+        return Encoder(self.dialect, self.provider.input_rate_hz)
+
+    def other_dialects(self, settings: Settings) -> tuple[Dialect, ...]:
+        """What the server may turn out to speak instead; nothing where the user said what it is.
+
+        Nor for xAI: what it shows of a session can be taken for either of the others.
+        """
+        if self.place is None or settings.dialect or self.dialect is Dialect.XAI:
+            return ()
+        return tuple(other for other in Dialect if other is not self.dialect)
+
+    @property
+    def key_variable(self) -> str:
+        """Where the key came from, for messages."""
+        return self.place.key_variable if self.place else ""
+
+
+def find_server(settings: Settings, environment: Environment, intent: Intent = "conversation") -> Server:
+    """The server that the settings ask for. Raises errors of the configuration."""
+    provider, notices = find_provider(settings, environment)
+    if provider is LOCAL:
+        return Server(provider, None, notices)
+    dialect = Dialect(settings.dialect) if settings.dialect else None
+    place = endpoint(
+        provider, environment, base_url=settings.base_url, model=settings.model, dialect=dialect, intent=intent
+    )
+    return Server(provider, place, [*notices, place.notice] if place.notice else notices)
+
+
+def find_provider(settings: Settings, environment: Environment) -> tuple[Provider, list[str]]:
+    """The provider, and what the user should know about the choice. Raises ConfigError."""
+    name = settings.provider
+    provider = choose_provider(
+        name,
+        environment,
+        local_available=not missing_parts(),
+        base_url=settings.base_url,
+        known=known_providers(environment.file),
+    )
+    if provider is LOCAL:
+        require_parts()
+        if name == "auto":
+            return provider, ["no OPENAI_API_KEY is set: talking with the embedded local server"]
+    return provider, []
+
+
+def transport_to(
+    server: Server, settings: Settings, on_notice: Callable[[str], None], *, speech: bool, kind: Kind = "realtime"
+) -> Transport:
+    """The way to the server; ``speech`` and ``kind`` say what the embedded one has to load."""
+    if server.place is None:
+        from realtime_cli.server.local_server import load_server  # the optional part
+        from realtime_cli.transport.loopback import LoopbackTransport
+
+        load = partial(load_server, speech=speech, replies=kind == "realtime")
+        return LoopbackTransport(load, on_notice, kind)
+    from realtime_cli.transport.websocket import WebSocketTransport  # only where there is a network
+
+    return WebSocketTransport(server.place, on_wire=_wire_log if settings.debug else None)
+
+
+def _wire_log(direction: str, text: str) -> None:
+    sys.stderr.write(f"{direction} {text}\n")

@@ -1,0 +1,34 @@
+"""Which dialect the server speaks: a guess, which the server itself corrects at most once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from realtime_cli.conversation.effects import Effect, Send, Show, Speak
+from realtime_cli.conversation.records import Notice
+from realtime_cli.protocol.client_events import SessionUpdate
+from realtime_cli.protocol.dialects import Dialect
+
+
+class Guess:
+    """The session in the dialect that is guessed, and in the others. Pure."""
+
+    def __init__(self, session: Mapping[str, Any], otherwise: Mapping[Dialect, Mapping[str, Any]]) -> None:
+        self._session = session
+        self._otherwise = otherwise
+        self.tools: Sequence[Mapping[str, Any]] = ()
+        """Functions for the model, which look the same in all dialects."""
+
+    def update(self, event_id: str | None = None) -> Send:
+        """The ``session.update`` in the dialect that is guessed now."""
+        offered = {"tools": [*self._session.get("tools", ()), *self.tools]} if self.tools else {}
+        return Send(SessionUpdate(session={**self._session, **offered}, event_id=event_id))
+
+    def correct(self, shown: Dialect | None) -> list[Effect]:
+        """Change to the dialect that the server has ``shown``; nothing when it was guessed right, or once before."""
+        if shown is None or shown not in self._otherwise:
+            return []
+        self._session, self._otherwise = self._otherwise[shown], {}
+        text = f"this server speaks the {shown.value} dialect: going on in that"
+        return [Speak(shown), Show(Notice(text=text))]

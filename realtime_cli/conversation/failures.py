@@ -1,0 +1,49 @@
+"""Why something was no success, in words for the user."""
+
+from __future__ import annotations
+
+from realtime_cli.conversation.options import ConversationOptions
+from realtime_cli.conversation.records import Trouble
+from realtime_cli.errors import ConnectionFailed, RealtimeError, TurnError
+from realtime_cli.protocol.error_codes import code_of, remedy_for
+from realtime_cli.protocol.items import ErrorDetail, Response, StatusDetails
+
+INCOMPLETE = {
+    "max_output_tokens": "the reply was cut off at the limit of output tokens: raise --max-output-tokens",
+    "content_filter": "the reply was cut off by the server's content filter",
+}
+
+
+def failure_of(response: Response, *, empty: bool) -> Trouble | None:
+    """What to tell about a response that failed or is incomplete; None for one that completed or was cancelled.
+
+    An ``empty`` one has failed as well: some servers (LocalAI) call it completed.
+    """
+    details = response.status_details or StatusDetails()
+    if response.status == "incomplete":
+        reason = details.reason or "unknown"
+        return Trouble(message=INCOMPLETE.get(reason, f"the reply is incomplete: {reason}"), code=reason)
+    if response.status == "failed":
+        error = details.error or ErrorDetail()
+        return trouble_of(error, "the model failed to answer: " + (error.message or error.code or "no reason given"))
+    if empty and response.status != "cancelled":
+        return Trouble(message="the server sent an empty reply: its own log may say why", code="empty")
+    return None
+
+
+def trouble_of(error: ErrorDetail, words: str = "") -> Trouble:
+    """What to tell about an error after which the conversation goes on, with the remedy if one is known."""
+    code = code_of(error)
+    said = words or error.message or "the server reports an error"
+    remedy = remedy_for(code)
+    return Trouble(message=f"{said.rstrip('.')}: {remedy}" if remedy else said, code=code or None)
+
+
+def silent_server(options: ConversationOptions, *, opened: bool) -> RealtimeError:
+    """The error for a server that owes something and says nothing."""
+    if opened:
+        return TurnError(f"the server gave no answer for {options.answer_timeout_s:g} s", "try again")
+    return ConnectionFailed(
+        f"the server took the connection but opened no session within {options.hello_timeout_s:g} s",
+        "is this a Realtime endpoint? check --base-url and --dialect",
+    )

@@ -1,0 +1,289 @@
+"""A transcription: audio goes up, text comes down, and nobody answers. Facts in, effects out, as in the conversation.
+
+Who finds the pieces of speech is one of two: the server's voice detection (then the end of a recording is followed by
+silence, so that its last words are found as well), or this side, which commits a piece at every
+:class:`~realtime_cli.conversation.facts.Cut`. Transcripts come in any order and are told in the order of speech.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.dialect_detection import Guess
+from realtime_cli.conversation.effects import CloseMic, Effect, End, Feed, OpenMic, Send, Show
+from realtime_cli.conversation.failures import trouble_of
+from realtime_cli.conversation.records import (
+    Ended,
+    Notice,
+    Phase,
+    SessionStarted,
+    Snapshot,
+    TranscriptDelta,
+    TranscriptionUsage,
+    Trouble,
+)
+from realtime_cli.conversation.transcription.segments import Pieces
+from realtime_cli.conversation.turns import MIN_COMMIT_MS
+from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
+from realtime_cli.protocol import conversation_events as c
+from realtime_cli.protocol.client_events import InputAudioBufferCommit
+from realtime_cli.protocol.dialects import Dialect, dialect_of
+from realtime_cli.protocol.error_codes import Severity, classify, dialect_shown_by, fatal_error
+from realtime_cli.protocol.items import ErrorDetail, Usage
+from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
+
+SETUP, MARKER = "evt_setup", "evt_marker"
+"""Ids of the two ``session.update`` events. The second repeats the first when all audio is sent: servers answer in
+order, so its answer says that the audio before it has been heard."""
+
+FAREWELL_S = 5.0
+"""How long the last words may take after Ctrl-C."""
+
+COMMIT_EMPTY = "input_audio_buffer_commit_empty"
+
+
+class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How this transcription is made."""
+
+    provider: str
+    key_variable: str = ""
+    model: str
+    session: Mapping[str, Any]
+    """The body of the ``session.update``, in the dialect that the server is taken to speak."""
+    session_otherwise: Mapping[Dialect, Mapping[str, Any]] = {}
+    """The same in the dialects that it may turn out to speak; none where there is no doubt."""
+    server_cuts: bool = True
+    """The server's voice detection finds the pieces of speech (``turn_detection`` is not null)."""
+    recording: Any = None
+    """What to transcribe; None for the microphone."""
+    settle_s: float = 1.0
+    """How long after the end of the audio the server may still find speech in it."""
+    answer_timeout_s: float = 60.0
+    hello_timeout_s: float = 15.0
+
+
+class Transcription:
+    """See the module. Not thread-safe: one thread owns it."""
+
+    def __init__(self, options: TranscriptionOptions) -> None:
+        self.options = options
+        self._guess = Guess(options.session, options.session_otherwise)
+        self._pieces = Pieces()
+        self._session_id = ""
+        self._all_sent = self._all_heard = False
+        self._exit_code: int | None = None
+        self._give_up_at: float | None = None
+        self._failed = self._ended = False
+        self._changed_at: float | None = None
+        self._cut_ms = 0
+
+    def handle(self, fact: f.Fact, now: float) -> list[Effect]:
+        """What is to be done about ``fact``, which came at ``now`` seconds of a monotonic clock. Never blocks."""
+        if self._ended:
+            return []
+        effects = self._decide(fact, now)
+        if not isinstance(fact, f.Tick | f.Cut | f.Noted):
+            self._changed_at = now
+        return effects if self._ended else effects + self._go_on(now)
+
+    @property
+    def deadline(self) -> float | None:
+        """When a Tick is due, if nothing else happens."""
+        if self._ended or self._changed_at is None:
+            return None
+        if not self._session_id:
+            return self._changed_at + self.options.hello_timeout_s
+        due = [] if self._give_up_at is None else [self._give_up_at]
+        if self._all_sent and not self._pieces.pending and self._all_heard:
+            due.append(self._changed_at + self.options.settle_s)
+        elif self._all_sent or self._pieces.pending:
+            due.append(self._changed_at + self.options.answer_timeout_s)
+        return min(due, default=None)
+
+    def snapshot(self) -> Snapshot:
+        """How things stand."""
+        return Snapshot(
+            phase=self._phase(),
+            provider=self.options.provider,
+            model=self.options.model,
+            lines=self._pieces.lines(),
+            position_ms=self._pieces.told_ms,
+        )
+
+    @property
+    def audible(self) -> bool:
+        """Nothing is ever played."""
+        return False
+
+    def _decide(self, fact: f.Fact, now: float) -> list[Effect]:
+        match fact:
+            case ServerEvent() | UnknownEvent():
+                return self._server_said(fact)
+            case f.Cut():
+                self._cut_ms = fact.end_ms
+                if fact.has_speech:
+                    self._pieces.commits.append(fact)
+            case f.Fed():
+                return self._sent_all()
+            case f.MicEnded():
+                # Whoever is at its end is followed by silence, in which a server that listens hears the end of speech.
+                return self._sent_all() if self.options.server_cuts else [CloseMic()]
+            case f.MicClosed() if not self._all_sent:
+                return self._mic_closed(fact)
+            case f.Noted():
+                return [Show(Notice(text=fact.text))]
+            case f.Quit():
+                return self._quit(fact.exit_code, now)
+            case f.Failed():
+                return self._fail(fact.error)
+        return []
+
+    def _server_said(self, event: ServerEvent | UnknownEvent) -> list[Effect]:
+        match event:
+            case c.SessionCreated() if not self._session_id:
+                return self._session_created(event)
+            case c.SessionUpdated():
+                self._all_heard = self._all_sent
+            case c.SpeechStarted():
+                self._pieces.started(event.item_id, event.audio_start_ms)
+            case c.SpeechStopped():
+                self._pieces.stopped(event.item_id, event.audio_end_ms)
+            case c.InputAudioBufferCommitted():
+                self._pieces.committed(event.item_id)
+            case c.TranscriptionDelta() if event.delta:
+                self._pieces.of(event.item_id).text += event.delta
+                return [Show(TranscriptDelta(item_id=event.item_id, text=event.delta))]
+            case c.TranscriptionCompleted():
+                self._pieces.completed(event.item_id, event.transcript.strip())
+                return [*map(Show, self._pieces.whole()), *_usage(event.item_id, event.usage)]
+            case c.TranscriptionFailed():
+                self._pieces.completed(event.item_id, "")
+                self._failed = True
+                problem = event.error.message or event.error.code or "no reason given"
+                trouble = Trouble(message=f"a part could not be transcribed: {problem}", code=event.error.code)
+                return [Show(trouble), *map(Show, self._pieces.whole())]
+            case c.ErrorEvent():
+                return self._error(event.error)
+        return []
+
+    def _session_created(self, event: c.SessionCreated) -> list[Effect]:
+        self._session_id = str(event.session.get("id") or "unnamed")
+        options = self.options
+        started = SessionStarted(id=self._session_id, model=options.model, provider=options.provider)
+        corrected = self._guess.correct(dialect_of(event.session))
+        cut = not options.server_cuts
+        audio = OpenMic(cut) if options.recording is None else Feed(options.recording, cut)
+        return [*corrected, self._guess.update(SETUP), Show(started), audio]
+
+    def _sent_all(self) -> list[Effect]:
+        self._all_sent = True
+        if not self.options.server_cuts:
+            # Whatever was said is committed already, and owed.
+            self._all_heard = True
+            return []
+        return [self._guess.update(MARKER)]
+
+    def _mic_closed(self, fact: f.MicClosed) -> list[Effect]:
+        """The microphone delivers no more: what was said since the last cut, or is being said, is committed."""
+        self._all_sent = self._all_heard = True
+        if self.options.server_cuts:
+            return self._commit(None) if self._pieces.speaking else []
+        long_enough = fact.spoken_ms - self._cut_ms >= MIN_COMMIT_MS
+        return self._commit(f.Cut(self._cut_ms, fact.spoken_ms, True)) if long_enough and fact.has_speech else []
+
+    def _commit(self, cut: f.Cut | None) -> list[Effect]:
+        self._pieces.commits.append(cut)
+        return [Send(InputAudioBufferCommit())]
+
+    def _error(self, error: ErrorDetail) -> list[Effect]:
+        severity = classify(error)
+        if corrected := self._guess.correct(dialect_shown_by(error)):
+            return [*corrected, self._guess.update(SETUP)]
+        if severity is Severity.FATAL or not self._session_id:
+            return self._fail(fatal_error(error, self.options.key_variable))
+        if error.event_id == SETUP:
+            return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
+        if error.event_id == MARKER:
+            self._all_heard = True
+            return []
+        if error.code == COMMIT_EMPTY and self._pieces.commits:
+            self._pieces.commits.popleft()
+        if severity is Severity.BENIGN:
+            return []
+        self._failed = True
+        return [Show(trouble_of(error))]
+
+    def _quit(self, exit_code: int, now: float) -> list[Effect]:
+        """Ctrl-C is the usual end of a microphone's transcript: what was said before it is waited for."""
+        if not self._session_id or self._exit_code is not None or self.options.recording is not None:
+            return self._end(exit_code, "quit" if exit_code == 0 else "interrupted")
+        self._exit_code, self._give_up_at = exit_code, now + FAREWELL_S
+        return [CloseMic()]
+
+    def _go_on(self, now: float) -> list[Effect]:
+        """End when all has been said, or nothing comes any more."""
+        changed_at = now if self._changed_at is None else self._changed_at
+        if not self._session_id:
+            return self._fail(self._silent_server()) if now >= changed_at + self.options.hello_timeout_s else []
+        if self._give_up_at is not None and (now >= self._give_up_at or (self._all_sent and not self._pieces.pending)):
+            return self._end(self._exit_code or 0, "interrupted" if self._exit_code else "quit")
+        if not (self._all_sent or self._pieces.pending):
+            return []
+        overdue = now >= changed_at + self.options.answer_timeout_s
+        if self._pieces.pending:
+            return self._fail(self._silent_server()) if overdue else []
+        settled = not self.options.server_cuts or now >= changed_at + self.options.settle_s
+        if not ((self._all_heard and settled) or overdue):
+            return []
+        if self._pieces.speaking and not overdue:
+            return self._commit(None)
+        return self._end(1 if self._failed else 0, "done")
+
+    def _silent_server(self) -> RealtimeError:
+        if not self._session_id:
+            return ConnectionFailed(
+                f"the server took the connection but opened no session within {self.options.hello_timeout_s:g} s",
+                "is this a Realtime endpoint? check --base-url and --dialect",
+            )
+        return TurnError(f"the server sent no transcript for {self.options.answer_timeout_s:g} s", "try again")
+
+    def _fail(self, error: RealtimeError) -> list[Effect]:
+        return [
+            *map(Show, self._pieces.rest()),
+            Show(Trouble(message=str(error))),
+            *self._end(error.exit_code, "failed"),
+        ]
+
+    def _end(self, exit_code: int, reason: str) -> list[Effect]:
+        self._ended = True
+        # What came of transcripts that are not whole is better than nothing.
+        rest = map(Show, self._pieces.rest())
+        return [CloseMic(), *rest, Show(Ended(reason=reason, exit_code=exit_code)), End(exit_code, reason)]
+
+    def _phase(self) -> Phase:
+        if self._ended:
+            return Phase.ENDED
+        if not self._session_id:
+            return Phase.CONNECTING
+        if self._pieces.speaking:
+            return Phase.HEARING
+        return Phase.THINKING if self._pieces.pending or self._all_sent else Phase.LISTENING
+
+
+def _usage(item_id: str, usage: Usage | None) -> list[Effect]:
+    if usage is None:
+        return []
+    return [
+        Show(
+            TranscriptionUsage(
+                item_id=item_id,
+                seconds=usage.seconds,
+                input_tokens=usage.input_tokens,
+                output_tokens=usage.output_tokens,
+            )
+        )
+    ]

@@ -1,0 +1,124 @@
+"""What the server's core asks for. The pipeline carries the effects out in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from realtime_cli.protocol.server_event import ServerEvent
+from realtime_cli.server.engines.interface import Message
+from realtime_cli.server.listening.endpointing import Endpointing
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Send an event to the client."""
+
+    event: ServerEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Take input audio in this format from now on, and look for speech as told (None: do not look)."""
+
+    audio_format: str
+    endpointing: Endpointing | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hear:
+    """Take this piece of input audio; what is decided about it comes back as facts before anything else."""
+
+    audio: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Drop the input audio before ``before_ms`` and look for speech afresh."""
+
+    before_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of the input buffer, in ms since the start of the session's audio."""
+
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Audio that came inside an item."""
+
+    audio: bytes
+    audio_format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribe:
+    """Recognise speech; answered by Transcribed or TranscriptionFailed with the same ``job``."""
+
+    job: int
+    speech: Span | Recording
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropTranscription:
+    """Nobody waits for this job any more, nor for the reply anticipated to what it came to."""
+
+    job: int
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How a reply is spoken."""
+
+    name: str
+    speed: float
+    audio_format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Let the model read what every reply will begin with, now that nobody waits; nothing comes back."""
+
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartReply:
+    """Make a reply from ``messages``, or of ``words`` as they are; written when ``voice`` is None.
+
+    Answered by ReplyPiece facts and one ReplyFinished or ReplyFailed, unless it is cancelled before.
+    """
+
+    response_id: str
+    messages: tuple[Message, ...]
+    words: str | None
+    max_tokens: int
+    voice: Voice | None
+
+
+@dataclass(frozen=True, slots=True)
+class Anticipate:
+    """Begin to make a reply that will be asked for if the recognition ``job`` heard all of what the user says.
+
+    Nothing comes back before a StartReply that asks for the same; its ``response_id`` is still to come.
+    """
+
+    job: int
+    reply: StartReply
+
+
+@dataclass(frozen=True, slots=True)
+class CancelReply:
+    """Stop making this reply; its facts are no longer wanted."""
+
+    response_id: str
+
+
+Effect: TypeAlias = (
+    Emit | Listen | Hear | Forget | Transcribe | DropTranscription | Prepare | StartReply | Anticipate | CancelReply
+)

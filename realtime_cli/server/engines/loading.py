@@ -1,0 +1,226 @@
+"""Loads the engines: side by side, each at most once, and those that nobody asks for never.
+
+Measured on two cores, from the first import until warm: all four 1.8-2.2 s and 570 MB resident, the language model
+alone 1.3 s and 260 MB.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
+
+from realtime_cli.errors import ConfigError
+from realtime_cli.server.engines.canned import CannedAnswers
+from realtime_cli.server.engines.interface import EAR_RATE_HZ
+from realtime_cli.server.engines.optional_packages import INSTALL, require_parts
+from realtime_cli.server.engines.weights import WeightsOutOfReach, fetch_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+    from realtime_cli.server.engines.interface import LanguageModel, SpeechToText, TextToSpeech, VoiceActivity
+
+Part = TypeVar("Part")
+
+LANGUAGE_MODEL_THREADS = 1
+"""llama.cpp's threads wait for each other by spinning, hundreds of times a token. As soon as another program wants a
+core, a waiting thread burns the time slice that the thread it waits for would need. Measured over 15 to 20 turns on two
+cores, from the end of recognition to the first sentence: one thread 0.26 s, at most 0.6 s with two busy programs beside
+it; two threads 0.18 s, but up to 7.6 s (and 7.6 s of CPU time for a reply of 0.4 s) beside the same programs. Two
+threads for the prompt alone: up to 5.4 s beside one busy program. (OMP_WAIT_POLICY=passive cures it, too, but must be
+set before the program starts.)"""
+
+MOST_RECOGNITION_THREADS = 4
+"""CTranslate2's threads meet far less often: two take 0.45 s a clip in place of 0.56 s; beside two busy programs one
+and two alike take 0.76 s, at most 1.1 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaders:
+    """How each engine is made. Called at most once each, on a loading thread; what they raise reaches who asked."""
+
+    voice_activity: Callable[[], Callable[[], VoiceActivity]]
+    speech_to_text: Callable[[], SpeechToText]
+    language_model: Callable[[], LanguageModel]
+    text_to_speech: Callable[[], TextToSpeech]
+
+
+class Engines:
+    """The four engines. Each loads on its first use, or ahead of it (:meth:`prefetch`); any thread may ask."""
+
+    def __init__(self, loaders: Loaders, closing: threading.Event | None = None) -> None:
+        """``closing`` is set by :meth:`close` before it waits, so that a long load can end itself."""
+        self._closing = closing or threading.Event()
+        self._pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="load-engine")
+        self._voice_activity = _Lazy(loaders.voice_activity, self._pool)
+        self._speech_to_text = _Lazy(loaders.speech_to_text, self._pool)
+        self._language_model = _Lazy(loaders.language_model, self._pool)
+        self._text_to_speech = _Lazy(loaders.text_to_speech, self._pool)
+
+    def prefetch(self, *, speech: bool, replies: bool = True) -> None:
+        """Begin to load what hears (``speech``), what answers (``replies``), and what speaks (both). Does not block."""
+        if replies:
+            self._language_model.begin()
+        if speech:
+            self._speech_to_text.begin()
+            self._voice_activity.begin()
+        if speech and replies:
+            self._text_to_speech.begin()
+
+    def voice_activity(self) -> VoiceActivity:
+        """Voice activity for one stream of audio. Blocks until it is loaded; raises what loading raised."""
+        return self._voice_activity.get()()
+
+    @property
+    def stt(self) -> SpeechToText:
+        """Speech recognition. Blocks until it is loaded; raises what loading raised."""
+        return self._speech_to_text.get()
+
+    @property
+    def lm(self) -> LanguageModel:
+        """The language model. Blocks until it is loaded (or even fetched); raises what loading raised."""
+        return self._language_model.get()
+
+    @property
+    def tts(self) -> TextToSpeech:
+        """Speech synthesis. Blocks until it is loaded; raises what loading raised."""
+        return self._text_to_speech.get()
+
+    def close(self) -> None:
+        """End running loads and replies and free the language model. May be called twice.
+
+        Blocks for about 0.05 s, during a load until it is done, during a download for at most one network time-out.
+        """
+        self._closing.set()
+        self._pool.shutdown(cancel_futures=True)
+        language_model = self._language_model.loaded()
+        if language_model is not None:
+            language_model.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def load_engines(
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    notice: Callable[[str], None] = lambda _line: None,
+    *,
+    speech: bool = True,
+    replies: bool = True,
+) -> Engines:
+    """The bundled engines, which begin to load at once; with ``speech=False`` or ``replies=False`` those that text or
+    transcripts alone do without load on demand.
+
+    Returns without waiting. Both callbacks are called on a loading thread: ``progress(done_bytes, total_bytes)`` while
+    the language model's weights are fetched for the first time, and ``notice(line)`` with what the user should know,
+    which is that set answers stand in when they cannot be. Raises :class:`ConfigError` with the install command when
+    packages are missing.
+    """
+    require_parts()
+    closing = threading.Event()
+
+    def fetching(done: int, total: int) -> None:
+        if closing.is_set():
+            raise CancelledError
+        progress(done, total)
+
+    loaders = Loaders(
+        voice_activity=_load_voice_activity,
+        speech_to_text=_load_speech_to_text,
+        language_model=lambda: _load_language_model(fetching, notice),
+        text_to_speech=_load_text_to_speech,
+    )
+    engines = Engines(loaders, closing)
+    engines.prefetch(speech=speech, replies=replies)
+    return engines
+
+
+def _load_voice_activity() -> Callable[[], VoiceActivity]:
+    with _importing("onnxruntime"):
+        from realtime_cli.server.engines.silero import SileroVoiceActivity, load_session
+    session = load_session()
+    return lambda: SileroVoiceActivity(session)
+
+
+def _load_speech_to_text() -> SpeechToText:
+    with _importing("ctranslate2"):
+        import numpy as np
+
+        from realtime_cli.server.engines.whisper import Whisper
+    whisper = Whisper.load(min(MOST_RECOGNITION_THREADS, _cores()))
+    # The first call allocates; it should not be the user's.
+    whisper.transcribe(np.zeros(EAR_RATE_HZ, np.float32))
+    return whisper
+
+
+def _load_language_model(progress: Callable[[int, int], None], notice: Callable[[str], None]) -> LanguageModel:
+    try:
+        weights = fetch_weights(progress)
+    except WeightsOutOfReach as error:
+        notice(f"{error}; until then set answers stand in")
+        return CannedAnswers()
+    with _importing("xllamacpp"):
+        from realtime_cli.server.engines.llama import SmolLM
+    model = SmolLM(weights, LANGUAGE_MODEL_THREADS)
+    model.warm_up()
+    return model
+
+
+def _load_text_to_speech() -> TextToSpeech:
+    with _importing("hibari"):
+        from realtime_cli.server.engines.hibari import HibariSpeech
+    return HibariSpeech()
+
+
+class _Lazy(Generic[Part]):
+    """A value that is made once, on a loading thread."""
+
+    def __init__(self, load: Callable[[], Part], pool: ThreadPoolExecutor) -> None:
+        self._load = load
+        self._pool = pool
+        self._future: Future[Part] | None = None
+        self._lock = threading.Lock()  # two threads may ask for the first time at once
+
+    def begin(self) -> Future[Part]:
+        with self._lock:
+            if self._future is None:
+                self._future = self._pool.submit(self._load)
+            return self._future
+
+    def get(self) -> Part:
+        return self.begin().result()
+
+    def loaded(self) -> Part | None:
+        """The value, if it was ever made."""
+        future = self._future
+        if future is None or not future.done() or future.cancelled() or future.exception() is not None:
+            return None
+        return future.result()
+
+
+@contextmanager
+def _importing(package: str) -> Iterator[None]:
+    """Turn a package that is there but does not load into one line that says what to do."""
+    try:
+        yield
+    except ImportError as error:
+        # xllamacpp's Linux wheels want the system's OpenMP library, which small container images leave out.
+        remedy = "install it (Debian, Ubuntu: apt install libgomp1)" if "libgomp" in str(error) else INSTALL
+        raise ConfigError(f"the package {package} cannot be loaded ({error})", remedy) from error
+
+
+def _cores() -> int:
+    """Cores that this process may use: a container often has fewer than the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

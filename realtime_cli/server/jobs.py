@@ -1,0 +1,188 @@
+"""What the workers do for a connection: recognise an utterance, make a reply. The results go back as facts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from realtime_cli.server.core.effects import Anticipate, Recording, StartReply, Voice
+from realtime_cli.server.core.facts import (
+    Fact,
+    ReplyFailed,
+    ReplyFinished,
+    ReplyPiece,
+    Transcribed,
+    TranscriptionFailed,
+)
+from realtime_cli.server.engines.sentences import SentenceSplitter
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from realtime_cli.server.engines.interface import Message
+    from realtime_cli.server.engines.loading import Engines
+
+Post: TypeAlias = Callable[[Fact], None]
+
+Made: TypeAlias = ReplyPiece | ReplyFinished | ReplyFailed
+"""What a reply comes to."""
+
+
+class TranscriptionJob:
+    """Recognises one utterance, unless it is cancelled before its turn comes."""
+
+    def __init__(
+        self,
+        engines: Engines,
+        number: int,
+        speech: npt.NDArray[np.float32] | Recording,
+        language: str | None,
+        post: Post,
+    ) -> None:
+        self._engines = engines
+        self._number = number
+        self._speech = speech
+        self._language = language
+        self._post = post
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more. Any thread."""
+        self._cancelled.set()
+
+    def run(self) -> None:
+        """Recognise; blocks for some hundred ms, and while the engine loads."""
+        if self._cancelled.is_set():
+            return
+        from realtime_cli.server.listening.hearing import recording  # needs numpy, which a text session does without
+
+        speech = recording(self._speech) if isinstance(self._speech, Recording) else self._speech
+        found = self._engines.stt.transcribe(speech, self._language)
+        self._post(Transcribed(self._number, found.text.strip()))
+
+    def failed(self, problem: str) -> None:
+        """Say so."""
+        self._post(TranscriptionFailed(self._number, problem))
+
+
+class PrepareJob:
+    """Lets the model read what replies will begin with; if it fails, so will the reply."""
+
+    def __init__(self, engines: Engines, messages: Sequence[Message], cancelled: Callable[[], bool]) -> None:
+        self._engines = engines
+        self._messages = messages
+        self._cancelled = cancelled
+
+    def run(self) -> None:
+        """Read, and write one token that nobody sees."""
+        for _ in self._engines.lm.reply(self._messages, 1, self._cancelled):
+            break
+
+    def failed(self, problem: str) -> None:
+        """Nobody waits for it."""
+
+
+class ReplyJob:
+    """Makes one reply, piece by piece, until it is finished or cancelled."""
+
+    def __init__(self, engines: Engines, reply: StartReply, post: Callable[[Made], None]) -> None:
+        self._engines = engines
+        self._reply = reply
+        self._post = post
+        self._cancelled = threading.Event()
+        self._splitter = SentenceSplitter()
+        self._tokens = 0
+        """Tokens of the model since the last piece."""
+
+    def cancel(self) -> None:
+        """Stop soon: within a token, or a sentence's synthesis. Any thread."""
+        self._cancelled.set()
+
+    def run(self) -> None:
+        """Write, and speak what is written; blocks until the reply is complete."""
+        cut_off = False
+        for count, token in enumerate(self._words()):
+            if self._cancelled.is_set():
+                return
+            # One token more than allowed was asked for: if it comes, the model had more to say.
+            cut_off = count >= self._reply.max_tokens
+            if cut_off:
+                break
+            text = token.lstrip() if count == 0 else token
+            self._tokens += 1
+            self._written(text)
+        rest = self._splitter.flush()
+        if rest and not self._cancelled.is_set():
+            self._speak(rest)
+        if not self._cancelled.is_set():
+            self._post(ReplyFinished(self._reply.response_id, cut_off))
+
+    def failed(self, problem: str) -> None:
+        """Say so."""
+        self._post(ReplyFailed(self._reply.response_id, problem))
+
+    def _words(self) -> Iterable[str]:
+        if self._reply.words is not None:
+            return [self._reply.words]
+        return self._engines.lm.reply(self._reply.messages, self._reply.max_tokens + 1, self._cancelled.is_set)
+
+    def _written(self, text: str) -> None:
+        if self._reply.voice is None:
+            self._give(text, b"")
+            return
+        for sentence in self._splitter.feed(text):
+            if not self._cancelled.is_set():
+                self._speak(sentence)
+
+    def _speak(self, sentence: str) -> None:
+        voice = self._reply.voice
+        if voice is not None:
+            self._give(sentence, self._sound(sentence, voice) if sentence.strip() else b"")
+
+    def _sound(self, sentence: str, voice: Voice) -> bytes:
+        frames = self._engines.tts.synthesize(sentence.strip(), voice.name, voice.speed)
+        if voice.audio_format == "audio/pcm":
+            return frames.astype("<i2").tobytes()
+        from realtime_cli.audio.core import g711  # needs numpy, which a text session does without
+
+        return g711.encode(g711.narrow(frames), voice.audio_format)
+
+    def _give(self, text: str, audio: bytes) -> None:
+        if not self._cancelled.is_set():
+            self._post(ReplyPiece(self._reply.response_id, text, audio, self._tokens))
+        self._tokens = 0
+
+
+class Anticipated:
+    """A reply begun on suspicion: what it comes to is kept until it is asked for."""
+
+    def __init__(self, engines: Engines, wanted: Anticipate, post: Post) -> None:
+        self.wanted = wanted
+        self.reply = ReplyJob(engines, wanted.reply, self._keep)
+        self._post = post
+        # The worker adds to it while the connection takes it over: nothing may get lost in between.
+        self._lock = threading.Lock()
+        self._kept: list[Made] = []
+        self._response_id: str | None = None
+
+    def fits(self, reply: StartReply) -> bool:
+        """Whether this is the reply that is asked for."""
+        return replace(reply, response_id=self.wanted.reply.response_id) == self.wanted.reply
+
+    def take(self, response_id: str) -> ReplyJob:
+        """Give out what was made, and whatever comes from now on, as a response's. The connection's thread."""
+        with self._lock:
+            self._response_id = response_id
+            for made in self._kept:
+                self._post(replace(made, response_id=response_id))
+        return self.reply
+
+    def _keep(self, made: Made) -> None:
+        with self._lock:
+            if self._response_id is None:
+                self._kept.append(made)
+            else:
+                self._post(replace(made, response_id=self._response_id))

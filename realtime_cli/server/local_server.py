@@ -1,0 +1,126 @@
+"""The local voice server: engines and workers that all connections share.
+
+What carries the messages does not matter: a connection takes text with ``receive`` and gives text to ``deliver``.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING
+
+from realtime_cli.server.connection import Connection
+from realtime_cli.server.core.core import ServerCore
+from realtime_cli.server.core.session_state import SessionType
+from realtime_cli.server.worker import Worker
+
+if TYPE_CHECKING:
+    from realtime_cli.server.engines.loading import Engines
+
+MODEL = "local"
+"""What a session's ``model`` is called unless the client's address names one."""
+
+PATIENCE_S = 3.0
+"""How long closing waits for the engines' running calls, all together."""
+
+
+class LocalServer:
+    """Owns the engines, and the two threads that use them; every connection has one more."""
+
+    def __init__(self, engines: Engines) -> None:
+        """Starts the worker threads."""
+        self.engines = engines
+        self.recogniser = Worker("speech-recogniser")
+        self.speaker = Worker("reply-speaker")
+        # Connections come and go on threads of their callers' and on their own.
+        self._lock = threading.Lock()
+        self._connections: set[Connection] = set()
+
+    def connect(
+        self,
+        deliver: Callable[[str], None],
+        ended: Callable[[str | None], None],
+        model: str = MODEL,
+        kind: SessionType = "realtime",
+    ) -> Connection:
+        """A new connection; its first message to ``deliver`` is ``session.created``. Any thread; does not block.
+
+        Both callbacks are called on the connection's own thread and must not raise. ``deliver`` takes one JSON text and
+        may block. ``ended`` is called once and last, with None after a ``close`` and else with what went wrong.
+        """
+
+        def gone(problem: str | None) -> None:
+            with self._lock:
+                self._connections.discard(connection)
+            ended(problem)
+
+        connection = Connection(ServerCore(new_id, model, kind), self, deliver, gone)
+        with self._lock:
+            self._connections.add(connection)
+        connection.start()
+        return connection
+
+    def close(self) -> None:
+        """End all connections, the workers and the engines. Blocks for at most some seconds; any other thread."""
+        deadline = time.monotonic() + PATIENCE_S
+        with self._lock:
+            connections = tuple(self._connections)
+        for connection in connections:
+            connection.close()
+        for connection in connections:
+            connection.join(max(0.0, deadline - time.monotonic()))
+        workers = (self.speaker, self.recogniser)
+        for worker in workers:
+            worker.close()
+        for worker in workers:
+            worker.join(max(0.0, deadline - time.monotonic()))
+        self.engines.close()
+
+
+def load_server(
+    on_notice: Callable[[str], None],
+    stopped: Callable[[], bool] = lambda: False,
+    *,
+    speech: bool = True,
+    replies: bool = True,
+) -> LocalServer:
+    """A server with the bundled engines, loaded and warm; those of speech only if ``speech``, else on demand, and those
+    that make replies only if ``replies``.
+
+    Blocks for about 2 s, and for the download of the language model's weights on the very first use. ``on_notice`` gets
+    lines for the user on a loading thread. Raises ConfigError when a part is missing or broken, and CancelledError soon
+    after ``stopped()`` is true while downloading.
+    """
+    from realtime_cli.server.engines.loading import load_engines
+
+    told_tenths = -1
+
+    def progress(done_bytes: int, total_bytes: int) -> None:
+        nonlocal told_tenths
+        if stopped():
+            raise CancelledError
+        tenths = done_bytes * 10 // max(total_bytes, 1)
+        if tenths > told_tenths:
+            told_tenths = tenths
+            on_notice(f"fetching the language model, once: {done_bytes / 1e6:.0f} of {total_bytes / 1e6:.0f} MB")
+
+    engines = load_engines(progress, on_notice, speech=speech, replies=replies)
+    try:
+        if replies:
+            _ = engines.lm
+        if speech:
+            _ = engines.stt, engines.voice_activity()
+        if speech and replies:
+            _ = engines.tts
+    except BaseException:
+        engines.close()
+        raise
+    return LocalServer(engines)
+
+
+def new_id(prefix: str) -> str:
+    """A fresh id in the remote service's manner: ``item_`` and 20 random characters."""
+    return f"{prefix}_{secrets.token_hex(10)}"

@@ -1,0 +1,52 @@
+"""Hearing and speaking at the same time: which echo control a conversation gets, and how it learns what is played."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from realtime_cli.audio.core.half_duplex import HalfDuplex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from realtime_cli.ports import EchoControl, Pull
+    from realtime_cli.settings.settings import Settings
+
+HALF_DUPLEX = "half duplex: nothing you say is heard while the model speaks"
+
+
+def choose_echo_control(settings: Settings, on_notice: Callable[[str], None]) -> EchoControl | None:
+    """What the settings ask for, or None where there is nothing to control: files and pipes have no echo, and a key
+    that opens the microphone also stops the model.
+
+    ``on_notice`` takes one line for the user, on any thread. Loads the canceller; main thread.
+    """
+    if settings.ptt:
+        return None
+    if settings.half_duplex:
+        on_notice(HALF_DUPLEX)
+        return HalfDuplex()
+    from realtime_cli.audio.drivers.choose import is_device  # loads the drivers
+
+    if not (settings.aec and is_device(settings.mic) and is_device(settings.speaker)):
+        return None
+    from realtime_cli.audio.core.echo_canceller import (  # numpy, and the canceller's library
+        EchoCanceller,
+        webrtc_canceller,
+    )
+
+    return EchoCanceller(webrtc_canceller(), on_notice)
+
+
+def overheard(pull: Pull, echo: EchoControl) -> Pull:
+    """A pull that tells the echo control all that is played."""
+
+    def pull_overheard(frames: int) -> npt.NDArray[np.int16]:
+        samples = pull(frames)
+        echo.played(samples)
+        return samples
+
+    return pull_overheard

@@ -1,0 +1,242 @@
+"""Every setting, once: its flag, its variable, its type, its limits and its help.
+
+The flag ``--silence-ms`` is the field ``silence_ms`` is the variable ``REALTIME_CLI_SILENCE_MS`` is ``silence_ms`` in
+a profile; :mod:`realtime_cli.settings.sources` says which of them counts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_origin
+
+import msgspec
+from msgspec import Meta
+
+from realtime_cli.errors import InputError
+from realtime_cli.protocol.session_options import Eagerness, NoiseReduction, Vad
+from realtime_cli.settings.config_file import ConfigFile, config_path, read_config_file
+
+SERVER, SESSION, TOOLS, AUDIO, VIEW = "Server", "Session", "Tools", "Audio", "View"
+ENV_PREFIX = "REALTIME_CLI_"
+CACHE_DIR = "REALTIME_CLI_CACHE_DIR"
+
+
+def _meta(group: str, text: str, *, short: str = "", env: str = "", metavar: str = "") -> Meta:
+    extra = {"group": group, "short": short, "env": env, "metavar": metavar}
+    return Meta(description=text, extra={name: value for name, value in extra.items() if value})
+
+
+Speed = Annotated[float, Meta(ge=0.25, le=1.5)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
+ToolSeconds = Annotated[float, Meta(gt=0, le=3600)]
+TalkSeconds = Annotated[int, Meta(ge=1, le=900)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one run. Limits are the protocol's own where it has some."""
+
+    profile: Annotated[str | None, _meta(SERVER, "Settings from [profiles.NAME] of config.toml", metavar="NAME")] = None
+    provider: Annotated[str, _meta(SERVER, "auto, openai, azure, local, or another provider's name")] = "auto"
+    local: Annotated[bool, _meta(SERVER, "Short for --provider local")] = False
+    base_url: Annotated[
+        str | None, _meta(SERVER, "Any compatible server: ws, wss, http, https, or host:port", metavar="URL")
+    ] = None
+    dialect: Annotated[Literal["ga", "beta"] | None, _meta(SERVER, "Override what the profile says")] = None
+    model: Annotated[
+        str | None, _meta(SERVER, "Model, or Azure deployment", short="-m", env="OPENAI_REALTIME_MODEL")
+    ] = None
+
+    instructions: Annotated[
+        str | None, _meta(SESSION, "How the model is to behave; @FILE reads a file", short="-i", metavar="TEXT|@FILE")
+    ] = None
+    voice: Annotated[str | None, _meta(SESSION, "The model's voice, such as marin or cedar")] = None
+    speed: Annotated[Speed | None, _meta(SESSION, "Speed of the voice, 0.25 to 1.5")] = None
+    language: Annotated[str | None, _meta(SESSION, "Language you speak (ISO 639-1), for the transcript")] = None
+    max_output_tokens: Annotated[
+        int | Literal["inf"] | None, _meta(SESSION, "Limit of one reply: a number or inf", metavar="N|inf")
+    ] = None
+    vad: Annotated[Vad, _meta(SESSION, "Who ends your turns: the server's ear, its understanding, or you")] = "server"
+    vad_threshold: Annotated[Share | None, _meta(SESSION, "How sure of speech the server must be, 0 to 1")] = None
+    silence_ms: Annotated[Milliseconds | None, _meta(SESSION, "Silence that ends your turn")] = None
+    prefix_padding_ms: Annotated[Milliseconds | None, _meta(SESSION, "Audio kept from before speech")] = None
+    eagerness: Annotated[Eagerness | None, _meta(SESSION, "How soon semantic detection answers")] = None
+    noise_reduction: Annotated[NoiseReduction | None, _meta(SESSION, "For a near or a far microphone")] = None
+    transcription_model: Annotated[
+        str | None, _meta(SESSION, "Model for the transcript of your words, or off", metavar="NAME|off")
+    ] = None
+    keywords: Annotated[
+        str | None, _meta(SESSION, "Names and terms the transcript may need, with commas between", metavar="WORDS")
+    ] = None
+    reasoning: Annotated[
+        Literal["minimal", "low", "medium", "high", "xhigh"] | None, _meta(SESSION, "Reasoning effort")
+    ] = None
+    text_only: Annotated[bool, _meta(SESSION, "No audio back")] = False
+    greet: Annotated[bool, _meta(SESSION, "The model speaks first")] = False
+    greeting: Annotated[str | None, _meta(SESSION, "What it is to say first (a wish, in your words)")] = None
+    auto_response: Annotated[bool, _meta(SESSION, "Answer every turn; --no-… leaves it to commands on stdin")] = True
+    side_channel: Annotated[
+        tuple[str, ...],
+        _meta(SESSION, "After each turn, have something written aside; repeatable", metavar="NAME=TEXT|@FILE"),
+    ] = ()
+    max_turns: Annotated[Count | None, _meta(SESSION, "End after so many turns of yours")] = None
+
+    tools: Annotated[
+        tuple[str, ...],
+        _meta(TOOLS, "Offer the functions of a Python file to the model; repeatable", metavar="FILE.py"),
+    ] = ()
+    mcp: Annotated[
+        tuple[str, ...],
+        _meta(TOOLS, "Offer the tools of an MCP server; repeatable", metavar="COMMAND|URL|NAME"),
+    ] = ()
+    remote_mcp: Annotated[
+        tuple[str, ...],
+        _meta(TOOLS, "An MCP server that the model's side reaches by itself; repeatable", metavar="LABEL=URL|NAME"),
+    ] = ()
+    confirm_tools: Annotated[
+        Literal["auto", "always", "never"], _meta(TOOLS, "Ask before calls: auto means those of MCP servers")
+    ] = "auto"
+    tool_timeout: Annotated[ToolSeconds, _meta(TOOLS, "Seconds that one call may take")] = 30.0
+
+    mic: Annotated[str | None, _meta(AUDIO, "Device, WAV file, - (PCM16 24 kHz mono on stdin) or none")] = None
+    speaker: Annotated[str | None, _meta(AUDIO, "Device, .wav file, - (PCM16 24 kHz mono on stdout) or none")] = None
+    ptt: Annotated[bool, _meta(AUDIO, "Push to talk: hold a key, or tap it to start and to send")] = False
+    ptt_key: Annotated[str, _meta(AUDIO, "That key: space, tab, f1 to f12, or a character", metavar="KEY")] = "space"
+    ptt_max_s: Annotated[TalkSeconds, _meta(AUDIO, "After so long the microphone closes by itself")] = 60
+    aec: Annotated[bool, _meta(AUDIO, "Cancel the echo between a loudspeaker and a microphone")] = True
+    half_duplex: Annotated[bool, _meta(AUDIO, "Hear nothing while the model is audible")] = False
+    mute: Annotated[bool, _meta(AUDIO, "Start with the microphone muted; m unmutes it")] = False
+
+    plain: Annotated[bool, _meta(VIEW, "Line by line, no control codes")] = False
+    json: Annotated[bool, _meta(VIEW, "One JSON object a line on stdout")] = False
+    quiet: Annotated[bool, _meta(VIEW, "Reply text and errors only")] = False
+    stats: Annotated[bool, _meta(VIEW, "Latency and tokens a turn, on stderr")] = False
+    debug: Annotated[bool, _meta(VIEW, "Tracebacks, and the wire on stderr without secrets")] = False
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One setting as the command line and the documentation see it."""
+
+    name: str
+    help: str
+    group: str
+    short: str
+    variable: str
+    metavar: str
+    is_flag: bool
+    default: Any
+
+    repeatable: bool = False
+    negatable: bool = False
+    """A flag that is on by default has a ``--no-`` form."""
+
+    @property
+    def flag(self) -> str:
+        """The long option."""
+        return "--" + self.name.replace("_", "-")
+
+
+class Environment(Mapping[str, str]):
+    """The process environment over ``.env``, which also says which of the two a value came from; and the config file.
+
+    An empty value counts as absent, as users write ``KEY=`` to leave it out.
+    """
+
+    def __init__(
+        self,
+        process: Mapping[str, str],
+        dotenv: Mapping[str, str] | None = None,
+        file: ConfigFile = ConfigFile(),  # noqa: B008 -- frozen
+    ) -> None:
+        self.file = file
+        self._process = {name: value for name, value in process.items() if value}
+        self._values = {**{name: value for name, value in (dotenv or {}).items() if value}, **self._process}
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def origin(self, name: str) -> str:
+        """Where the variable's value was found."""
+        return f"{name} in .env" if self.in_dotenv(name) else name
+
+    def with_file(self, file: ConfigFile) -> Environment:
+        """The same with a config file."""
+        return Environment(self._process, self._values, file)
+
+    def in_dotenv(self, name: str) -> bool:
+        """Whether the variable's value comes from ``.env``."""
+        return name not in self._process
+
+
+def load_environment(start: Path | None = None) -> Environment:
+    """The environment of this process, the ``.env`` of the working directory or its nearest parent that has one, and
+    the config file. Raises InputError and ConfigError for files that cannot be read.
+    """
+    dotenv = find_dotenv(start or Path.cwd())
+    variables = Environment(os.environ, _read_dotenv(dotenv) if dotenv else None)
+    if CACHE_DIR in variables:
+        # Asked for by the loading threads of the engines, which know nothing of settings.
+        os.environ[CACHE_DIR] = variables[CACHE_DIR]
+    return variables.with_file(read_config_file(config_path(variables)))
+
+
+def find_dotenv(folder: Path) -> Path | None:
+    """The ``.env`` in ``folder`` or its nearest parent that has one."""
+    return next((path for each in (folder, *folder.parents) if (path := each / ".env").is_file()), None)
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    try:
+        values = dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}", f"{error}") from error
+    return {name: value for name, value in values.items() if value is not None}
+
+
+@cache
+def fields() -> tuple[Field, ...]:
+    """All settings, in the order of the class."""
+    return tuple(_field(field) for field in msgspec.structs.fields(Settings))
+
+
+def _field(field: Any) -> Field:
+    meta = next(each for each in field.type.__metadata__ if isinstance(each, Meta) and each.extra)
+    extra = meta.extra or {}
+    kind = field.type.__origin__
+    return Field(
+        name=field.name,
+        help=meta.description or "",
+        group=extra["group"],
+        short=extra.get("short", ""),
+        variable=extra.get("env") or ENV_PREFIX + field.name.upper(),
+        metavar=extra.get("metavar") or _metavar(kind),
+        is_flag=kind is bool,
+        repeatable=get_origin(kind) is tuple,
+        default=field.default,
+        negatable=field.default is True,
+    )
+
+
+def _metavar(kind: Any) -> str:
+    """What stands for the value in the help: the choices of a literal, else the type."""
+    if kind in (int, float, str, bool):
+        arguments: tuple[Any, ...] = (kind,)
+    else:
+        arguments = kind.__args__
+    # A limited number is Annotated, and a choice a Literal inside the union or the whole of it.
+    bare = [arg.__origin__ if hasattr(arg, "__metadata__") else arg for arg in arguments]
+    choices = [arg for arg in bare if isinstance(arg, str)]
+    choices += [value for arg in bare for value in getattr(arg, "__args__", ())]
+    return "|".join(choices) or {int: "N", float: "X"}.get(bare[0], "TEXT")

@@ -1,0 +1,128 @@
+"""Ephemeral client secrets: keys that are good for a while, for clients that must not have the real one.
+
+https://platform.openai.com/docs/api-reference/realtime-sessions/create-realtime-client-secret. urllib3 is the client
+because it brings nothing else along, verifies certificates as the websocket does, and has a limit for every wait.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+import urllib3
+
+from realtime_cli.errors import ConnectionFailed
+from realtime_cli.protocol.codec import decode
+from realtime_cli.protocol.error_codes import refused
+from realtime_cli.protocol.items import ErrorDetail
+from realtime_cli.providers.endpoint import Endpoint
+from realtime_cli.transport.dialing import system_proxy
+
+MIN_EXPIRY_S, MAX_EXPIRY_S = 10, 7200
+"""The limits that the interface sets."""
+
+CONNECT_TIMEOUT_S = 10.0
+ANSWER_TIMEOUT_S = 20.0
+"""An answer takes less than a second."""
+
+MAX_ANSWER_BYTES = 1_000_000
+"""An answer repeats the session: its instructions and tools."""
+
+
+class ClientSecret(msgspec.Struct, frozen=True):
+    """What the server answered. ``value`` is a secret, and so is ``answer``, which holds it."""
+
+    value: str
+    expires_at: int | None
+    """Seconds since 1970; after that no session can be started with it."""
+    answer: Mapping[str, Any]
+
+
+def mint(
+    place: Endpoint,
+    session: Mapping[str, Any],
+    expires_in_s: int | None = None,
+    *,
+    answer_timeout_s: float = ANSWER_TIMEOUT_S,
+) -> ClientSecret:
+    """A client secret for sessions like ``session``. Blocks for at most half a minute. Raises ConnectionFailed."""
+    body: dict[str, Any] = {"session": session}
+    if expires_in_s is not None:
+        body["expires_after"] = {"anchor": "created_at", "seconds": expires_in_s}
+    url = secrets_url(place)
+    headers = {**place.headers, "Content-Type": "application/json"}
+    status, data = _post(url, headers, msgspec.json.encode(body), answer_timeout_s)
+    try:
+        answer = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        answer = None
+    if status != 200:
+        raise refused(status, _detail(answer), url, place.key_variable)
+    if not isinstance(answer, dict) or not isinstance(answer.get("value"), str) or not answer["value"]:
+        raise ConnectionFailed(f"{url} answered with something that is no client secret", "check --base-url")
+    expires_at = answer.get("expires_at")
+    return ClientSecret(answer["value"], expires_at if isinstance(expires_at, int) else None, answer)
+
+
+def secrets_url(place: Endpoint) -> str:
+    """Where the server mints them: beside its Realtime endpoint."""
+    scheme, _, rest = place.where.partition("://")
+    return f"{'https' if scheme == 'wss' else 'http'}://{rest}/client_secrets"
+
+
+def _post(url: str, headers: Mapping[str, str], body: bytes, answer_timeout_s: float) -> tuple[int, bytes]:
+    """Post JSON; the status, and what was answered. A redirection is not followed: the key is for this host only."""
+    host = urlsplit(url).hostname or ""
+    timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=answer_timeout_s)
+    try:
+        with _pool(url) as pool:
+            response = pool.request(
+                "POST",
+                url,
+                headers=headers,
+                body=body,
+                timeout=timeout,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+            )
+            with response:
+                return response.status, response.read(MAX_ANSWER_BYTES)
+    except urllib3.exceptions.SSLError as error:
+        raise ConnectionFailed(
+            f"{host} fails the TLS handshake ({error})", "for an authority of your own set SSL_CERT_FILE"
+        ) from error
+    except urllib3.exceptions.NameResolutionError as error:
+        raise ConnectionFailed(f"the name {host} is unknown", "check --base-url and the network") from error
+    except urllib3.exceptions.NewConnectionError as error:
+        raise ConnectionFailed(f"{host} refuses the connection", "is the server running? check --base-url") from error
+    except urllib3.exceptions.TimeoutError as error:
+        raise ConnectionFailed(f"{host} does not answer", "check --base-url and the network") from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise ConnectionFailed(f"{host} breaks off the connection", "try again") from error
+
+
+def _pool(url: str) -> urllib3.PoolManager:
+    parts = urlsplit(url)
+    context = ssl.create_default_context()
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    proxy = system_proxy(parts.hostname or "", port, parts.scheme == "https")
+    if proxy is None:
+        return urllib3.PoolManager(ssl_context=context)
+    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}" if proxy.username else None
+    return urllib3.ProxyManager(
+        f"http://{proxy.hostname}:{proxy.port or 80}",
+        proxy_headers=urllib3.make_headers(proxy_basic_auth=login) if login else None,
+        ssl_context=context,
+    )
+
+
+def _detail(answer: Any) -> ErrorDetail:
+    """What the server says went wrong, in OpenAI's shape or in another's."""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    if isinstance(error, dict):
+        return decode(ErrorDetail, error)
+    return ErrorDetail(message=error if isinstance(error, str) else "")
