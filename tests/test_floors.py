@@ -29,14 +29,14 @@ FLOORS = {
     "server.engines.interface": 6,
     "server.listening.endpointing": 6,
     "server.core": 7,
-    "server.listening": 7,
-    "server.engines": 7,
-    "server": 8,
-    "transport": 9,
-    "session": 10,
-    "doctor": 11,
-    "cli": 12,
-    "__main__": 13,
+    "server.listening": 8,
+    "server.engines": 8,
+    "server": 9,
+    "transport": 10,
+    "session": 11,
+    "doctor": 12,
+    "cli": 13,
+    "__main__": 14,
 }
 """Rooms, and rooms within rooms: the longest name that fits counts."""
 
