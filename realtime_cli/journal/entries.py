@@ -106,6 +106,8 @@ class Conversation(msgspec.Struct, frozen=True):
     path: Path
     header: Header
     entries: tuple[Entry, ...]
+    lines: tuple[bytes, ...]
+    """The whole lines behind the header, as they stand in the file."""
 
     @property
     def said(self) -> Iterator[Entry]:
@@ -139,7 +141,7 @@ def read(path: Path) -> Conversation:
         raise NotAConversation(f"{path} does not begin like a saved conversation") from error
     if not rest or header.format > FORMAT:
         raise NotAConversation(f"{path} was saved by a later version of this program" if rest else f"{path} is empty")
-    return Conversation(path, header, tuple(_entries(whole)))
+    return Conversation(path, header, tuple(_entries(whole)), tuple(whole))
 
 
 def _entries(lines: Sequence[bytes]) -> Iterator[Entry]:
