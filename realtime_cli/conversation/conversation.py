@@ -117,6 +117,8 @@ class Conversation:
             case f.Typed() | f.Spoken():
                 self._turns.waiting.append(fact)
                 return self._replies.interrupt(server_cancels=False) if self.options.listens else []
+            case f.StopReply():
+                return self._replies.stop()
             case f.Fed():
                 return self._turns.fed(now)
             case f.Pressed() if not self._begun:

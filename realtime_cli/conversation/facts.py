@@ -52,6 +52,10 @@ class Pressed(msgspec.Struct, frozen=True):
     """The talk key went down: to talk, or, where that is going on, to send (a second tap, or a release was lost)."""
 
 
+class StopReply(msgspec.Struct, frozen=True):
+    """A key stops what is being said, or about to be: as an interruption does, but no turn of the user's follows."""
+
+
 class Released(msgspec.Struct, frozen=True):
     """The talk key went up, or can no longer be held."""
 
@@ -151,6 +155,7 @@ Fact: TypeAlias = (
     | Fed
     | InputsEnded
     | MicEnded
+    | StopReply
     | Pressed
     | Released
     | MicOpened
