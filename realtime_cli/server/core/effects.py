@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from realtime_cli.protocol.server_event import ServerEvent
+from realtime_cli.protocol.codec import ServerEvent
 from realtime_cli.server.engines.interface import NO_TOOLS, Message, Tools
 from realtime_cli.server.listening.endpointing import Endpointing
 
