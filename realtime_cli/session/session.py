@@ -35,6 +35,7 @@ from realtime_cli.conversation.tool_offers import Offer
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
 from realtime_cli.ports import AudioSink, AudioSource
 from realtime_cli.protocol.dialects import NotAnEvent, from_wire
+from realtime_cli.protocol.split_characters import SplitCharacters
 from realtime_cli.session.drivers import Drivers
 from realtime_cli.session.echo_control import overheard
 from realtime_cli.session.interrupts import deferred, ignored
@@ -66,6 +67,7 @@ class Session:
         self._queue = SendQueue()
         self._mic = Microphone(self._queue, self.post)
         self._screen = Screen(drivers.view)
+        self._split = SplitCharacters()
         self._player: Player | None = None
         self._source: AudioSource | None = None
         self._sink: AudioSink | None = None
@@ -269,7 +271,7 @@ class Session:
 
     def _received(self, text: str) -> None:
         try:
-            self.post(from_wire(text))
+            self.post(from_wire(text, self._split))
         except NotAnEvent as error:
             self.post(f.Failed(error))
 
