@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from msgspec.structs import replace
 
+from realtime_cli.cli.saving import saving
 from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
 from realtime_cli.cli.which_server import find_server, way_to
 from realtime_cli.controls import Controls
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 Shape = Literal["typed", "recorded", "voice"]
 """What the user's turns are: written, read from files, or spoken into a microphone."""
+
+COMMANDS: dict[Shape, str] = {"typed": "say", "recorded": "ask", "voice": "chat"}
+"""What a conversation of each shape is held with."""
 
 MAX_NAME_CHARS = 64
 """Of a side channel: a good deal less than what metadata take (512), but it stands before every line."""
@@ -97,6 +101,14 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         )
     )
 
+    kept = saving(
+        settings,
+        environment,
+        command=COMMANDS[shape],
+        provider=provider.name,
+        model=settings.model or "",
+        by_clock=shape == "voice",
+    )
     view = choose_view(
         settings, streaming=shape != "voice", echo_user=shape != "typed", controls=controls, environ=environment
     )
@@ -111,7 +123,9 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             make_echo_control=make_echo_control,
             inputs=inputs,
             tools=tools,
-            first_facts=(*(f.Noted(text) for text in (*notices, *hints)), *_greeting(settings), *facts),
+            make_journal=kept.make_journal,
+            make_recorder=kept.make_recorder,
+            first_facts=(*(f.Noted(text) for text in (*notices, *hints, *kept.notices)), *_greeting(settings), *facts),
             on_failure=on_failure(settings),
         )
     )

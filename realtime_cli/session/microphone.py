@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from realtime_cli.audio.core.pcm import bytes_to_ms
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.transcription.commit_segmentation import Cutter
-from realtime_cli.ports import Deliver, EchoControl
+from realtime_cli.ports import Deliver, EchoControl, Recorder
 from realtime_cli.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit
 from realtime_cli.session.workers import SendQueue
 
@@ -28,6 +28,8 @@ class Microphone:
         self.muted = False
         """Send silence instead: the server must hear that the speaker stopped."""
         self.echo: EchoControl | None = None
+        self.recorder: Recorder | None = None
+        """Is given all that is sent."""
 
     def open(self, *, cut: bool) -> tuple[Deliver, threading.Event] | None:
         """Where the source is to deliver, and what ends it; None where it is open already.
@@ -54,6 +56,8 @@ class Microphone:
             self._queue.put_recorded(block, stopping)
             if stopping.is_set():
                 return
+            if self.recorder:
+                self.recorder.spoke(block)
             if cutter:
                 self._cut(cutter.hear(block))
         if cutter:
@@ -72,6 +76,8 @@ class Microphone:
             self._spoken_ms += bytes_to_ms(len(pcm))
             block = bytes(len(pcm)) if self.muted else pcm
             self._queue.put_block(block)
+            if self.recorder:
+                self.recorder.spoke(block)
             if self._cutter:
                 self._cut(self._cutter.hear(block))
 

@@ -33,11 +33,11 @@ from realtime_cli.conversation.effects import (
 from realtime_cli.conversation.records import AudioReported, Ended, Record
 from realtime_cli.conversation.tool_offers import Offer
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
-from realtime_cli.ports import AudioSink, AudioSource
+from realtime_cli.ports import AudioSink, AudioSource, Journal, Recorder
 from realtime_cli.protocol.dialects import NotAnEvent, from_wire
 from realtime_cli.protocol.split_characters import SplitCharacters
 from realtime_cli.session.drivers import Drivers
-from realtime_cli.session.echo_control import overheard
+from realtime_cli.session.echo_control import overheard, recorded
 from realtime_cli.session.interrupts import deferred, ignored
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
@@ -66,6 +66,8 @@ class Session:
         self._inbox: SimpleQueue[f.Fact] = SimpleQueue()
         self._queue = SendQueue()
         self._mic = Microphone(self._queue, self.post)
+        self._journal: Journal | None = None
+        self._recorder: Recorder | None = None
         self._screen = Screen(drivers.view)
         self._split = SplitCharacters()
         self._player: Player | None = None
@@ -83,6 +85,8 @@ class Session:
         gc.enable()
         drivers = self._drivers
         self._source, self._sink = drivers.make_source(self.note), drivers.make_sink(self.note, self._pending_frames)
+        self._journal, self._recorder = drivers.make_journal(self.note), drivers.make_recorder(self.note)
+        self._mic.recorder = self._recorder
         self._transport, self._encoder = drivers.make_transport(self.note), drivers.make_encoder()
         with ExitStack() as stack:
             stack.callback(self._give_back)
@@ -118,6 +122,10 @@ class Session:
     def _start(self) -> None:
         """Connect first: the handshake goes on while the audio libraries load and the devices open."""
         self._threads.start(VIEW, self._screen.run)
+        if self._journal:
+            self._threads.start("journal", self._journal.run)
+        if self._recorder:
+            self._threads.start("recorder", self._recorder.run)
         if self._tools:
             self._threads.start("tools", self._tools.run, self._offered, self._stopping)
         self._threads.start("websocket", self._run_transport)
@@ -134,6 +142,8 @@ class Session:
             self._sink.open()
             self._threads.start("playback", self._player.run)
             pull = overheard(self._player.playout.pull, echo) if echo else self._player.playout.pull
+            if self._recorder:
+                pull = recorded(pull, self._recorder, self._sink)
             self._threads.start("speaker", self._sink.run, pull, self._stopping)
         if self._source:
             self._source.open()
@@ -148,6 +158,9 @@ class Session:
         if self._player:
             self._player.close()
         self._screen.close()
+        for keeper in (self._journal, self._recorder):
+            if keeper:
+                keeper.close()
         deadline = time.monotonic() + SHUTDOWN_S
         try:
             self._threads.join("sender", deadline)
@@ -235,7 +248,10 @@ class Session:
                 self._exit_code = effect.exit_code
 
     def _show(self, record: Record) -> None:
-        self._screen.put(record, time.monotonic() - self._began)
+        t = time.monotonic() - self._began
+        self._screen.put(record, t)
+        if self._journal:
+            self._journal.put(record, t)
 
     def _audio_report(self) -> AudioReported:
         return AudioReported(

@@ -115,6 +115,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     json: Annotated[bool, _meta(VIEW, "One JSON object a line on stdout")] = False
     quiet: Annotated[bool, _meta(VIEW, "Reply text and errors only")] = False
     stats: Annotated[bool, _meta(VIEW, "Latency and tokens a turn, on stderr")] = False
+    save: Annotated[bool, _meta(VIEW, "Save the conversation, as text; see realtime-cli sessions")] = True
+    save_instructions: Annotated[bool, _meta(VIEW, "Save the instructions with it, not only their hash")] = True
+    record: Annotated[bool, _meta(VIEW, "Save the sound of both sides as well")] = False
     debug: Annotated[bool, _meta(VIEW, "Tracebacks, and the wire on stderr without secrets")] = False
 
 
