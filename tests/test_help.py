@@ -86,7 +86,7 @@ def test_help_is_a_command_too(words: tuple[str, ...]) -> None:
         (("say", "hello", "--no-such"), "realtime-cli: no such option: --no-such"),
         (("chta",), "Did you mean 'chat'?"),
         (("help", "chta"), "Did you mean 'chat'?"),
-        (("ask",), "realtime-cli ask --help"),
+        (("ask",), "missing argument 'FILE...'"),
         (("token", "--expires-in", "soon"), "'soon' is not a valid"),
     ],
 )

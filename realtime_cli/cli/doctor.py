@@ -12,7 +12,7 @@ from pathlib import Path
 from realtime_cli.audio.drivers.choose import is_device
 from realtime_cli.cli.chat import check_usage
 from realtime_cli.cli.tool_options import toolbox_of
-from realtime_cli.cli.which_server import Server, find_provider, find_server, transport_to
+from realtime_cli.cli.which_server import Server, find_provider, find_server, way_to
 from realtime_cli.cli.wiring import session_options
 from realtime_cli.doctor import sound as sound_checks
 from realtime_cli.doctor.check import Check, Status, doubtful, failed, good
@@ -152,7 +152,7 @@ def _tools(settings: Settings, environment: Environment, server: Server) -> Chec
 
 
 def _session(settings: Settings, server: Server, *, turn: bool) -> Checks:
-    transport = transport_to(server, settings, lambda _notice: None, speech=True)
+    transport = way_to(server, settings, speech=True)(lambda _notice: None)
     yield from check_session(transport, _plan(settings, server), turn=turn)
 
 

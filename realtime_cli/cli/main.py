@@ -86,7 +86,7 @@ def _main(words: list[str]) -> int:
     if words[:1] == [HELP]:
         words = [*words[1:], "--help"]
     try:
-        return int(app(words, standalone_mode=False) or 0)
+        return int(app(words, prog_name="realtime-cli", standalone_mode=False) or 0)
     except typer.Abort:
         return 1
     except CLICK_ERROR as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -11,15 +12,16 @@ from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS
 from realtime_cli.audio.drivers.choose import open_source
 from realtime_cli.audio.drivers.recordings import Recording
 from realtime_cli.cli.commands import FORMATS
-from realtime_cli.cli.which_server import Server, find_server, transport_to
+from realtime_cli.cli.which_server import Server, find_server, way_to
 from realtime_cli.cli.wiring import mic_end_grace_s, on_failure, session_options, with_progress
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Snapshot
 from realtime_cli.conversation.transcription.transcription import Transcription, TranscriptionOptions
 from realtime_cli.errors import InputError
-from realtime_cli.ports import AudioSource, Core, View
+from realtime_cli.ports import Core, View
 from realtime_cli.protocol.session_body import MODELS_WITHOUT_VAD, transcription_session
 from realtime_cli.providers.profiles import LOCAL
+from realtime_cli.session.drivers import Drivers, nothing
 from realtime_cli.session.session import Session
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.view.jsonl import JsonView
@@ -37,29 +39,19 @@ def run(settings: Settings, environment: Environment, *, file: Path | None, form
     recording = _recording(settings, file, output)
     options, server = _options(settings, environment, recording)
     view = _view(settings, environment, chosen, output, recording)
-    return _hold(settings, server, Transcription(options), view, listens=recording is None)
+    return Session(_drivers(settings, server, Transcription(options), view, listens=recording is None)).run()
 
 
-def _hold(settings: Settings, server: Server, core: Core, view: View, *, listens: bool) -> int:
-    def tell(text: str) -> None:
-        session.note(text)
-
-    def microphone(session: Session) -> AudioSource | None:
-        if not listens:
-            return None
-
-        return open_source(settings.mic, session.note)
-
-    session = Session(
-        core,
-        transport_to(server, settings, tell, speech=True, kind="transcription"),
-        view,
-        encoder=server.encoder,
-        make_source=microphone,
+def _drivers(settings: Settings, server: Server, core: Core, view: View, *, listens: bool) -> Drivers:
+    return Drivers(
+        core=core,
+        view=view,
+        make_transport=way_to(server, settings, speech=True, kind="transcription"),
+        make_encoder=server.encoder,
+        make_source=partial(open_source, settings.mic) if listens else nothing,
         first_facts=tuple(f.Noted(text) for text in server.notices),
         on_failure=on_failure(settings),
     )
-    return session.run()
 
 
 def _format(settings: Settings, form: str, output: Path | None) -> Format:
