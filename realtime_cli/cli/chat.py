@@ -36,9 +36,9 @@ def register(app: typer.Typer) -> None:
             settings,
             environment,
             "voice",
-            make_source=lambda session: open_source(settings.mic, session.note, on_demand=settings.ptt),
-            make_sink=lambda session: open_sink(settings.speaker, session.note, source=settings.mic),
-            make_echo_control=lambda session: choose_echo_control(settings, session.note),
+            make_source=lambda note: open_source(settings.mic, note, on_demand=settings.ptt),
+            make_sink=lambda note, _pending: open_sink(settings.speaker, note, source=settings.mic),
+            make_echo_control=partial(choose_echo_control, settings),
             plays=not settings.text_only,
             facts=(Muted(on=True),) if settings.mute else (),
         )

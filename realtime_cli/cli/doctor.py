@@ -185,10 +185,10 @@ def _tools(settings: Settings, environment: Environment, server: Server) -> Chec
 
 
 def _session(settings: Settings, server: Server, *, turn: bool) -> Checks:
-    from realtime_cli.cli.which_server import transport_to
+    from realtime_cli.cli.which_server import way_to
     from realtime_cli.doctor.server import check_session
 
-    transport = transport_to(server, settings, lambda _notice: None, speech=True)
+    transport = way_to(server, settings, speech=True)(lambda _notice: None)
     yield from check_session(transport, _plan(settings, server), turn=turn)
 
 

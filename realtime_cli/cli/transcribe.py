@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from realtime_cli.cli.which_server import Server
     from realtime_cli.conversation.records import Snapshot
     from realtime_cli.conversation.transcription.transcription import TranscriptionOptions
-    from realtime_cli.ports import AudioSource, Core, View
-    from realtime_cli.session.session import Session
+    from realtime_cli.ports import Core, View
+    from realtime_cli.session.drivers import Drivers, MakeSource
     from realtime_cli.view.progress import Status
     from realtime_cli.view.subtitles import Format
 
@@ -56,40 +57,35 @@ def register(app: typer.Typer) -> None:
     ) -> int:
         """Write down what is said into the microphone, until Ctrl-C, or in a recording. Nobody answers."""
         from realtime_cli.conversation.transcription.transcription import Transcription  # --help must not load it
+        from realtime_cli.session.session import Session
 
         chosen = _format(settings, form, output)
         recording = _recording(settings, file, output)
         options, server = _options(settings, environment, recording)
         view = _view(settings, environment, chosen, output, recording)
-        return _hold(settings, server, Transcription(options), view, listens=recording is None)
+        return Session(_drivers(settings, server, Transcription(options), view, listens=recording is None)).run()
 
 
-def _hold(settings: Settings, server: Server, core: Core, view: View, *, listens: bool) -> int:
-    from realtime_cli.cli.which_server import transport_to
+def _drivers(settings: Settings, server: Server, core: Core, view: View, *, listens: bool) -> Drivers:
+    from realtime_cli.cli.which_server import way_to
     from realtime_cli.cli.wiring import on_failure
     from realtime_cli.conversation import facts as f
-    from realtime_cli.session.session import Session
+    from realtime_cli.session.drivers import Drivers, nothing
 
-    def tell(text: str) -> None:
-        session.note(text)
+    make_source: MakeSource = nothing
+    if listens:
+        from realtime_cli.audio.drivers.choose import open_source  # a recording does without
 
-    def microphone(session: Session) -> AudioSource | None:
-        if not listens:
-            return None
-        from realtime_cli.audio.drivers.choose import open_source
-
-        return open_source(settings.mic, session.note)
-
-    session = Session(
-        core,
-        transport_to(server, settings, tell, speech=True, kind="transcription"),
-        view,
-        encoder=server.encoder,
-        make_source=microphone,
+        make_source = partial(open_source, settings.mic)
+    return Drivers(
+        core=core,
+        view=view,
+        make_transport=way_to(server, settings, speech=True, kind="transcription"),
+        make_encoder=server.encoder,
+        make_source=make_source,
         first_facts=tuple(f.Noted(text) for text in server.notices),
         on_failure=on_failure(settings),
     )
-    return session.run()
 
 
 def _format(settings: Settings, form: str, output: Path | None) -> Format:
