@@ -117,8 +117,8 @@ COMMANDS = (
         without=(
             *LISTENING,
             "max_turns",
-            *("vad", "vad_threshold", "silence_ms", "prefix_padding_ms", "eagerness", "noise_reduction"),
-            "auto_response",
+            *("vad", "vad_threshold", "silence_ms", "prefix_padding_ms", "idle_timeout_ms", "eagerness"),
+            *("noise_reduction", "auto_response"),
         ),
     ),
     Command(
@@ -139,7 +139,7 @@ COMMANDS = (
         ),
         groups=(SERVER, TURNS, VIEW),
         also=("mic",),
-        without=("auto_response", "stats"),
+        without=("auto_response", "idle_timeout_ms", "stats"),
     ),
     Command(
         name="devices",

@@ -33,6 +33,7 @@ def _meta(group: str, text: str, *, short: str = "", env: str = "", metavar: str
 Speed = Annotated[float, Meta(ge=0.25, le=1.5)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
+IdleMilliseconds = Annotated[int, Meta(ge=5_000, le=30_000)]
 ToolSeconds = Annotated[float, Meta(gt=0, le=3600)]
 TalkSeconds = Annotated[int, Meta(ge=1, le=900)]
 Count = Annotated[int, Meta(ge=1)]
@@ -55,7 +56,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     instructions: Annotated[
         str | None, _meta(SESSION, "How the model is to behave; @FILE reads a file", short="-i", metavar="TEXT|@FILE")
     ] = None
-    voice: Annotated[str | None, _meta(SESSION, "The model's voice, such as marin or cedar")] = None
+    voice: Annotated[
+        str | None, _meta(SESSION, "The model's voice, such as marin; id:… for one of your own", metavar="NAME|id:ID")
+    ] = None
     speed: Annotated[Speed | None, _meta(SESSION, "Speed of the voice, 0.25 to 1.5")] = None
     text_only: Annotated[bool, _meta(SESSION, "No audio back")] = False
     greet: Annotated[bool, _meta(SESSION, "The model speaks first")] = False
@@ -66,6 +69,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_output_tokens: Annotated[
         int | Literal["inf"] | None, _meta(SESSION, "Limit of one reply: a number or inf", metavar="N|inf")
     ] = None
+    truncation: Annotated[
+        str | None, _meta(SESSION, "How the server shortens a long talk", metavar="auto|disabled|SHARE[,TOKENS]")
+    ] = None
     max_turns: Annotated[Count | None, _meta(SESSION, "End after so many turns of yours")] = None
     side_channel: Annotated[
         tuple[str, ...],
@@ -74,12 +80,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     vad: Annotated[Vad, _meta(TURNS, "Who ends your turns: the server's ear, its understanding, or you")] = "server"
     silence_ms: Annotated[Milliseconds | None, _meta(TURNS, "Silence that ends your turn")] = None
+    idle_timeout_ms: Annotated[
+        IdleMilliseconds | None, _meta(TURNS, "Silence after which the server has the model speak, 5000 to 30000")
+    ] = None
     eagerness: Annotated[Eagerness | None, _meta(TURNS, "How soon semantic detection answers")] = None
     vad_threshold: Annotated[Share | None, _meta(TURNS, "How sure of speech the server must be, 0 to 1")] = None
     prefix_padding_ms: Annotated[Milliseconds | None, _meta(TURNS, "Audio kept from before speech")] = None
     noise_reduction: Annotated[NoiseReduction | None, _meta(TURNS, "For a near or a far microphone")] = None
     auto_response: Annotated[bool, _meta(TURNS, "Answer every turn; without, only on a command on stdin")] = True
-    language: Annotated[str | None, _meta(TURNS, "Language you speak (ISO 639-1), for the transcript")] = None
+    language: Annotated[
+        str | None, _meta(TURNS, "Languages you speak (ISO 639-1, with commas), for the transcript", metavar="CODES")
+    ] = None
     keywords: Annotated[
         str | None, _meta(TURNS, "Names and terms the transcript may need, with commas between", metavar="WORDS")
     ] = None
