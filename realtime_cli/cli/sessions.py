@@ -20,9 +20,9 @@ from realtime_cli.journal.entries import Conversation, NotAConversation, read
 from realtime_cli.journal.export import ExportFormat, clock, exported, transcript
 from realtime_cli.journal.folder import Folder, data_folder, id_of
 from realtime_cli.journal.index import Index, Match, Sum, Summary
-from realtime_cli.view.text import one_line
 from realtime_cli.protocol.codec import to_json
 from realtime_cli.settings.settings import Environment, Settings
+from realtime_cli.view.text import one_line
 
 RECORDING = ".wav"
 
@@ -193,7 +193,8 @@ def _format(form: str, output: Path | None) -> ExportFormat:
     wanted = form or (output.suffix[1:].lower() if output else "") or "md"
     if wanted not in known:
         raise InputError(f"there is no format {wanted!r}", f"choose {', '.join(known)}")
-    return msgspec.convert(wanted, ExportFormat)
+    form_: ExportFormat = msgspec.convert(wanted, ExportFormat)
+    return form_
 
 
 def _write_sound(recording: Path, output: Path | None) -> None:
@@ -260,9 +261,8 @@ def _total_row(sums: Sequence[Sum]) -> tuple[str, ...]:
 
 def _print_json(kind: str, records: Iterable[msgspec.Struct]) -> None:
     for record in records:
-        fields = msgspec.to_builtins(record)
-        fields.pop("path", None)
-        _print_line({"type": kind, **fields})
+        # Where the file is says the id.
+        _print_line({"type": kind, **{k: v for k, v in msgspec.structs.asdict(record).items() if k != "path"}})
 
 
 def _print_line(fields: dict[str, Any]) -> None:
