@@ -141,7 +141,7 @@ def test_searching_prints_the_line_with_its_time_and_conversation(data: dict[str
     found = run("sessions", "search", "paris", **data)
     assert found.returncode == 0
     row = found.stdout.splitlines()[1].split()
-    assert row == [id_of(path), "2026-11-26", "0:02", "ai", *"The capital of France is Paris.".split()]
+    assert row == [id_of(path), "2026-11-26", "0:02", "ai", *["The", "capital", "of", "France", "is", "Paris."]]
     assert run("sessions", "search", "atlantis", **data).returncode == 1
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from typer import Argument, Option
 
-from realtime_cli.settings.settings import AUDIO, SERVER, SESSION, TOOLS, TURNS, VIEW
+from realtime_cli.settings.settings import AUDIO, SAVING, SERVER, SESSION, TOOLS, TURNS, VIEW
 
 if TYPE_CHECKING:
     from realtime_cli.view.subtitles import Format
@@ -94,7 +94,7 @@ COMMANDS = (
             'chat --mic "USB" --speaker "Headset" --ptt',
             "chat --local --mic examples/question.wav --speaker reply.wav",
         ),
-        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, VIEW),
+        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, SAVING, VIEW),
     ),
     Command(
         name="say",
@@ -109,7 +109,7 @@ COMMANDS = (
             _flag("interactive", "--interactive", "-I", help="Several turns: one a line of stdin"),
             _own("image", list[Path] | None, Option(help="Show it a PNG or JPEG; repeatable", metavar="FILE")),
         ),
-        groups=(SERVER, SESSION, AUDIO, TOOLS, VIEW),
+        groups=(SERVER, SESSION, AUDIO, TOOLS, SAVING, VIEW),
         without=(*LISTENING, "max_turns"),
     ),
     Command(
@@ -129,7 +129,7 @@ COMMANDS = (
             ),
             _flag("as_item", "--as-item", help="Send each as one item, not as a stream"),
         ),
-        groups=(SERVER, SESSION, AUDIO, TURNS, TOOLS, VIEW),
+        groups=(SERVER, SESSION, AUDIO, TURNS, TOOLS, SAVING, VIEW),
         also=("language", "keywords", "transcription_model"),
         without=(
             *LISTENING,
@@ -154,7 +154,7 @@ COMMANDS = (
                 Option("--output", "-o", help="Write the transcript to this file", metavar="FILE"),
             ),
         ),
-        groups=(SERVER, TURNS, VIEW),
+        groups=(SERVER, TURNS, SAVING, VIEW),
         also=("mic",),
         without=("auto_response", "idle_timeout_ms", "stats"),
     ),
@@ -185,7 +185,7 @@ COMMANDS = (
         name="config show",
         help="Print each setting, its value and where it came from; add flags to see what they would change.",
         examples=("config show", "config show --profile work --json"),
-        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, VIEW),
+        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, SAVING, VIEW),
         listed=("profile", "json", "debug"),
         more="It takes every option of chat, too, and shows what would count.",
         takes_flags=True,

@@ -20,9 +20,9 @@ from realtime_cli.journal.entries import Conversation, NotAConversation, read
 from realtime_cli.journal.export import ExportFormat, clock, exported, transcript
 from realtime_cli.journal.folder import Folder, data_folder, id_of
 from realtime_cli.journal.index import Index, Match, Sum, Summary
+from realtime_cli.printable import one_line
 from realtime_cli.protocol.codec import to_json
 from realtime_cli.settings.settings import Environment, Settings
-from realtime_cli.view.text import one_line
 
 RECORDING = ".wav"
 

@@ -20,7 +20,7 @@ from realtime_cli.protocol.session_options import Eagerness, NoiseReduction, Vad
 from realtime_cli.settings.config_file import ConfigFile, config_path, read_config_file
 
 SERVER, SESSION, TURNS = "Server", "Session", "Your turns"
-TOOLS, AUDIO, VIEW = "Tools", "Sound", "Output"
+TOOLS, AUDIO, SAVING, VIEW = "Tools", "Sound", "Saving", "Output"
 ENV_PREFIX = "REALTIME_CLI_"
 CACHE_DIR = "REALTIME_CLI_CACHE_DIR"
 
@@ -57,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, _meta(SESSION, "How the model is to behave; @FILE reads a file", short="-i", metavar="TEXT|@FILE")
     ] = None
     voice: Annotated[
-        str | None, _meta(SESSION, "The model's voice, such as marin; id:… for one of your own", metavar="NAME|id:ID")
+        str | None, _meta(SESSION, "The model's voice, such as marin; id:ID is one of your own", metavar="NAME|id:ID")
     ] = None
     speed: Annotated[Speed | None, _meta(SESSION, "Speed of the voice, 0.25 to 1.5")] = None
     text_only: Annotated[bool, _meta(SESSION, "No audio back")] = False
@@ -132,9 +132,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     json: Annotated[bool, _meta(VIEW, "One JSON object a line on stdout")] = False
     quiet: Annotated[bool, _meta(VIEW, "Reply text and errors only")] = False
     stats: Annotated[bool, _meta(VIEW, "Latency and tokens a turn, on stderr")] = False
-    save: Annotated[bool, _meta(VIEW, "Save the conversation, as text; see realtime-cli sessions")] = True
-    save_instructions: Annotated[bool, _meta(VIEW, "Save the instructions with it, not only their hash")] = True
-    record: Annotated[bool, _meta(VIEW, "Save the sound of both sides as well")] = False
+    save: Annotated[bool, _meta(SAVING, "Save the conversation, as text; see realtime-cli sessions")] = True
+    save_instructions: Annotated[bool, _meta(SAVING, "Save the instructions with it, not only their hash")] = True
+    record: Annotated[bool, _meta(SAVING, "Save the sound of both sides as well")] = False
     debug: Annotated[bool, _meta(VIEW, "Tracebacks, and the wire on stderr without secrets")] = False
 
 
