@@ -100,5 +100,6 @@ def test_the_example_file_lists_every_variable_and_no_other() -> None:
         "OPENAI_API_VERSION",
         "REALTIME_CLI_CACHE_DIR",
         "REALTIME_CLI_CONFIG_DIR",
+        "REALTIME_CLI_DATA_DIR",
     }
     assert listed == wanted
