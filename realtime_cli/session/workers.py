@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from realtime_cli.audio.core.delta_decoder import DeltaDecoder
 from realtime_cli.audio.core.pcm import BLOCK_MS, RATE_HZ
 from realtime_cli.conversation.effects import EndOfAudio, Play
 from realtime_cli.conversation.records import Record, Snapshot
@@ -114,6 +114,8 @@ class Player:
     def __init__(self) -> None:
         from realtime_cli.audio.core.playout import Playout  # numpy: text turns do without it
 
+        self._decoder = DeltaDecoder()
+        self._decoded_epoch = 0
         self.playout = Playout()
         self._queue: SimpleQueue[tuple[int, Play | EndOfAudio] | None] = SimpleQueue()
 
@@ -126,21 +128,21 @@ class Player:
         self._queue.put(None)
 
     def run(self) -> None:
-        """Decode until closed. Playback thread. Audio that is not base64 is silence, as no other can be made of it."""
+        """Decode until closed. Playback thread."""
         import numpy as np
 
         while (job := self._queue.get()) is not None:
             epoch, effect = job
+            if epoch != self._decoded_epoch:
+                self._decoder, self._decoded_epoch = DeltaDecoder(), epoch
             now = time.monotonic()
             if isinstance(effect, EndOfAudio):
+                self._decoder.finish(effect.item_id, effect.content_index)
                 self.playout.finish(epoch, effect.item_id, effect.content_index, now)
                 continue
-            try:
-                pcm = binascii.a2b_base64(effect.delta)
-            except binascii.Error:
-                continue
-            samples = np.frombuffer(pcm, dtype="<i2", count=len(pcm) // 2)
-            self.playout.push(epoch, effect.item_id, effect.content_index, samples, now)
+            pcm = self._decoder.decode(effect.item_id, effect.content_index, effect.delta)
+            if pcm:
+                self.playout.push(epoch, effect.item_id, effect.content_index, np.frombuffer(pcm, "<i2"), now)
 
 
 class Screen:
