@@ -16,11 +16,11 @@ from realtime_cli.protocol.client_events import (
     ResponseCreate,
     SessionUpdate,
 )
+from realtime_cli.protocol.codec import UnknownEvent
 from realtime_cli.protocol.conversation_events import ConversationItemCreated, ErrorEvent, SessionCreated
 from realtime_cli.protocol.dialects import Dialect, NotAnEvent, append_message, dialect_of, from_wire, to_wire
 from realtime_cli.protocol.items import Content, Item
 from realtime_cli.protocol.response_events import OutputAudioDelta, ResponseDone
-from realtime_cli.protocol.server_event import UnknownEvent
 from realtime_cli.protocol.session_body import session_update, transcription_session
 from realtime_cli.protocol.session_options import SessionOptions
 

@@ -36,6 +36,7 @@ from realtime_cli.conversation.tool_offers import Offer
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
 from realtime_cli.ports import AudioSink, AudioSource, Core, EchoControl, Input, ToolHost, Transport, View
 from realtime_cli.protocol.dialects import NotAnEvent, from_wire
+from realtime_cli.protocol.split_characters import SplitCharacters
 from realtime_cli.session.echo_control import overheard
 from realtime_cli.session.interrupts import held_back, shut_out
 from realtime_cli.session.microphone import Microphone
@@ -91,6 +92,7 @@ class Session:
         self._outbox = Outbox()
         self._mic = Microphone(self._outbox, self.post)
         self._screen = Screen(view)
+        self._split = SplitCharacters()
         self._player: Player | None = None
         self._stopping = threading.Event()
         self._threads = Threads(self._ended_badly)
@@ -290,7 +292,7 @@ class Session:
 
     def _received(self, text: str) -> None:
         try:
-            self.post(from_wire(text))
+            self.post(from_wire(text, self._split))
         except NotAnEvent as error:
             self.post(f.Failed(error))
 
