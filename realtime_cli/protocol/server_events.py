@@ -23,7 +23,7 @@ SERVER_EVENTS: Mapping[str, type[ServerEvent]] = {
 
 
 _NULLS: Mapping[str, tuple[str, ...]] = {
-    "error": ("code", "param", "event_id"),
+    "error": ("code", "param"),
     "response": ("status_details", "conversation_id", "metadata", "usage"),
 }
 """Fields that the remote service sends as null where they have no value, by the record that holds them."""
@@ -41,6 +41,8 @@ def server_event_to_object(event: ServerEvent) -> dict[str, Any]:
     for name, fields in _NULLS.items():
         if name in body:
             body[name] = dict.fromkeys(fields) | body[name]
+    if event.type == "error":
+        body["error"].setdefault("event_id", None)
     if event.type in _FOLLOWS:
         body.setdefault("previous_item_id", None)
     for part in body.get("item", {}).get("content", ()):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from realtime_cli.protocol.items import ErrorDetail
+
 Check: TypeAlias = Callable[[Any, str], Any]
 Fields: TypeAlias = Mapping[str, Check]
 
@@ -26,6 +28,16 @@ class Refusal(Exception):
         self.code = code
         self.message = message
         self.param = param
+
+    def to_error(self, event_id: str | None = None) -> ErrorDetail:
+        """As the ``error`` event has it; ``event_id`` is what the client called its event."""
+        return ErrorDetail(
+            type="invalid_request_error",
+            code=self.code,
+            message=self.message,
+            param=self.param,
+            event_id=event_id,
+        )
 
 
 def missing(param: str) -> Refusal:

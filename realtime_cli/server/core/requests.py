@@ -23,8 +23,9 @@ MAX_AUDIO_BYTES = 15 * 1024 * 1024
 MAX_EVENT_ID = 512
 """The documented limit of an ``event_id`` in characters."""
 
-IMAGE_KINDS = ("data:image/png;base64,", "data:image/jpeg;base64,", "data:image/webp;base64,", "https://", "http://")
-"""How the address of a picture begins. The service documents data URIs of PNG and JPEG; models by URL take more."""
+IMAGE_KINDS = tuple(f"data:image/{kind};base64," for kind in ("png", "jpeg", "jpg", "webp", "gif"))
+"""How the address of a picture begins. The service documents data URIs of PNG and JPEG. Web addresses are refused: the
+language model's server would fetch them, from places that the client itself may not reach."""
 
 _CONTENT_TYPES: Mapping[str, tuple[str, ...]] = {
     "system": ("input_text",),
@@ -122,7 +123,7 @@ def _accept_content(item: Item, path: str) -> tuple[tuple[Content, ...], bytes]:
 
 def _accept_image(part: Content, where: str) -> Content:
     if not (part.image_url or "").startswith(IMAGE_KINDS):
-        raise invalid(f"{where}.image_url", "expected a data URI of a picture in base64, or a web address.")
+        raise invalid(f"{where}.image_url", "expected a data URI of a PNG, JPEG, WebP or GIF picture in base64.")
     if part.detail is not None:
         one_of("auto", "low", "high")(part.detail, f"{where}.detail")
     return replace(part, text=None, transcript=None, audio=None)

@@ -1,7 +1,7 @@
-"""One response, from ``response.created`` to ``response.done``, as the events the client sees.
+"""What one response puts out, from ``response.created`` to ``response.done``, as the events the client sees.
 
-The order is the remote service's: a spoken reply gives a sentence's transcript and then its sound, and everything that
-began is closed again, whatever became of the response.
+The order is the remote service's: a spoken reply gives a sentence's transcript and then its sound, words and calls are
+items of their own, one open at a time, and everything that began is closed again, whatever became of the response.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
+
+from msgspec.structs import replace
 
 from realtime_cli.protocol import conversation_events as conversation
 from realtime_cli.protocol import response_events as events
@@ -24,7 +26,9 @@ from realtime_cli.protocol.items import (
     StatusDetails,
     Usage,
 )
-from realtime_cli.server.core.history import Entry, History, Sentence
+from realtime_cli.server.core.effects import NewId
+from realtime_cli.server.core.items import Entry, Items, Sentence
+from realtime_cli.server.engines.interface import NO_TOOLS, UNCOUNTED, Ended, Function, Tools
 
 DELTA_MS = 200
 """How much sound one delta carries."""
@@ -44,141 +48,201 @@ class Options:
 
     modality: str
     instructions: str
-    voice: str
+    voice: Any
     speed: float
     audio_format: Mapping[str, Any]
     max_output_tokens: int | str
     metadata: Mapping[str, Any] | None
     in_conversation: bool
+    tools: Tools
 
     @property
     def spoken(self) -> bool:
         """Sound as well as words."""
         return self.modality == "audio"
 
+    @property
+    def voice_name(self) -> str:
+        """The voice's name, or the id of a custom one."""
+        return str(self.voice["id"] if isinstance(self.voice, Mapping) else self.voice)
+
 
 def options(session: Mapping[str, Any], overrides: Mapping[str, Any]) -> Options:
     """Settings of one response; ``overrides`` have passed their checks."""
     output = {**session["audio"]["output"], **overrides.get("audio", {}).get("output", {})}
-    voice = output["voice"]
     merged = {**session, **overrides}
     return Options(
         modality=merged["output_modalities"][0],
         instructions=merged["instructions"],
-        voice=voice["id"] if isinstance(voice, Mapping) else voice,
+        voice=output["voice"],
         speed=output["speed"],
         audio_format=output["format"],
         max_output_tokens=merged["max_output_tokens"],
         metadata=overrides.get("metadata"),
         in_conversation=merged.get("conversation") != "none",
+        tools=_tools(merged),
     )
 
 
-class Reply:
-    """A response in progress. Its item joins ``history`` with the first piece, unless it is out of band."""
+def _tools(settings: Mapping[str, Any]) -> Tools:
+    """The functions on offer. MCP servers are not asked: this server calls nobody by itself."""
+    functions = tuple(
+        Function(tool["name"], tool.get("description") or "", tool.get("parameters") or {})
+        for tool in settings["tools"]
+        if tool["type"] == "function"
+    )
+    if not functions:
+        return NO_TOOLS
+    choice = settings["tool_choice"]
+    parallel = settings.get("parallel_tool_calls", True) is not False
+    if isinstance(choice, Mapping):
+        return Tools(functions, "required", choice.get("name") or "", parallel)
+    return Tools(functions, choice, parallel=parallel)
 
-    def __init__(self, response_id: str, item_id: str, conversation_id: str, settings: Options) -> None:
+
+class ResponseOutput:
+    """One response. Its items join the conversation when they begin, unless it is out of band."""
+
+    def __init__(self, response_id: str, conversation_id: str, settings: Options, new_id: NewId) -> None:
         self.id = response_id
         self.options = settings
+        self.input_tokens = InputTokens(text_tokens=0, audio_tokens=0, cached_tokens=0)
+        self.counted: Ended = UNCOUNTED
+        self._new_id = new_id
         self._conversation_id = conversation_id if settings.in_conversation else None
-        self._entry = Entry(Item(id=item_id, object="realtime.item", type="message", role="assistant"))
-        self._opened = False
+        self._entries: list[Entry] = []
+        self._open: Entry | None = None
         self._words = ""
+        """Of the message that is open."""
+        self._arguments = ""
+        """Of the call that is open."""
+        self._audio_start_bytes = 0
+        """Where in the response's sound the message that is open begins."""
         self._audio_bytes = 0
         self._tokens = 0
-        self.input_tokens = InputTokens(text_tokens=0, audio_tokens=0, cached_tokens=0)
 
     @property
     def audio_ms(self) -> int:
         """How much sound was sent."""
-        return self._audio_bytes // BYTES_PER_MS[self.options.audio_format["type"]]
+        return self._audio_bytes // self._bytes_per_ms
 
     def created(self) -> ServerEvent:
         """The response begins."""
         return events.ResponseCreated(response=self._response("in_progress"))
 
-    def piece(self, text: str, audio: bytes, tokens: int, history: History) -> Iterator[ServerEvent]:
+    def message(self, text: str, audio: bytes, tokens: int, items: Items) -> Iterator[ServerEvent]:
         """Words, and their sound when it is a spoken reply."""
-        if not self._opened:
-            yield from self._open(history)
-        start_ms = self.audio_ms
+        if self._open is None or self._open.item.type != "message":
+            yield from self._close("completed", items)
+            yield from self._begin(Item(type="message", role="assistant", content=()), items)
+            self._words = ""
+            self._audio_start_bytes = self._audio_bytes
+            yield events.ContentPartAdded(**self._place(content_index=0), part=self._part(""))
+        start_ms = self._message_ms
         self._words += text
         self._tokens += tokens
         self._audio_bytes += len(audio)
         if not self.options.spoken:
-            self._entry.item = self._item("in_progress", (Content(type="output_text", text=self._words),))
-            yield events.OutputTextDelta(**self._place(), delta=text)
-        else:
-            self._remember(Sentence(text, start_ms, self.audio_ms))
-            yield events.OutputTranscriptDelta(**self._place(), delta=text)
-            step = DELTA_MS * BYTES_PER_MS[self.options.audio_format["type"]]
-            for at in range(0, len(audio), step):
-                delta = base64.b64encode(audio[at : at + step]).decode()
-                yield events.OutputAudioDelta(**self._place(), delta=delta)
+            self._hold(Content(type="output_text", text=self._words))
+            yield events.OutputTextDelta(**self._place(content_index=0), delta=text)
+            return
+        if not self._current.cut:
+            self._current.say(Sentence(text, start_ms, self._message_ms))
+            self._hold(Content(type="output_audio", transcript=self._words))
+        yield events.OutputTranscriptDelta(**self._place(content_index=0), delta=text)
+        step = DELTA_MS * self._bytes_per_ms
+        for at in range(0, len(audio), step):
+            delta = base64.b64encode(audio[at : at + step]).decode()
+            yield events.OutputAudioDelta(**self._place(content_index=0), delta=delta)
+
+    def call(self, call_id: str, name: str, arguments: str, items: Items) -> Iterator[ServerEvent]:
+        """A function call begins, or its arguments go on."""
+        if self._open is None or self._open.item.call_id != call_id:
+            yield from self._close("completed", items)
+            yield from self._begin(Item(type="function_call", name=name, call_id=call_id, arguments=""), items)
+            self._arguments = ""
+        if arguments:
+            self._arguments += arguments
+            yield events.FunctionArgumentsDelta(**self._place(call_id=call_id), delta=arguments)
 
     def end(
-        self, status: Status, history: History, reason: str | None = None, error: ErrorDetail | None = None
+        self, status: Status, items: Items, reason: str | None = None, error: ErrorDetail | None = None
     ) -> Iterator[ServerEvent]:
         """Close what was opened, then the response."""
-        if self._opened:
-            yield from self._close("completed" if status == "completed" else "incomplete", history)
+        yield from self._close("completed" if status == "completed" else "incomplete", items)
         details = None if status == "completed" else StatusDetails(type=status, reason=reason, error=error)
         yield events.ResponseDone(response=self._response(status, details, self._usage()))
 
-    def _open(self, history: History) -> Iterator[ServerEvent]:
-        self._opened = True
-        item = self._entry.item = self._item("in_progress", ())
-        yield events.OutputItemAdded(response_id=self.id, output_index=0, item=item)
+    @property
+    def _bytes_per_ms(self) -> int:
+        return BYTES_PER_MS[self.options.audio_format["type"]]
+
+    @property
+    def _message_ms(self) -> int:
+        """How much sound the message that is open has."""
+        return (self._audio_bytes - self._audio_start_bytes) // self._bytes_per_ms
+
+    @property
+    def _current(self) -> Entry:
+        return self._entries[-1]
+
+    def _begin(self, item: Item, items: Items) -> Iterator[ServerEvent]:
+        entry = Entry(replace(item, id=self._new_id("item"), object="realtime.item", status="in_progress"))
+        self._entries.append(entry)
+        self._open = entry
+        yield events.OutputItemAdded(response_id=self.id, output_index=self._index, item=entry.item)
         if self.options.in_conversation:
-            yield conversation.ConversationItemAdded(item=item, previous_item_id=history.add(self._entry))
-        yield events.ContentPartAdded(**self._place(), part=self._part(""))
+            yield conversation.ConversationItemAdded(item=entry.item, previous_item_id=items.add(entry))
 
-    def _close(self, item_status: str, history: History) -> Iterator[ServerEvent]:
-        if self.options.spoken:
-            yield events.OutputAudioDone(**self._place())
-            yield events.OutputTranscriptDone(**self._place(), transcript=self._words)
+    def _close(self, status: str, items: Items) -> Iterator[ServerEvent]:
+        if self._open is None:
+            return
+        if self._open.item.type == "function_call":
+            yield from self._close_call()
         else:
-            yield events.OutputTextDone(**self._place(), text=self._words)
-        yield events.ContentPartDone(**self._place(), part=self._part(self._words))
-        item = self._entry.item = self._item(item_status, self._entry.item.content or ())
-        if self._entry in history.entries():
-            yield conversation.ConversationItemDone(item=item, previous_item_id=history.previous_id(self._entry))
-        yield events.OutputItemDone(response_id=self.id, output_index=0, item=item)
+            yield from self._close_message()
+        item = self._current.item = replace(self._current.item, status=status)
+        if items.has(self._current):
+            yield conversation.ConversationItemDone(item=item, previous_item_id=items.previous_id(self._current))
+        yield events.OutputItemDone(response_id=self.id, output_index=self._index, item=item)
+        self._open = None
 
-    def _place(self) -> dict[str, Any]:
-        return {
-            "response_id": self.id,
-            "item_id": self._entry.id,
-            "output_index": 0,
-            "content_index": 0,
-        }
+    def _close_message(self) -> Iterator[ServerEvent]:
+        place = self._place(content_index=0)
+        if self.options.spoken:
+            yield events.OutputAudioDone(**place)
+            yield events.OutputTranscriptDone(**place, transcript=self._words)
+        else:
+            yield events.OutputTextDone(**place, text=self._words)
+        yield events.ContentPartDone(**place, part=self._part(self._words))
+
+    def _close_call(self) -> Iterator[ServerEvent]:
+        item = self._current.item = replace(self._current.item, arguments=self._arguments)
+        yield events.FunctionArgumentsDone(
+            **self._place(call_id=item.call_id), name=item.name, arguments=self._arguments
+        )
+
+    @property
+    def _index(self) -> int:
+        return len(self._entries) - 1
+
+    def _place(self, **more: Any) -> dict[str, Any]:
+        return {"response_id": self.id, "item_id": self._current.id, "output_index": self._index, **more}
 
     def _part(self, words: str) -> Content:
         return Content(type="audio", transcript=words) if self.options.spoken else Content(type="text", text=words)
 
-    def _remember(self, sentence: Sentence) -> None:
-        if not self._entry.cut:
-            self._entry.sentences.append(sentence)
-            self._entry.item = self._item("in_progress", (Content(type="output_audio", transcript=self._words),))
-
-    def _item(self, status: str, content: tuple[Content, ...]) -> Item:
-        return Item(
-            id=self._entry.id,
-            object="realtime.item",
-            type="message",
-            role="assistant",
-            status=status,
-            content=content,
-        )
+    def _hold(self, part: Content) -> None:
+        self._current.item = replace(self._current.item, content=(part,))
 
     def _response(self, status: str, details: StatusDetails | None = None, usage: Usage | None = None) -> Response:
-        audio = {"output": {"format": self.options.audio_format, "voice": self.options.voice}}
+        audio = {"output": {"format": self.options.audio_format, "voice": self.options.voice_name}}
         return Response(
             id=self.id,
             object="realtime.response",
             status=status,
             status_details=details,
-            output=(self._entry.item,) if self._opened else (),
+            output=tuple(entry.item for entry in self._entries),
             conversation_id=self._conversation_id,
             output_modalities=(self.options.modality,),
             max_output_tokens=self.options.max_output_tokens,
@@ -188,12 +252,18 @@ class Reply:
         )
 
     def _usage(self) -> Usage:
+        """What the model counted where it counts, else what it was seen to read and write."""
+        read, counted = self.input_tokens, self.counted
+        if counted.read_tokens is not None:
+            cached = min(counted.cached_tokens or 0, counted.read_tokens)
+            read = replace(read, text_tokens=counted.read_tokens, cached_tokens=cached)
+        written = self._tokens if counted.written_tokens is None else counted.written_tokens
         spoken = self.audio_ms * OUTPUT_TOKENS_PER_S // 1000
-        read = (self.input_tokens.text_tokens or 0) + (self.input_tokens.audio_tokens or 0)
+        read_all = (read.text_tokens or 0) + (read.audio_tokens or 0)
         return Usage(
-            total_tokens=read + self._tokens + spoken,
-            input_tokens=read,
-            output_tokens=self._tokens + spoken,
-            input_token_details=self.input_tokens,
-            output_token_details=OutputTokens(text_tokens=self._tokens, audio_tokens=spoken),
+            total_tokens=read_all + written + spoken,
+            input_tokens=read_all,
+            output_tokens=written + spoken,
+            input_token_details=read,
+            output_token_details=OutputTokens(text_tokens=written, audio_tokens=spoken),
         )

@@ -51,7 +51,7 @@ def output_tokens(value: Any, path: str) -> int | str:
 
 def metadata(value: Any, path: str) -> dict[str, str]:
     """Up to sixteen short strings by name."""
-    pairs = map_of(string)(value, path)
+    pairs: dict[str, str] = map_of(string)(value, path)
     if len(pairs) > METADATA_PAIRS:
         raise invalid(path, f"at most {METADATA_PAIRS} pairs.")
     for key, text in pairs.items():

@@ -46,9 +46,11 @@ _MERGED = frozenset({"transcription", "noise_reduction"})
 class SessionState:
     """The effective session of one connection."""
 
-    def __init__(self, session_id: str, model: str, kind: SessionType) -> None:
+    def __init__(self, session_id: str, model: str, kind: SessionType, expires_at: int | None = None) -> None:
+        """``expires_at``: when the session ends, in seconds since 1970."""
         self.id = session_id
         self.kind = kind
+        self._expires_at = expires_at
         audio_input = {
             "format": {"type": "audio/pcm", "rate": 24000},
             "noise_reduction": None,
@@ -77,7 +79,9 @@ class SessionState:
 
     def to_object(self) -> dict[str, Any]:
         """The whole session as ``session.created`` and ``session.updated`` show it, a copy."""
-        return {"id": self.id, "object": f"realtime.{_OBJECT[self.kind]}", **deepcopy(self._body)}
+        shown = {"id": self.id, "object": f"realtime.{_OBJECT[self.kind]}"}
+        expiry = {} if self._expires_at is None else {"expires_at": self._expires_at}
+        return {**shown, **expiry, **deepcopy(self._body)}
 
     def update(self, changes: Mapping[str, Any], voice_used: bool) -> None:
         """Merge a ``session.update``. ``voice_used``: audio was sent in the current voice, so it is fixed.
