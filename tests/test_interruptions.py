@@ -104,3 +104,20 @@ def test_a_reply_without_ids_is_cancelled_without_one_and_never_truncated() -> N
     assert {"conversation.item.truncate", "conversation.item.delete"}.isdisjoint(drive.sent_types)
     (told,) = drive.shown(AssistantSaid)
     assert told.interrupted
+
+
+def test_a_key_that_stops_a_reply_cancels_it_truncates_it_as_heard_and_begins_no_turn() -> None:
+    drive = Drive().tell(HELLO, *user_turn(), *reply())
+    drive.heard = {"item_a": 700}
+    drive.tell(f.StopReply(), done(status="cancelled"))
+    assert drive.sent_types[1:] == ["response.cancel", "conversation.item.truncate"]
+    assert [(said.heard_ms, said.interrupted) for said in drive.shown(AssistantSaid)] == [(700, True)]
+    assert drive.core.snapshot().phase is Phase.LISTENING
+    before = len(drive.effects)
+    assert drive.tell(f.StopReply()).effects[before:] == []
+
+
+def test_a_reply_that_is_stopped_before_it_begins_is_cancelled_when_it_does() -> None:
+    drive = Drive().tell(HELLO, *user_turn(), f.StopReply(), *reply())
+    assert drive.sent_types[1:] == ["response.cancel"]
+    assert not any(isinstance(x, e.Play) for x in drive.effects)

@@ -38,10 +38,10 @@ from realtime_cli.errors import InputError, RealtimeError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol import response_events as r
 from realtime_cli.protocol.client_events import ConversationItemCreate, ResponseCreate, SessionUpdate
+from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import dialect_of
 from realtime_cli.protocol.error_codes import Severity, classify, dialect_shown_by, fatal_error
 from realtime_cli.protocol.items import ErrorDetail, Response
-from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
 ALREADY_ACTIVE = "conversation_already_has_active_response"
 
@@ -117,6 +117,8 @@ class Conversation:
             case f.Typed() | f.Spoken():
                 self._turns.waiting.append(fact)
                 return self._replies.interrupt(server_cancels=False) if self.options.listens else []
+            case f.StopReply():
+                return self._replies.stop()
             case f.Fed():
                 return self._turns.fed(now)
             case f.Pressed() if not self._begun:

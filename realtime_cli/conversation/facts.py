@@ -8,8 +8,8 @@ import msgspec
 
 from realtime_cli.conversation.tool_offers import Answer, Offer, Outcome
 from realtime_cli.errors import RealtimeError
+from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.items import Content
-from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -50,6 +50,10 @@ class MicEnded(msgspec.Struct, frozen=True):
 
 class Pressed(msgspec.Struct, frozen=True):
     """The talk key went down: to talk, or, where that is going on, to send (a second tap, or a release was lost)."""
+
+
+class StopReply(msgspec.Struct, frozen=True):
+    """A key stops what is being said, or about to be: as an interruption does, but no turn of the user's follows."""
 
 
 class Released(msgspec.Struct, frozen=True):
@@ -151,6 +155,7 @@ Fact: TypeAlias = (
     | Fed
     | InputsEnded
     | MicEnded
+    | StopReply
     | Pressed
     | Released
     | MicOpened

@@ -30,6 +30,12 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The same in the dialects that it may turn out to speak; none where there is no doubt."""
     server_decides_turns: bool = True
     """The server's voice detection ends the user's turns and starts responses (``turn_detection`` is not null)."""
+    detection_always_on: bool = False
+    """The server's voice detection cannot be turned off: it ends every turn, also a recorded or a push-to-talk one.
+
+    Such a server (speech-to-speech 1.1) ignores ``turn_detection: null``, ends no utterance at a commit, and does not
+    know ``input_audio_buffer.clear``.
+    """
     server_answers: bool = True
     """The server starts the response to a turn that it found by itself (``create_response``)."""
     server_interrupts: bool = True

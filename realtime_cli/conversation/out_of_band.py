@@ -14,8 +14,8 @@ from realtime_cli.conversation.records import Aside, Trouble
 from realtime_cli.conversation.usage import Meter
 from realtime_cli.protocol import response_events as r
 from realtime_cli.protocol.client_events import ResponseCreate
+from realtime_cli.protocol.codec import ServerEvent
 from realtime_cli.protocol.items import ErrorDetail, Response
-from realtime_cli.protocol.server_event import ServerEvent
 
 KEY = "side_channel"
 """The metadata's key."""

@@ -158,6 +158,11 @@ class Replies(msgspec.Struct):
         self._cancel_on_arrival = self.owed and not server_cancels
         return silence
 
+    def stop(self) -> list[Effect]:
+        """A key stops what is being said, or about to be."""
+        self._wanted = False
+        return self.interrupt(server_cancels=False)
+
     def flushed(self, fact: Flushed) -> list[Effect]:
         """The playback fell silent: tell the server exactly what was heard, never more than was received."""
         effects: list[Effect] = []

@@ -31,10 +31,10 @@ from realtime_cli.conversation.turns import MIN_COMMIT_MS
 from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol.client_events import InputAudioBufferCommit
+from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import Dialect, dialect_of
 from realtime_cli.protocol.error_codes import Severity, classify, dialect_shown_by, fatal_error
 from realtime_cli.protocol.items import ErrorDetail, Usage
-from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
 SETUP, MARKER = "evt_setup", "evt_marker"
 """Ids of the two ``session.update`` events. The second repeats the first when all audio is sent: servers answer in
