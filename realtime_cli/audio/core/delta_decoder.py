@@ -1,7 +1,7 @@
 """Wire audio put together from deltas: base64 that need not be whole frames, nor padded as it should be.
 
-Servers that cut a byte stream anywhere send pieces of odd length. Each half of such a frame is half of a sample: decoded
-alone, everything behind it would be noise at full scale.
+Servers that cut a byte stream anywhere send pieces of odd length, which end in half a sample: were each decoded alone,
+everything behind it would be noise at full scale.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ class DeltaDecoder:
 
 
 def _from_base64(text: str) -> bytes:
-    """The bytes of base64 text (RFC 4648, 4), also of several pieces in a row and without the padding at their ends."""
+    """The bytes of base64 text (RFC 4648, 4), also of several pieces in a row and of some that lack their padding."""
     try:
         return binascii.a2b_base64(text, strict_mode=True)
-    except binascii.Error:
+    except ValueError:
         return b"".join(_from_piece(piece) for piece in text.split("=") if piece)
 
 
 def _from_piece(piece: str) -> bytes:
     try:
         return binascii.a2b_base64(piece + "=" * (-len(piece) % 4))
-    except (binascii.Error, ValueError):
+    except ValueError:
         return b""
