@@ -11,7 +11,7 @@ import numpy as np
 from realtime_cli.audio.core.pcm import BLOCK_FRAMES, BLOCK_MS, RATE_HZ
 from realtime_cli.server.engines.silero import SileroVoiceActivity, load_session
 from realtime_cli.server.listening.endpointing import Endpointing, SpeechStarted, SpeechStopped
-from realtime_cli.server.listening.hearing import Ear
+from realtime_cli.server.listening.input_audio import InputAudio
 from tests.echo_scene import NOISE_DBFS, Floats, controlled, replies, room, to_pcm
 
 _FFT_FRAMES = 1 << 15
@@ -44,7 +44,7 @@ def self_interruptions_s(
     ``spoil`` makes of a block of echo, and the frame at which it begins, what a poor loudspeaker would.
     """
     voice = to_pcm(replies(60))
-    ear = Ear(lambda: SileroVoiceActivity(load_session()))
+    ear = InputAudio(lambda: SileroVoiceActivity(load_session()))
     ear.listen("audio/pcm", Endpointing())
     clean = controlled(control)
     noise = np.random.default_rng(1)
