@@ -20,7 +20,7 @@ from realtime_cli.conversation.options import ConversationOptions, SideChannel
 from realtime_cli.errors import InputError
 from realtime_cli.ports import AudioSink, Input, Note, View
 from realtime_cli.protocol.session_body import session_update
-from realtime_cli.protocol.session_options import SessionOptions
+from realtime_cli.protocol.session_options import SessionOptions, languages_of, truncation_of, words_of
 from realtime_cli.providers.profiles import LOCAL, Provider
 from realtime_cli.session.drivers import Drivers, MakeEchoControl, MakeSink, MakeSource, nothing
 from realtime_cli.session.session import Session
@@ -158,25 +158,22 @@ def session_options(settings: Settings, provider: Provider, shape: Shape, *, spo
         instructions=settings.instructions,
         voice=settings.voice,
         speed=settings.speed,
-        language=settings.language,
+        languages=languages_of(settings.language),
         max_output_tokens=settings.max_output_tokens,
         vad=settings.vad if shape == "voice" and not settings.ptt else "off",
         vad_threshold=settings.vad_threshold,
         silence_ms=settings.silence_ms,
         prefix_padding_ms=settings.prefix_padding_ms,
+        idle_timeout_ms=settings.idle_timeout_ms,
         eagerness=settings.eagerness,
         create_response=None if settings.auto_response else False,
         noise_reduction=settings.noise_reduction,
         transcription_model=None if transcription == "off" or shape == "typed" else transcription,
-        keywords=keywords_of(settings),
+        keywords=words_of(settings.keywords),
         reasoning=settings.reasoning,
+        truncation=truncation_of(settings.truncation),
         text_only=settings.text_only or not spoken,
     )
-
-
-def keywords_of(settings: Settings) -> tuple[str, ...]:
-    """The words of ``--keywords``."""
-    return tuple(word.strip() for word in (settings.keywords or "").split(",") if word.strip())
 
 
 def read_standard_input(what: str) -> str:

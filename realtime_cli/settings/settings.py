@@ -32,6 +32,7 @@ def _meta(group: str, text: str, *, short: str = "", env: str = "", metavar: str
 Speed = Annotated[float, Meta(ge=0.25, le=1.5)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
+IdleMilliseconds = Annotated[int, Meta(ge=5_000, le=30_000)]
 ToolSeconds = Annotated[float, Meta(gt=0, le=3600)]
 TalkSeconds = Annotated[int, Meta(ge=1, le=900)]
 Count = Annotated[int, Meta(ge=1)]
@@ -54,9 +55,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     instructions: Annotated[
         str | None, _meta(SESSION, "How the model is to behave; @FILE reads a file", short="-i", metavar="TEXT|@FILE")
     ] = None
-    voice: Annotated[str | None, _meta(SESSION, "The model's voice, such as marin or cedar")] = None
+    voice: Annotated[
+        str | None, _meta(SESSION, "The model's voice, such as marin; id:… for one of your own", metavar="NAME|id:ID")
+    ] = None
     speed: Annotated[Speed | None, _meta(SESSION, "Speed of the voice, 0.25 to 1.5")] = None
-    language: Annotated[str | None, _meta(SESSION, "Language you speak (ISO 639-1), for the transcript")] = None
+    language: Annotated[
+        str | None, _meta(SESSION, "Languages you speak (ISO 639-1, with commas), for the transcript", metavar="CODES")
+    ] = None
     max_output_tokens: Annotated[
         int | Literal["inf"] | None, _meta(SESSION, "Limit of one reply: a number or inf", metavar="N|inf")
     ] = None
@@ -64,6 +69,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vad_threshold: Annotated[Share | None, _meta(SESSION, "How sure of speech the server must be, 0 to 1")] = None
     silence_ms: Annotated[Milliseconds | None, _meta(SESSION, "Silence that ends your turn")] = None
     prefix_padding_ms: Annotated[Milliseconds | None, _meta(SESSION, "Audio kept from before speech")] = None
+    idle_timeout_ms: Annotated[
+        IdleMilliseconds | None, _meta(SESSION, "Silence after which the server has the model speak, 5000 to 30000")
+    ] = None
     eagerness: Annotated[Eagerness | None, _meta(SESSION, "How soon semantic detection answers")] = None
     noise_reduction: Annotated[NoiseReduction | None, _meta(SESSION, "For a near or a far microphone")] = None
     transcription_model: Annotated[
@@ -74,6 +82,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     reasoning: Annotated[
         Literal["minimal", "low", "medium", "high", "xhigh"] | None, _meta(SESSION, "Reasoning effort")
+    ] = None
+    truncation: Annotated[
+        str | None,
+        _meta(SESSION, "How the server shortens a long talk", metavar="auto|disabled|SHARE[,TOKENS]"),
     ] = None
     text_only: Annotated[bool, _meta(SESSION, "No audio back")] = False
     greet: Annotated[bool, _meta(SESSION, "The model speaks first")] = False
