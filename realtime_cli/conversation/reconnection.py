@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 8.0
-"""Between two tries: short at first, as most losses are over at once; later a server that is in trouble is left alone."""
+"""Between two tries: short at first, as most losses are over at once; long for a server that is in trouble."""
 
 JITTER = 0.5
 """How much of a pause is left to chance: whoever lost the same server must not come back at the same moment

@@ -90,6 +90,16 @@ _CLOSED: Mapping[int, tuple[str, str]] = {
 }
 """Close codes (RFC 6455, IANA's registry; 3000 and 4xxx as OpenAI uses them): what the server does, and the remedy."""
 
+RECOVERABLE_CLOSES = frozenset({1001, 1005, 1006, 1011, 1012, 1013, 1014, 1015})
+"""Close codes after which another connection may work: those of openai-python's own reconnection
+(https://github.com/openai/openai-python, ``resources/realtime``), and 1014, a gateway's trouble."""
+
+_LASTING = frozenset({"insufficient_quota", "credit_balance_exhausted", "session_limit_reached"})
+"""What does not go away by itself, however the connection is closed; besides the codes of FATAL."""
+
+SESSION_EXPIRED = "session_expired"
+"""The session came to its age limit; another one may be opened."""
+
 _REFUSED: Mapping[int, tuple[str, str]] = {
     400: ("refuses the request", "check --model and --base-url"),
     401: ("refuses the key", _WRONG_KEY),
@@ -148,12 +158,14 @@ def fatal_error(detail: ErrorDetail, key_variable: str = "") -> ConnectionFailed
 def closed(code: int | None, reason: str, where: str, key_variable: str = "") -> ConnectionFailed:
     """The error for a connection that the server closed; OpenAI's ``reason`` is ``<error.type>.<error.code>``."""
     if code is None:
-        return ConnectionFailed(f"{where} ended the connection without a reason", "try again")
+        return ConnectionFailed(f"{where} ended the connection without a reason", "try again", recoverable=True)
     does, remedy = _CLOSED.get(code, ("closed the connection", ""))
     told = f"{code} {redact(reason)}".strip()
+    said = reason.rpartition(".")[2]
     return ConnectionFailed(
         f"{where} {does} ({told})",
-        remedy_for(reason.rpartition(".")[2], key_variable=key_variable) or _with_key(remedy, key_variable),
+        remedy_for(said, key_variable=key_variable) or _with_key(remedy, key_variable),
+        recoverable=code in RECOVERABLE_CLOSES and (said == SESSION_EXPIRED or said not in {*FATAL, *_LASTING}),
     )
 
 
@@ -167,6 +179,7 @@ def refused(status: int, detail: ErrorDetail, where: str, key_variable: str = ""
         remedy_for(code_of(detail), key_variable=key_variable)
         or _with_key(remedy, key_variable)
         or "check --base-url: is this a Realtime endpoint?",
+        recoverable=status >= 500,
     )
 
 
