@@ -57,7 +57,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, _meta(SESSION, "How the model is to behave; @FILE reads a file", short="-i", metavar="TEXT|@FILE")
     ] = None
     voice: Annotated[
-        str | None, _meta(SESSION, "The model's voice, such as marin; id:… for one of your own", metavar="NAME|id:ID")
+        str | None, _meta(SESSION, "The model's voice, such as marin; id:ID is one of your own", metavar="NAME|id:ID")
     ] = None
     speed: Annotated[Speed | None, _meta(SESSION, "Speed of the voice, 0.25 to 1.5")] = None
     text_only: Annotated[bool, _meta(SESSION, "No audio back")] = False
