@@ -156,7 +156,7 @@ def _remote(server: Server, place: Endpoint, environment: Environment) -> Genera
     from realtime_cli.doctor.server import check_network
 
     yield good("provider", server.provider.title)
-    variable = place.key_variable
+    variable = place.target.key.variable
     if place.notice:
         yield doubtful("key", place.notice, "use https:// or wss://")
     elif place.key:
@@ -204,6 +204,6 @@ def _plan(settings: Settings, server: Server) -> Plan:
         chat={dialect: session_update(voice, dialect) for dialect in dialects},
         typed={dialect: session_update(typed, dialect) for dialect in dialects},
         dialect=server.dialect,
-        key_variable=server.key_variable if server.place and server.place.key else "",
+        key=server.key,
         embedded=server.place is None,
     )

@@ -23,11 +23,12 @@ import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
+import msgspec
 import websocket
 
 from realtime_cli.errors import ConnectionFailed, RealtimeError
 from realtime_cli.protocol.codec import from_json
-from realtime_cli.protocol.error_codes import closed, refused
+from realtime_cli.protocol.error_codes import closed, detail_in, refused
 from realtime_cli.protocol.items import ErrorDetail
 from realtime_cli.protocol.redaction import loggable, redact
 from realtime_cli.providers.endpoint import Endpoint
@@ -192,15 +193,13 @@ class WebSocketTransport:
         raise self._translated(error) from None
 
     def _translated(self, error: Exception | None) -> ConnectionFailed:
-        where, key_variable = self._endpoint.where, self._endpoint.key_variable
+        target = self._endpoint.target
         if isinstance(error, websocket.WebSocketBadStatusException) and error.status_code:
-            return refused(error.status_code, _detail(error.resp_body, self._secrets), where, key_variable)
+            return refused(error.status_code, _detail(error.resp_body, self._secrets), target)
         if self._connection is None:
             return self._failed_handshake(error)
         if isinstance(error, websocket.WebSocketConnectionClosedException) and hasattr(error, "status_code"):
-            return closed(
-                error.status_code, redact(getattr(error, "reason", None) or "", self._secrets), where, key_variable
-            )
+            return closed(error.status_code, redact(getattr(error, "reason", None) or "", self._secrets), target)
         return self._lost(error)
 
     def _failed_handshake(self, error: Exception | None) -> ConnectionFailed:
@@ -256,14 +255,9 @@ class WebSocketTransport:
 
 
 def _detail(body: bytes | None, secrets: tuple[str, ...]) -> ErrorDetail:
-    """What the body of an HTTP answer says went wrong, if it says so in OpenAI's way."""
+    """What the body of an HTTP answer says went wrong, if it says so in JSON."""
     try:
-        error = from_json(body or b"").get("error")
-    except ValueError:
+        detail = detail_in(from_json(body or b""))
+    except (ValueError, RecursionError):
         return ErrorDetail()
-    if not isinstance(error, dict):
-        return ErrorDetail()
-    return ErrorDetail(
-        code=str(error.get("code") or error.get("type") or ""),
-        message=redact(str(error.get("message") or ""), secrets),
-    )
+    return msgspec.structs.replace(detail, message=redact(detail.message, secrets))
