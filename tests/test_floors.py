@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "realtime_cli"
 FLOORS = {
     "errors": 0,
     "controls": 0,
+    "printable": 0,
     "audio.core": 1,
     "settings.config_file": 1,
     "protocol": 2,

@@ -7,82 +7,48 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
 
 from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS
-from realtime_cli.cli.options import command
+from realtime_cli.audio.drivers.choose import open_source
+from realtime_cli.audio.drivers.recordings import Recording
+from realtime_cli.cli.commands import FORMATS
+from realtime_cli.cli.which_server import Server, find_server, way_to
+from realtime_cli.cli.wiring import mic_end_grace_s, on_failure, session_options, with_progress
+from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.records import Snapshot
+from realtime_cli.conversation.transcription.transcription import Transcription, TranscriptionOptions
 from realtime_cli.errors import InputError
-from realtime_cli.settings.settings import SERVER, VIEW, Environment, Settings
-
-if TYPE_CHECKING:
-    from realtime_cli.audio.drivers.recordings import Recording
-    from realtime_cli.cli.which_server import Server
-    from realtime_cli.conversation.records import Snapshot
-    from realtime_cli.conversation.transcription.transcription import TranscriptionOptions
-    from realtime_cli.ports import Core, View
-    from realtime_cli.session.drivers import Drivers, MakeSource
-    from realtime_cli.view.progress import Status
-    from realtime_cli.view.subtitles import Format
-
-LISTENING = (
-    *("language", "keywords", "transcription_model", "mic", "noise_reduction"),
-    *("vad", "vad_threshold", "silence_ms", "prefix_padding_ms", "eagerness"),
-)
-"""The settings of conversations that a transcription has as well."""
-
-FORMATS: tuple[Format, ...] = ("txt", "srt", "vtt", "json")
+from realtime_cli.ports import Core, View
+from realtime_cli.protocol.session_body import MODELS_WITHOUT_VAD, transcription_session
+from realtime_cli.providers.profiles import LOCAL
+from realtime_cli.session.drivers import Drivers, nothing
+from realtime_cli.session.session import Session
+from realtime_cli.settings.settings import Environment, Settings
+from realtime_cli.view.jsonl import JsonView
+from realtime_cli.view.progress import Status
+from realtime_cli.view.subtitles import Format, writer
+from realtime_cli.view.transcription import FileTranscript, TranscriptView
 
 SETTLE_S = 1.0
 """How long after the end of a recording speech may still be found in it by a server that answers out of order."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-
-    @command(app, SERVER, VIEW, only=LISTENING, without=("stats",))
-    def transcribe(
-        settings: Settings,
-        environment: Environment,
-        file: Annotated[
-            Path | None, typer.Argument(help="A recording; without one, the microphone", metavar="[FILE]")
-        ] = None,
-        form: Annotated[
-            str, typer.Option("--format", help="txt, srt, vtt or json", metavar="|".join(FORMATS), show_default=False)
-        ] = "",
-        output: Annotated[
-            Path | None, typer.Option("--output", "-o", help="Write the transcript to this file", metavar="FILE")
-        ] = None,
-    ) -> int:
-        """Write down what is said into the microphone, until Ctrl-C, or in a recording. Nobody answers."""
-        from realtime_cli.conversation.transcription.transcription import Transcription  # --help must not load it
-        from realtime_cli.session.session import Session
-
-        chosen = _format(settings, form, output)
-        recording = _recording(settings, file, output)
-        options, server = _options(settings, environment, recording)
-        view = _view(settings, environment, chosen, output, recording)
-        return Session(_drivers(settings, server, Transcription(options), view, listens=recording is None)).run()
+def run(settings: Settings, environment: Environment, *, file: Path | None, form: str, output: Path | None) -> int:
+    """Write down what is said, to the end. Blocks. Raises InputError for files and options that cannot be used."""
+    chosen = _format(settings, form, output)
+    recording = _recording(settings, file, output)
+    options, server = _options(settings, environment, recording)
+    view = _view(settings, environment, chosen, output, recording)
+    return Session(_drivers(settings, server, Transcription(options), view, listens=recording is None)).run()
 
 
 def _drivers(settings: Settings, server: Server, core: Core, view: View, *, listens: bool) -> Drivers:
-    from realtime_cli.cli.which_server import way_to
-    from realtime_cli.cli.wiring import on_failure
-    from realtime_cli.conversation import facts as f
-    from realtime_cli.session.drivers import Drivers, nothing
-
-    make_source: MakeSource = nothing
-    if listens:
-        from realtime_cli.audio.drivers.choose import open_source  # a recording does without
-
-        make_source = partial(open_source, settings.mic)
     return Drivers(
         core=core,
         view=view,
         make_transport=way_to(server, settings, speech=True, kind="transcription"),
         make_encoder=server.encoder,
-        make_source=make_source,
+        make_source=partial(open_source, settings.mic) if listens else nothing,
         first_facts=tuple(f.Noted(text) for text in server.notices),
         on_failure=on_failure(settings),
     )
@@ -106,7 +72,6 @@ def _recording(settings: Settings, file: Path | None, output: Path | None) -> Re
         return None
     if settings.mic is not None:
         raise InputError("a FILE and --mic exclude each other", "give one of them")
-    from realtime_cli.audio.drivers.recordings import Recording  # the microphone does without
 
     if output is not None and output.exists() and file.exists() and output.samefile(file):
         raise InputError(f"{output} would be overwritten", "name another file with --output")
@@ -118,12 +83,6 @@ def _recording(settings: Settings, file: Path | None, output: Path | None) -> Re
 def _options(
     settings: Settings, environment: Environment, recording: Recording | None
 ) -> tuple[TranscriptionOptions, Server]:
-    from realtime_cli.cli.which_server import find_server
-    from realtime_cli.cli.wiring import mic_end_grace_s, session_options
-    from realtime_cli.conversation.transcription.transcription import TranscriptionOptions
-    from realtime_cli.protocol.session_body import MODELS_WITHOUT_VAD, transcription_session
-    from realtime_cli.providers.profiles import LOCAL
-
     server = find_server(settings, environment, "transcription")
     if not server.provider.transcribes:
         raise InputError(f"{server.provider.title} has no transcription sessions", "use --local, or another server")
@@ -164,10 +123,6 @@ def _not_heard(settings: Settings) -> list[str]:
 def _view(
     settings: Settings, environment: Environment, form: Format, output: Path | None, recording: Recording | None
 ) -> View:
-    from realtime_cli.view.jsonl import JsonView
-    from realtime_cli.view.subtitles import writer
-    from realtime_cli.view.transcription import FileTranscript, TranscriptView
-
     view: View
     if settings.json:
         view = JsonView(sys.stdout.buffer)
@@ -175,7 +130,6 @@ def _view(
         view = TranscriptView(sys.stdout, sys.stderr, writer("txt" if output else form), quiet=settings.quiet)
     if output is not None:
         view = FileTranscript(view, output, writer(form))
-    from realtime_cli.cli.wiring import with_progress
 
     return with_progress(view, settings, environment, _status(recording))
 

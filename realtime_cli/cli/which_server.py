@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from realtime_cli.cli.printing import tell_wire
 from realtime_cli.ports import Note, Transport
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.error_codes import Key
@@ -92,9 +92,5 @@ def way_to(server: Server, settings: Settings, *, speech: bool, kind: Kind = "re
         return lambda note: LoopbackTransport(load, note, kind)
     from realtime_cli.transport.websocket import WebSocketTransport  # only where there is a network
 
-    place, log = server.place, _wire_log if settings.debug else None
+    place, log = server.place, tell_wire if settings.debug else None
     return lambda _note: WebSocketTransport(place, on_wire=log)
-
-
-def _wire_log(direction: str, text: str) -> None:
-    sys.stderr.write(f"{direction} {text}\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from msgspec.structs import replace
 
+from realtime_cli.cli.printing import tell_traceback
 from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
 from realtime_cli.cli.which_server import find_server, way_to
 from realtime_cli.controls import Controls
@@ -132,7 +132,7 @@ def with_progress(view: View, settings: Settings, environment: Environment, stat
 
 def on_failure(settings: Settings) -> Callable[[BaseException], None]:
     """What is done about an error that ends a thread: its traceback, for ``--debug`` only."""
-    return traceback.print_exception if settings.debug else lambda _error: None
+    return tell_traceback if settings.debug else lambda _error: None
 
 
 def _side_channel(said: str) -> SideChannel:

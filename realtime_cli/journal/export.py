@@ -10,8 +10,8 @@ import msgspec
 
 from realtime_cli.conversation.records import Transcribed
 from realtime_cli.journal.entries import Conversation, Entry
+from realtime_cli.printable import one_line
 from realtime_cli.view.subtitles import MIN_CUE_MS, writer
-from realtime_cli.view.text import one_line
 
 ExportFormat = Literal["md", "json", "txt", "srt", "vtt", "wav"]
 

@@ -24,8 +24,8 @@ from realtime_cli.conversation.records import (
     Trouble,
     UserSaid,
 )
+from realtime_cli.printable import one_line, printable
 from realtime_cli.view.replies import ReplyWriter
-from realtime_cli.view.text import one_line, printable
 from realtime_cli.view.tool_lines import call_text, question_text, result_text
 
 
