@@ -106,7 +106,8 @@ def _post(url: str, headers: Mapping[str, str], body: bytes, answer_timeout_s: f
     except urllib3.exceptions.TimeoutError as error:
         raise ConnectionFailed(f"{host} does not answer", "check --base-url and the network") from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise ConnectionFailed(f"{host} breaks off the connection", f"it may mint no client secrets; {NO_SECRETS}") from error
+        remedy = f"it may mint no client secrets; {NO_SECRETS}"
+        raise ConnectionFailed(f"{host} breaks off the connection", remedy) from error
 
 
 def _pool(url: str) -> urllib3.PoolManager:
