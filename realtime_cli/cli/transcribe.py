@@ -88,6 +88,8 @@ def _options(
     settings: Settings, environment: Environment, recording: Recording | None
 ) -> tuple[TranscriptionOptions, Server, float]:
     server = find_server(settings, environment, "transcription")
+    if not server.provider.transcribes:
+        raise InputError(f"{server.provider.title} has no transcription sessions", "use --local, or another server")
     wanted = session_options(settings, server.provider, "voice", spoken=False)
     if server.provider is LOCAL:
         server.notices.extend(_not_heard(settings))
@@ -95,7 +97,7 @@ def _options(
     patience_s = mic_end_grace_s(wanted)
     options = TranscriptionOptions(
         provider=server.provider.name,
-        key_variable=server.key_variable,
+        key=server.key,
         model=wanted.transcription_model or "",
         session=transcription_session(wanted, server.dialect),
         session_otherwise={other: transcription_session(wanted, other) for other in server.other_dialects(settings)},

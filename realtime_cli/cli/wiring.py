@@ -85,7 +85,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     conversation = Conversation(
         ConversationOptions(
             provider=provider.name,
-            key_variable=server.key_variable,
+            key=server.key,
             session=session_update(wanted, server.dialect),
             session_otherwise={other: session_update(wanted, other) for other in server.other_dialects(settings)},
             server_decides_turns=wanted.vad != "off",

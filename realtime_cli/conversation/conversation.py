@@ -250,7 +250,7 @@ class Conversation:
         if corrected := self._guess.correct(dialect_shown_by(error)):
             return [*corrected, self._guess.update()]
         if severity is Severity.FATAL or not self._session_id:
-            return self._fail(fatal_error(error, self.options.key_variable))
+            return self._fail(fatal_error(error, self.options.key))
         if isinstance(cause, SessionUpdate):
             return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
         if severity is Severity.BENIGN:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import websocket
 
 from realtime_cli.errors import ConnectionFailed
 from realtime_cli.protocol.codec import from_json
-from realtime_cli.protocol.error_codes import closed, refused
+from realtime_cli.protocol.error_codes import closed, detail_in, refused
 from realtime_cli.protocol.items import ErrorDetail
 from realtime_cli.protocol.redaction import redact
 from realtime_cli.providers.endpoint import Endpoint
@@ -22,7 +23,7 @@ def failed_handshake(error: Exception | None, endpoint: Endpoint) -> ConnectionF
     where = endpoint.where
     if isinstance(error, websocket.WebSocketBadStatusException) and error.status_code:
         detail = _detail(error.resp_body, secrets_of(endpoint))
-        return refused(error.status_code, detail, where, endpoint.key_variable)
+        return refused(error.status_code, detail, endpoint.target)
     if isinstance(error, websocket.WebSocketTimeoutException | TimeoutError):
         return ConnectionFailed(
             f"{where} took the connection but does not answer",
@@ -45,7 +46,7 @@ def lost(error: Exception | None, endpoint: Endpoint) -> ConnectionFailed:
     where = endpoint.where
     if isinstance(error, websocket.WebSocketConnectionClosedException) and hasattr(error, "status_code"):
         reason = redact(getattr(error, "reason", None) or "", secrets_of(endpoint))
-        return closed(error.status_code, reason, where, endpoint.key_variable)
+        return closed(error.status_code, reason, endpoint.target)
     if isinstance(error, websocket.WebSocketTimeoutException | TimeoutError):
         return ConnectionFailed(f"{where} does not answer any more", "check the network", recoverable=True)
     if isinstance(error, websocket.WebSocketProtocolException | websocket.WebSocketPayloadException):
@@ -55,14 +56,9 @@ def lost(error: Exception | None, endpoint: Endpoint) -> ConnectionFailed:
 
 
 def _detail(body: bytes | None, secrets: tuple[str, ...]) -> ErrorDetail:
-    """What the body of an HTTP answer says went wrong, if it says so in OpenAI's way."""
+    """What the body of an HTTP answer says went wrong, if it says so in JSON."""
     try:
-        error = from_json(body or b"").get("error")
-    except ValueError:
+        detail = detail_in(from_json(body or b""))
+    except (ValueError, RecursionError):
         return ErrorDetail()
-    if not isinstance(error, dict):
-        return ErrorDetail()
-    return ErrorDetail(
-        code=str(error.get("code") or error.get("type") or ""),
-        message=redact(str(error.get("message") or ""), secrets),
-    )
+    return msgspec.structs.replace(detail, message=redact(detail.message, secrets))

@@ -33,7 +33,7 @@ from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol.client_events import InputAudioBufferCommit
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import Dialect, dialect_of
-from realtime_cli.protocol.error_codes import Severity, classify, dialect_shown_by, fatal_error
+from realtime_cli.protocol.error_codes import Key, Severity, classify, dialect_shown_by, fatal_error
 from realtime_cli.protocol.items import ErrorDetail, Usage
 
 SETUP, MARKER = "evt_setup", "evt_marker"
@@ -50,7 +50,7 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How this transcription is made."""
 
     provider: str
-    key_variable: str = ""
+    key: Key = Key()
     model: str
     session: Mapping[str, Any]
     """The body of the ``session.update``, in the dialect that the server is taken to speak."""
@@ -209,7 +209,7 @@ class Transcription:
         if corrected := self._guess.correct(dialect_shown_by(error)):
             return [*corrected, self._guess.update(SETUP)]
         if severity is Severity.FATAL or not self._session_id:
-            return self._fail(fatal_error(error, self.options.key_variable))
+            return self._fail(fatal_error(error, self.options.key))
         if error.event_id == SETUP:
             return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
         if error.event_id == MARKER:
