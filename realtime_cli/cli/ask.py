@@ -48,7 +48,7 @@ class Sending:
 
     def blocks(self, recording: Recording) -> Iterator[bytes]:
         """The recording, block by block. Blocks for the disk."""
-        self._label, self._sent_ms, self._length_ms = f"sending {recording.path.name}", 0, recording.duration_ms
+        self._label, self._sent_ms, self._length_ms = f"sending {recording.path.name}", 0, recording.duration_ms or 0
         for block in recording.blocks(RECORDED_BLOCK_BYTES):
             yield block
             self._sent_ms += bytes_to_ms(len(block))
@@ -69,7 +69,7 @@ def _overwritten(files: list[Path], speaker: str | None) -> Path:
 
 def _check_length(recording: Recording) -> None:
     length_ms = recording.duration_ms
-    if length_ms > ITEM_MS:
+    if length_ms is not None and length_ms > ITEM_MS:
         raise InputError(
             f"{recording.path} lasts {length_ms // 1000} s, and an event of at most {MAX_EVENT_BYTES >> 20} MB holds "
             f"{ITEM_MS // 1000} s",
