@@ -14,7 +14,7 @@ from realtime_cli.providers.endpoint import Endpoint, Intent, endpoint
 from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
 from realtime_cli.providers.user import known_providers
 from realtime_cli.server.engines.optional_packages import missing_parts, require_parts
-from realtime_cli.session.workers import Encoder
+from realtime_cli.session.sending import Encoder
 from realtime_cli.settings.settings import Environment, Settings
 
 if TYPE_CHECKING:

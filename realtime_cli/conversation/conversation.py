@@ -106,6 +106,11 @@ class Conversation:
         """Whether some of the model's audio is still to be heard: then progress is worth reporting."""
         return self._replies.audible
 
+    @property
+    def urgent(self) -> bool:
+        """Whether the user speaks, or waits for the model."""
+        return self._turns.speaking or self._turns.feeding or self._replies.busy
+
     def _decide(self, fact: f.Fact, now: float) -> list[Effect]:
         match fact:
             case ServerEvent():
@@ -154,7 +159,7 @@ class Conversation:
                 return [Show(Notice(text=fact.text))]
             case f.Quit():
                 return self._end(fact.exit_code, "quit" if fact.exit_code == 0 else "interrupted")
-            case f.Failed():
+            case f.Failed() | f.Lost():
                 return self._fail(fact.error)
             case f.Tick():
                 return self._time_passed(now)

@@ -140,6 +140,16 @@ _CLOSED: Mapping[int, tuple[str, str]] = {
 }
 """Close codes (RFC 6455, IANA's registry; 3000 and 4xxx as OpenAI uses them): what the server does, and the remedy."""
 
+RECOVERABLE_CLOSES = frozenset({1001, 1005, 1006, 1011, 1012, 1013, 1014, 1015})
+"""Close codes after which another connection may work: those of openai-python's own reconnection
+(https://github.com/openai/openai-python, ``resources/realtime``), and 1014, a gateway's trouble."""
+
+_LASTING = frozenset({"insufficient_quota", "credit_balance_exhausted", "session_limit_reached"})
+"""What does not go away by itself, however the connection is closed; besides the codes of FATAL."""
+
+SESSION_EXPIRED = "session_expired"
+"""The session came to its age limit; another one may be opened."""
+
 _REFUSED: Mapping[int, tuple[str, str]] = {
     400: ("refuses the request", "check --model and --base-url"),
     401: ("refuses the key", _WRONG_KEY),
@@ -201,14 +211,16 @@ def fatal_error(detail: ErrorDetail, key: Key = Key()) -> ConnectionFailed:  # n
 def closed(code: int | None, reason: str, target: Target) -> ConnectionFailed:
     """The error for a connection that the server closed; OpenAI's ``reason`` is ``<error.type>.<error.code>``."""
     if code is None:
-        return ConnectionFailed(f"{target.where} ended the connection without a reason", "try again")
+        return ConnectionFailed(f"{target.where} ended the connection without a reason", "try again", recoverable=True)
     does, remedy = _CLOSED.get(code, ("closed the connection", ""))
     if remedy == _WRONG_KEY and reason and not _ABOUT_KEY.search(reason):
         remedy = ""  # it has a reason of its own, which is told
     told = f"{code} {redact(reason)}".strip()
+    said = reason.rpartition(".")[2]
     return ConnectionFailed(
         f"{target.where} {does} ({told})",
-        remedy_for(reason.rpartition(".")[2], key=target.key, words=reason) or _with_key(remedy, target.key),
+        remedy_for(said, key=target.key, words=reason) or _with_key(remedy, target.key),
+        recoverable=code in RECOVERABLE_CLOSES and (said == SESSION_EXPIRED or said not in {*FATAL, *_LASTING}),
     )
 
 
@@ -228,6 +240,7 @@ def refused(status: int, detail: ErrorDetail, target: Target) -> ConnectionFaile
         remedy_for(code_of(detail), key=target.key, words=detail.message)
         or _with_key(remedy, target.key)
         or "check --base-url: is this a Realtime endpoint?",
+        recoverable=status >= 500,
     )
 
 

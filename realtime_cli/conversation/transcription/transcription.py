@@ -58,8 +58,8 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The same in the dialects that it may turn out to speak; none where there is no doubt."""
     server_cuts: bool = True
     """The server's voice detection finds the pieces of speech (``turn_detection`` is not null)."""
-    recording: Any = None
-    """What to transcribe; None for the microphone."""
+    recording: str | None = None
+    """The name of what to transcribe (``session.drivers.OpenRecording``); None for the microphone."""
     settle_s: float = 1.0
     """How long after the end of the audio the server may still find speech in it."""
     answer_timeout_s: float = 60.0
@@ -115,6 +115,11 @@ class Transcription:
         )
 
     @property
+    def urgent(self) -> bool:
+        """Whether somebody speaks, or a transcript is owed."""
+        return self._pieces.speaking or self._pieces.pending
+
+    @property
     def audible(self) -> bool:
         """Nothing is ever played."""
         return False
@@ -138,7 +143,7 @@ class Transcription:
                 return [Show(Notice(text=fact.text))]
             case f.Quit():
                 return self._quit(fact.exit_code, now)
-            case f.Failed():
+            case f.Failed() | f.Lost():
                 return self._fail(fact.error)
         return []
 
