@@ -42,7 +42,7 @@ def _place(settings: Settings, environment: Environment) -> tuple[Provider, Endp
     provider, place, _notices = find_server(settings, environment)
     if place is None:
         raise ConfigError("there is no key to mint with", f"set {GENERAL_KEY} (in the environment or in .env)")
-    if place.dialect is not Dialect.GA:
+    if place.dialect is not Dialect.GA or not provider.mints_secrets:
         raise InputError(f"{provider.title} mints no client secrets of the GA interface", "name another server")
     return provider, place
 
