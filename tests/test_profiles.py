@@ -334,7 +334,7 @@ def test_config_show_says_whether_a_key_is_set_and_never_what_it_is(tmp_path: Pa
 def test_without_a_file_nothing_is_loaded_to_read_it() -> None:
     program = (
         "import sys\n"
-        "from realtime_cli.settings.settings import load_environment\n"
+        "from realtime_cli.settings.environment import load_environment\n"
         "load_environment()\n"
         "sys.exit('tomllib was loaded' if 'tomllib' in sys.modules else 0)"
     )
