@@ -127,7 +127,7 @@ def _embedded(server: Server) -> Generator[Check | str, None, bool]:
 def _remote(server: Server, place: Endpoint, environment: Environment) -> Generator[Check | str, None, bool]:
     """Returns whether it can be reached."""
     yield good("provider", server.provider.title)
-    variable = place.key_variable
+    variable = place.target.key.variable
     if place.notice:
         yield doubtful("key", place.notice, "use https:// or wss://")
     elif place.key:
@@ -164,6 +164,6 @@ def _plan(settings: Settings, server: Server) -> Plan:
         chat={dialect: session_update(voice, dialect) for dialect in dialects},
         typed={dialect: session_update(typed, dialect) for dialect in dialects},
         dialect=server.dialect,
-        key_variable=server.key_variable if server.place and server.place.key else "",
+        key=server.key,
         embedded=server.place is None,
     )

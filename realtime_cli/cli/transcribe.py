@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS
+from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS, later_part
 from realtime_cli.audio.drivers.choose import open_source
 from realtime_cli.audio.drivers.recordings import Recording
 from realtime_cli.cli.commands import FORMATS
@@ -18,7 +18,7 @@ from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Snapshot
 from realtime_cli.conversation.transcription.transcription import Transcription, TranscriptionOptions
 from realtime_cli.errors import InputError
-from realtime_cli.ports import Core, View
+from realtime_cli.ports import View
 from realtime_cli.protocol.session_body import MODELS_WITHOUT_VAD, transcription_session
 from realtime_cli.providers.profiles import LOCAL
 from realtime_cli.session.drivers import Drivers, nothing
@@ -37,18 +37,22 @@ def run(settings: Settings, environment: Environment, *, file: Path | None, form
     """Write down what is said, to the end. Blocks. Raises InputError for files and options that cannot be used."""
     chosen = _format(settings, form, output)
     recording = _recording(settings, file, output)
-    options, server = _options(settings, environment, recording)
+    options, server, silence_s = _options(settings, environment, recording)
     view = _view(settings, environment, chosen, output, recording)
-    return Session(_drivers(settings, server, Transcription(options), view, listens=recording is None)).run()
+    return Session(_drivers(settings, server, options, view, silence_s)).run()
 
 
-def _drivers(settings: Settings, server: Server, core: Core, view: View, *, listens: bool) -> Drivers:
+def _drivers(
+    settings: Settings, server: Server, options: TranscriptionOptions, view: View, silence_s: float
+) -> Drivers:
+    """``silence_s``: how much of it follows a recording."""
     return Drivers(
-        core=core,
+        core=Transcription(options),
         view=view,
         make_transport=way_to(server, settings, speech=True, kind="transcription"),
         make_encoder=server.encoder,
-        make_source=partial(open_source, settings.mic) if listens else nothing,
+        make_source=partial(open_source, settings.mic) if options.recording is None else nothing,
+        open_recording=partial(_open_recording, silence_s),
         first_facts=tuple(f.Noted(text) for text in server.notices),
         on_failure=on_failure(settings),
     )
@@ -82,8 +86,10 @@ def _recording(settings: Settings, file: Path | None, output: Path | None) -> Re
 
 def _options(
     settings: Settings, environment: Environment, recording: Recording | None
-) -> tuple[TranscriptionOptions, Server]:
+) -> tuple[TranscriptionOptions, Server, float]:
     server = find_server(settings, environment, "transcription")
+    if not server.provider.transcribes:
+        raise InputError(f"{server.provider.title} has no transcription sessions", "use --local, or another server")
     wanted = session_options(settings, server.provider, "voice", spoken=False)
     if server.provider is LOCAL:
         server.notices.extend(_not_heard(settings))
@@ -91,21 +97,21 @@ def _options(
     patience_s = mic_end_grace_s(wanted)
     options = TranscriptionOptions(
         provider=server.provider.name,
-        key_variable=server.key_variable,
+        key=server.key,
         model=wanted.transcription_model or "",
         session=transcription_session(wanted, server.dialect),
         session_otherwise={other: transcription_session(wanted, other) for other in server.other_dialects(settings)},
         server_cuts=server_cuts,
-        recording=None if recording is None else _blocks(recording, patience_s if server_cuts else 0.0),
+        recording=None if recording is None else str(recording.path),
         settle_s=patience_s if recording is None else SETTLE_S,
     )
-    return options, server
+    return options, server, patience_s if server_cuts else 0.0
 
 
-def _blocks(recording: Recording, silence_s: float) -> Iterator[bytes]:
-    """The recording, and a silence in which a server that listens hears its end."""
+def _open_recording(silence_s: float, name: str, from_ms: int) -> Iterator[bytes]:
+    """The recording of this path from so far into it, and a silence in which a server that listens hears its end."""
     silence = (bytes(RECORDED_BLOCK_BYTES) for _ in range(round(silence_s * 1000 / RECORDED_BLOCK_MS)))
-    return chain(recording.blocks(RECORDED_BLOCK_BYTES), silence)
+    return later_part(chain(Recording(Path(name)).blocks(RECORDED_BLOCK_BYTES), silence), from_ms)
 
 
 def _not_heard(settings: Settings) -> list[str]:

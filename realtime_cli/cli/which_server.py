@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from realtime_cli.cli.printing import tell_wire
 from realtime_cli.ports import Note, Transport
 from realtime_cli.protocol.dialects import Dialect
+from realtime_cli.protocol.error_codes import Key
 from realtime_cli.providers.endpoint import Endpoint, Intent, endpoint, is_loopback
 from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
 from realtime_cli.providers.user import known_providers
 from realtime_cli.server.engines.optional_packages import missing_parts, require_parts
-from realtime_cli.session.workers import Encoder
+from realtime_cli.session.sending import Encoder
 from realtime_cli.settings.settings import ENV_PREFIX, Environment, Settings
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ class Server(NamedTuple):
         return tuple(other for other in Dialect if other is not self.dialect)
 
     @property
-    def key_variable(self) -> str:
-        """Where the key came from, for messages."""
-        return self.place.key_variable if self.place else ""
+    def key(self) -> Key:
+        """What became of the key, for messages."""
+        return self.place.target.key if self.place else Key()
 
 
 def find_server(settings: Settings, environment: Environment, intent: Intent = "conversation") -> Server:

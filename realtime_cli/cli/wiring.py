@@ -22,7 +22,15 @@ from realtime_cli.ports import AudioSink, Input, Note, View
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions, languages_of, truncation_of, words_of
 from realtime_cli.providers.profiles import LOCAL, Provider
-from realtime_cli.session.drivers import Drivers, MakeEchoControl, MakeSink, MakeSource, nothing
+from realtime_cli.session.drivers import (
+    Drivers,
+    MakeEchoControl,
+    MakeSink,
+    MakeSource,
+    OpenRecording,
+    no_recordings,
+    nothing,
+)
 from realtime_cli.session.session import Session
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.settings.sources import read_text
@@ -52,6 +60,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     make_source: MakeSource = nothing,
     make_sink: MakeSink = nothing,
     make_echo_control: MakeEchoControl = nothing,
+    open_recording: OpenRecording = no_recordings,
     plays: bool = False,
     inputs: tuple[Input, ...] = (),
     controls: Callable[[], Controls] = Controls,
@@ -77,7 +86,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     conversation = Conversation(
         ConversationOptions(
             provider=provider.name,
-            key_variable=server.key_variable,
+            key=server.key,
             session=session_update(wanted, server.dialect),
             session_otherwise={other: session_update(wanted, other) for other in server.other_dialects(settings)},
             server_decides_turns=wanted.vad != "off",
@@ -110,6 +119,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             make_source=make_source,
             make_sink=make_sink,
             make_echo_control=make_echo_control,
+            open_recording=open_recording,
             inputs=inputs,
             tools=tools,
             first_facts=(*(f.Noted(text) for text in (*notices, *hints)), *_greeting(settings), *facts),

@@ -82,6 +82,14 @@ class LoopbackTransport:
             raise ConnectionFailed("the local voice server is not connected yet")
         self._server_end.receive(text)
 
+    def watch(self, *, urgent: bool, woke: bool = False) -> None:
+        """Nothing: what is in this process is there."""
+
+    @property
+    def silent_s(self) -> float:
+        """Always 0.0: no silence here means anything."""
+        return 0.0
+
     def close(self) -> None:
         """Ask ``run`` to end. Any thread; does not wait; may be called twice or before ``run``."""
         self._closing.set()
