@@ -76,6 +76,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     ``plays``: ``make_sink`` makes one. ``status``: a line for the bottom of a terminal, where no live view is.
     """
     server = find_server(settings, environment)
+    settings = server.careful(settings)
     provider, notices = server.provider, server.notices
     if provider is LOCAL:
         from realtime_cli.cli.fetching import fetch_weights_visibly  # the optional part
