@@ -26,6 +26,7 @@ from realtime_cli.conversation.records import (
     Phase,
     SessionStarted,
     Snapshot,
+    SourceState,
     Trouble,
 )
 from realtime_cli.conversation.responses import Replies
@@ -63,6 +64,7 @@ class Conversation:
         self._session_id = ""
         self._begun = False
         self._model = ""
+        self._microphone: SourceState = "works"
         self._ended = False
         self._turn_failed = False
         self._early_press = False
@@ -99,6 +101,7 @@ class Conversation:
             opening=self._turns.opening,
             running=self._calls.running,
             question=self._calls.question,
+            microphone=self._microphone,
         )
 
     @property
@@ -138,6 +141,9 @@ class Conversation:
                 return self._turns.mic_opened()
             case f.MicClosed() if self._turns.speaking:
                 return self._turns.mic_closed(fact, now)
+            case f.MicState():
+                self._microphone = fact.state
+                return [Show(MicChanged(state=fact.state))]
             case f.Heard():
                 return self._replies.heard(fact)
             case f.Flushed():

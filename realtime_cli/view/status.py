@@ -21,6 +21,8 @@ PHASES = {
     Phase.ENDED: ("■", "dim"),
 }
 
+DEAF = {"lost": "○ looking for the microphone", "silent": "○ the microphone is silent"}
+
 LAST_SECONDS = 10
 """Of a press of the talk key, in which it is shown how many are left."""
 
@@ -72,6 +74,8 @@ def _state(snapshot: Snapshot, controls: Controls, talking_s: int) -> Part:
         more = f" and {len(snapshot.running) - 1} more" if len(snapshot.running) > 1 else ""
         return Part(f"⚙ running {one_line(snapshot.running[0])}{more}", "yellow", 0, "state")
     symbol, style = PHASES[snapshot.phase]
+    if snapshot.microphone != "works" and snapshot.phase in (Phase.LISTENING, Phase.HEARING):
+        return Part(DEAF[snapshot.microphone], "bold red", 0, "state")
     if controls.muted:
         if snapshot.phase in (Phase.LISTENING, Phase.HEARING):
             return Part("○ muted", "bold red", 0, "state")

@@ -13,6 +13,7 @@ from typing import BinaryIO
 from realtime_cli.audio.core.pcm import BLOCK_FRAMES, FRAME_BYTES, RATE_HZ
 from realtime_cli.audio.drivers.pacing import BLOCK_S, Pacer, deliver_at_pace, deliver_silence
 from realtime_cli.audio.drivers.recordings import Recording
+from realtime_cli.conversation.records import SourceState
 from realtime_cli.errors import InputError
 from realtime_cli.ports import Deliver, Pull
 
@@ -24,6 +25,7 @@ class WavSource:
     """A microphone into which a recording is spoken, at the pace of a clock; after its end it goes on with silence."""
 
     overflows = 0
+    state: SourceState = "works"
 
     def __init__(self, path: Path) -> None:
         self.path = path
