@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import signal
 import socket
 import sys
@@ -15,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from realtime_cli.cli.fetching import fetch_weights_visibly
-from realtime_cli.cli.printing import tell
+from realtime_cli.cli.printing import tell, tell_traceback
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConfigError, InputError
 from realtime_cli.printable import json_line
 from realtime_cli.server.core.core import SessionPlan
@@ -62,6 +63,7 @@ def run(
         started_at=int(time.time()),
         limits=limits,
     )
+    _tell_failures(debug=settings.debug)
     server = _listen(site, (family, address, port), _teller(settings))
     try:
         for line in fetch_weights_visibly():
@@ -89,6 +91,22 @@ def _listen(site: Site, address: tuple[socket.AddressFamily, str, int], on_sessi
             raise
         raise ConfigError("serve needs the package websockets, which is missing", INSTALL) from None
     return SocketServer(site, address, on_session=on_session)
+
+
+def _tell_failures(*, debug: bool) -> None:
+    """Let the owner read what a client is not told: why a job of the engines failed, with its traceback for --debug."""
+
+    class Teller(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            error = record.exc_info[1] if record.exc_info else None
+            tell(f"{record.getMessage()} ({type(error).__name__}: {error})" if error else record.getMessage())
+            if debug and error is not None:
+                tell_traceback(error)
+
+    log = logging.getLogger("realtime_cli.server")
+    log.addHandler(Teller())
+    log.setLevel(logging.DEBUG)
+    log.propagate = False
 
 
 def _limits(sessions: int, session_minutes: float, idle_minutes: float) -> Limits:

@@ -102,6 +102,10 @@ def _beta_session(session: Mapping[str, Any]) -> dict[str, Any]:
     audio_input = session["audio"]["input"]
     flat = {name: session[name] for name in _SESSION_SHARED if session.get(name) is not None}
     flat |= {beta: audio_input[ga] for ga, beta in BETA_INPUT.items()}
+    if flat["turn_detection"] is not None:
+        flat["turn_detection"] = {
+            name: value for name, value in flat["turn_detection"].items() if name != "idle_timeout_ms"
+        }
     flat["input_audio_format"] = _BETA_FORMATS[audio_input["format"]["type"]]
     if session["type"] == "transcription":
         return flat

@@ -69,9 +69,10 @@ class KeyMaker:
 
     def mint(self, body: Any, now: float, model: str) -> dict[str, Any]:
         """The answer to a request for a key. Raises Refusal when what is asked for cannot be had."""
-        asked = _CHECK(body or {}, "body")
+        asked = _CHECK({} if body is None else body, "body")
         seconds = (asked.get("expires_after") or {}).get("seconds", DEFAULT_EXPIRY_S)
-        session = dict(asked.get("session") or {"type": "realtime"})
+        session = asked.get("session")
+        session = {"type": "realtime"} if session is None else dict(session)
         if "type" not in session:
             raise missing("session.type")
         kind: SessionType = one_of("realtime", "transcription")(session["type"], "session.type")

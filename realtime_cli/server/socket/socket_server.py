@@ -45,6 +45,9 @@ MOST_MESSAGE_BYTES = 21 * 1024 * 1024
 REQUEST_S = 10.0
 """For a request to arrive, and for its answer to be taken."""
 
+CLOSING_POLL_S = 0.1
+"""How often the accepting thread looks whether it is to end."""
+
 MOST_WAITING = 64
 """Clients beyond the sessions: HTTP requests, and handshakes under way. More are turned away unread."""
 
@@ -78,7 +81,9 @@ class SocketServer:
             reason = problem.strerror or f"{problem}"
             remedy = "choose another with --host and --port"
             raise ConfigError(f"cannot listen on {host}:{port} ({reason})", remedy) from problem
-        self._thread = threading.Thread(target=self._listener.serve_forever, name="socket-server", daemon=True)
+        self._thread = threading.Thread(
+            target=self._listener.serve_forever, args=(CLOSING_POLL_S,), name="socket-server", daemon=True
+        )
 
     @property
     def port(self) -> int:

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import State
@@ -67,15 +66,22 @@ class WebSocket:
         self._close_by: float | None = None
         """When the other side's half of the closing handshake has to be there."""
 
-    def accept(self, target: str, headers: Mapping[str, str]) -> bool:
-        """Answer the handshake; False when it was wrong, and the client has been told. Raises Gone."""
+    def accept(self, path: str, headers: Mapping[str, str]) -> bool:
+        """Answer the handshake; False when it was wrong, and the client has been told. Raises Gone.
+
+        The request was read by the HTTP server; of it the library gets only what it needs, and so no key.
+        """
         self._sock.settimeout(SEND_S)
-        response = self._protocol.accept(Request(target, Headers(headers)))
+        head = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
         with self._state:
-            self._protocol.send_response(response)
+            self._protocol.receive_data("\r\n".join(head).encode("latin-1", "replace"))
+            for request in self._protocol.events_received():
+                if isinstance(request, Request):
+                    self._protocol.send_response(self._protocol.accept(request))
             self._collect()
+            accepted = self._protocol.state is State.OPEN
         self._flush()
-        return bool(response.status_code == 101)
+        return accepted
 
     def messages(self) -> Iterator[str | bytes]:
         """Text messages as they come, and BINARY for others. Ends with the connection. One thread; blocks."""
