@@ -14,10 +14,6 @@ from realtime_cli.server.engines.interface import Message
 ROOT = "root"
 """As ``previous_item_id``: before all others."""
 
-CONTEXT_CHARS = 1400
-"""How much of the conversation a reply reads: about ten short turns, with room below the embedded model's own limit
-of 2000 bytes for what the user says next, so that the beginning changes only in :meth:`History.shorten`."""
-
 INPUT_TOKENS_PER_S = 10
 """What the remote service counts for a second of the user's audio."""
 
@@ -59,8 +55,6 @@ class Entry:
     """The user was heard to stop speaking: an answer is due."""
     sentences: list[Sentence] = field(default_factory=list)
     """What the assistant said aloud."""
-    forgotten: bool = False
-    """Too old to be read by the model."""
     cut: bool = False
     """The client truncated it; what is still being made of it does not count."""
 
@@ -115,25 +109,6 @@ class History:
     def entries(self) -> tuple[Entry, ...]:
         """All of them as they are now."""
         return tuple(self._entries)
-
-    def readable(self) -> tuple[Entry, ...]:
-        """Those that a reply reads."""
-        return tuple(entry for entry in self._entries if not entry.forgotten)
-
-    def shorten(self) -> bool:
-        """When there is too much to read, forget the older half at one stroke; returns whether it was done.
-
-        What a model has read it need not read again as long as the beginning stays the same, so the beginning must
-        change seldom, and not while the user waits: reading anew takes about a second.
-        """
-        kept = self.readable()
-        if sum(len(words(entry.item)) for entry in kept) <= CONTEXT_CHARS:
-            return False
-        room = CONTEXT_CHARS // 2
-        for entry in reversed(kept[:-1]):
-            room -= len(words(entry.item))
-            entry.forgotten = room < 0
-        return True
 
     def delete(self, item_id: str) -> None:
         """Remove an item."""

@@ -74,7 +74,7 @@ class Responses:
                 f"Conversation already has an active response in progress: {self.active.id}. "
                 "Wait until the response is finished before creating a new one.",
             )
-        reads = self._inputs(asked["input"]) if "input" in asked else self._history.readable()
+        reads = self._inputs(asked["input"]) if "input" in asked else self._history.entries()
         new_id = self._outbox.new_id
         reply = Reply(new_id("resp"), new_id("item"), self._conversation_id, settings)
         self._running[reply.id] = _InProgress(reply, reads, says)
@@ -94,13 +94,13 @@ class Responses:
     def prepare(self) -> None:
         """What replies begin with has changed: the model reads it before one is asked for."""
         instructions = self._session.replies["instructions"]
-        self._outbox.do(Prepare(messages(instructions, self._history.readable())))
+        self._outbox.do(Prepare(messages(instructions, self._history.entries())))
 
     def anticipate(self, job: int, said: str) -> None:
         """The user has perhaps ``said`` all, as the recognition ``job`` has it: make the reply while it gets sure."""
         if self.active is None:
             settings = options(self._session.replies, {})
-            read = messages(settings.instructions, self._history.readable())
+            read = messages(settings.instructions, self._history.entries())
             self._outbox.do(Anticipate(job, _order("", settings, (*read, Message("user", said)))))
 
     def piece(self, piece: ReplyPiece, now: float) -> None:
@@ -152,8 +152,6 @@ class Responses:
             return
         self._outbox.emit_all(one.reply.end(status, self._history, reason, error))
         self._outbox.emit(RateLimitsUpdated(rate_limits=(_RATE_LIMIT,)))
-        if one.reply.options.in_conversation and self._history.shorten():
-            self.prepare()
 
     def _start(self, one: _InProgress) -> None:
         settings = one.reply.options
