@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,13 @@ Never blocks; callable on a device thread.
 """
 
 
+Note = Callable[[str], None]
+"""Takes one line for the user. Any thread; returns at once."""
+
+OnWire = Callable[[Literal["sent", "received"], str], None]
+"""Takes a message that passed, fit for a log: without secrets and payloads. Any thread; returns at once."""
+
+
 class Core(Protocol):
     """What decides: facts in, effects out, without I/O. Main thread; nothing blocks."""
 
@@ -44,12 +51,20 @@ class Core(Protocol):
     def audible(self) -> bool:
         """Whether some audio is still to be heard: then progress is worth reporting."""
 
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody speaks or waits: then a lost connection must be noticed within seconds."""
+
     def snapshot(self) -> Snapshot:
         """How things stand."""
 
 
 class AudioSource(Protocol):
     """Where the user's speech comes from: a device, a file, a pipe, or nothing."""
+
+    @property
+    def overflows(self) -> int:
+        """How often audio was lost because this machine was too busy; only devices can fall behind. Any thread."""
 
     def open(self) -> None:
         """Check and open the source; may block for a device's start. Main thread. Raises AudioError or InputError."""
@@ -69,6 +84,14 @@ class AudioSource(Protocol):
 
 class AudioSink(Protocol):
     """Where the model's voice goes: a device, a file, a pipe, or nothing."""
+
+    @property
+    def underflows(self) -> int:
+        """How often there was nothing to play because this machine was too busy; devices only. Any thread."""
+
+    @property
+    def latency_ms(self) -> float:
+        """How long after it was pulled a frame is heard, as far as is known; 0.0 before :meth:`open`. Any thread."""
 
     def open(self) -> None:
         """Check and open the sink; may block for a device's start. Main thread. Raises AudioError or InputError."""
@@ -90,6 +113,33 @@ class EchoControl(Protocol):
         """What was captured next, as long as that: PCM16 24 kHz mono. Device thread; returns within a millisecond."""
 
 
+class Keeper(Protocol):
+    """Writes what it is given into a file."""
+
+    def run(self) -> None:
+        """Write until closed, whatever goes wrong. Own thread."""
+
+    def close(self) -> None:
+        """Let ``run`` write what is left, and end. Any thread; does not wait; may be called twice."""
+
+
+class Journal(Keeper, Protocol):
+    """Keeps what is told."""
+
+    def put(self, record: Record, t: float) -> None:
+        """Keep what was told ``t`` seconds after the start. Any thread; returns at once."""
+
+
+class Recorder(Keeper, Protocol):
+    """Keeps what is heard on both sides."""
+
+    def spoke(self, pcm: bytes) -> None:
+        """The user said this just now: PCM16 24 kHz mono. Any thread; returns at once."""
+
+    def heard(self, samples: npt.NDArray[np.int16], latency_s: float = 0.0) -> None:
+        """This is heard of the model in ``latency_s``: int16, shape ``(frames,)``, 24 kHz. Any thread; at once."""
+
+
 class Transport(Protocol):
     """One connection to a server: text messages, each one JSON object, both ways."""
 
@@ -102,6 +152,17 @@ class Transport(Protocol):
 
     def send(self, text: str) -> None:
         """Send one message; blocks while the network does. Sender thread. Raises ConnectionFailed."""
+
+    def watch(self, *, urgent: bool, woke: bool = False) -> None:
+        """See whether the other end lives; called some times a second. Any thread; does not wait.
+
+        ``urgent``: somebody speaks or waits. ``woke``: this machine slept until now. When the other end does not live,
+        ``run`` raises ConnectionFailed.
+        """
+
+    @property
+    def silent_s(self) -> float:
+        """For how long nothing has come from the other end. Any thread."""
 
     def close(self) -> None:
         """Ask ``run`` to end. Any thread; does not wait; may be called twice or before ``run``."""

@@ -138,9 +138,12 @@ def test_a_question_that_refers_to_the_turn_before_is_understood(mind: SmolLM) -
 
 
 def test_a_reply_to_another_conversation_in_between_leaves_nothing_to_read_again(mind: SmolLM) -> None:
-    one, other = ([Message("system", f"You are {who}."), Message("user", "Who are you?")] for who in ("Tim", "Eve"))
-    for conversation in (one, other, one, other):
-        *_, ended = mind.reply(conversation, NO_TOOLS, 5, never)
+    one, other = (
+        [Message("system", f"You are {who}. " + f"{who} likes long walks. " * 15), Message("user", "Who are you?")]
+        for who in ("Tim", "Eve")
+    )
+    for conversation in (one, other, one):
+        *_, ended = mind.reply(conversation, NO_TOOLS, 1, never)
     assert isinstance(ended, Ended)
     assert ended.read_tokens is not None
     assert ended.cached_tokens is not None

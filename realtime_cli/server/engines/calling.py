@@ -85,6 +85,18 @@ def bounded(schema: Any) -> Any:
     return kept
 
 
+def narrowed(schema: Mapping[str, Any], question: str) -> dict[str, Any]:
+    """The same, but where the user named one of a parameter's choices it is that one: the model tends to the first."""
+    asked = question.casefold()
+    properties = dict(schema.get("properties") or {})
+    for name, one in properties.items():
+        choices = one.get("enum") if isinstance(one, Mapping) else None
+        named = [choice for choice in choices or () if isinstance(choice, str) and choice.casefold() in asked]
+        if len(named) == 1:
+            properties[name] = {**one, "enum": named}
+    return {**schema, "properties": properties}
+
+
 def _brief(schema: Mapping[str, Any]) -> str:
     properties = schema.get("properties") or {}
     kinds = (f'"{name}": {_kind(one)}' for name, one in properties.items())
@@ -92,11 +104,7 @@ def _brief(schema: Mapping[str, Any]) -> str:
 
 
 def _kind(schema: Any) -> str:
-    if not isinstance(schema, Mapping):
-        return "string"
-    if "enum" in schema:
-        return " or ".join(str(one) for one in schema["enum"])
-    return str(schema.get("type", "string"))
+    return str(schema.get("type", "string")) if isinstance(schema, Mapping) else "string"
 
 
 def _score(function: Function, question: str) -> int:

@@ -64,7 +64,7 @@ class GgufModel:
         for event in self._llama.chat(request, cancelled):
             yield from reader.read(event)
             ended = counted(event, CONTEXT_TOKENS) or ended
-        if cancelled():
+        if ended is None:
             return
         for piece in reader.end():
-            yield ended if isinstance(piece, Ended) and ended is not None else piece
+            yield ended if isinstance(piece, Ended) else piece

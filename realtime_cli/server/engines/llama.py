@@ -28,6 +28,10 @@ SLOTS = 4
 """Conversations that are answered at once. Each slot remembers what it read last, and a request gets the slot that
 remembers most of what it says: sessions do not push each other out, and only what is new is read."""
 
+SAME_TALK = 0.6
+"""A slot is taken for the request's own when it remembers this share of it. All begin alike: with llama.cpp's own 0.1
+two sessions with instructions of some length would push each other out of one slot."""
+
 SOCKET_PATH_LIMIT = 100
 """The shortest limit of a UNIX socket's path is 103 bytes (macOS, ``sys/un.h``)."""
 
@@ -148,6 +152,7 @@ def _start(weights: Path, threads: int, context_tokens: int, own_template: bool)
     params.n_ctx = context_tokens
     params.n_batch = params.n_ubatch = BATCH_TOKENS
     params.n_parallel = SLOTS
+    params.slot_prompt_similarity = SAME_TALK
     # All slots share the context: one long conversation may have all of it.
     params.kv_unified = True
     params.use_jinja = own_template

@@ -7,12 +7,10 @@ computed state and reads only what is new.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from realtime_cli.server.engines.chat_format import NO_PICTURE
+from realtime_cli.server.engines.interface import Message
 from realtime_cli.server.engines.remembering import recalled, refers_back
-
-if TYPE_CHECKING:
-    from realtime_cli.server.engines.interface import Message
 
 ChatMessage = dict[str, str]
 
@@ -50,7 +48,7 @@ def primed(messages: Sequence[Message]) -> list[ChatMessage]:
     instructions = "\n".join(message.text for message in messages if message.role == "system" and message.text.strip())
     if instructions:
         chat.append(_chat("system", _clip(instructions, SYSTEM_BYTES)))
-    turns = [message for message in messages if message.role != "system" and message.text.strip()]
+    turns = [one for message in messages if message.role != "system" for one in _in_words(message)]
     if not turns:
         return [*chat, _chat("user", OPENING)]
     asked = _question_start(turns)
@@ -66,8 +64,14 @@ def primed(messages: Sequence[Message]) -> list[ChatMessage]:
 
 def question(messages: Sequence[Message]) -> str:
     """What the user asked last, all messages since the model's last words together."""
-    turns = [message for message in messages if message.role != "system" and message.text.strip()]
+    turns = [one for message in messages if message.role != "system" for one in _in_words(message)]
     return "\n".join(message.text for message in turns[_question_start(turns) :] if message.role == "user")
+
+
+def _in_words(message: Message) -> list[Message]:
+    """The message as the model reads it, unless it says nothing."""
+    words = " ".join([message.text.strip(), *(NO_PICTURE for _ in message.images)]).strip()
+    return [Message(message.role, words)] if words else []
 
 
 def _question_start(turns: Sequence[Message]) -> int:

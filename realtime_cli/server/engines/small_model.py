@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from realtime_cli.server.engines.calling import arguments_chat, bounded, chosen
+from realtime_cli.server.engines.calling import arguments_chat, bounded, chosen, narrowed
 from realtime_cli.server.engines.interface import (
     NO_TOOLS,
     CallArguments,
@@ -84,7 +84,7 @@ class SmolLM:
 
     def _write(self, chat: list[ChatMessage], max_tokens: int, cancelled: Callable[[], bool]) -> Iterator[Piece]:
         guard = RepetitionGuard()
-        ended = Ended()
+        ended: Ended | None = None
         tokens = 0
         request = {"messages": chat, "max_tokens": min(max_tokens, MOST_TOKENS), **SAMPLING}
         for event in self._llama.chat(request, cancelled):
@@ -97,7 +97,7 @@ class SmolLM:
             if guard.looping or (tokens >= ENOUGH_TOKENS and text.rstrip().endswith((".", "!", "?"))):
                 ended = Ended(written_tokens=tokens)
                 break
-        if not cancelled():
+        if ended is not None:
             rest = guard.flush()
             if rest:
                 yield rest
@@ -106,7 +106,7 @@ class SmolLM:
     def _call(self, function: Function, asked: str, cancelled: Callable[[], bool]) -> Iterator[Piece]:
         """Call a function with arguments that its schema allows, whatever the model thinks of them."""
         yield CallBegun(f"call_{secrets.token_hex(10)}", function.name)
-        schema = bounded(function.parameters)
+        schema = narrowed(bounded(function.parameters), asked)
         if not schema.get("properties"):
             yield CallArguments("{}")
             yield Ended()
@@ -117,14 +117,13 @@ class SmolLM:
             "temperature": 0,
             "response_format": {"type": "json_schema", "json_schema": {"schema": schema}},
         }
-        ended = Ended()
         for event in self._llama.chat(request, cancelled):
             text = _text(event)
             if text:
                 yield CallArguments(text)
-            ended = counted(event, MOST_ARGUMENT_TOKENS) or ended
-        if not cancelled():
-            yield ended
+            ended = counted(event, MOST_ARGUMENT_TOKENS)
+            if ended is not None:
+                yield ended
 
 
 def _text(event: Any) -> str:
