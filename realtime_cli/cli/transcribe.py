@@ -71,7 +71,7 @@ def _drivers(
         make_journal=kept.make_journal,
         make_recorder=kept.make_recorder,
         first_facts=tuple(f.Noted(text) for text in (*server.notices, *kept.notices)),
-        on_failure=on_failure(settings),
+        on_failure=on_failure(settings, environment),
     )
 
 
