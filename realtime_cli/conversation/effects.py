@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -43,11 +43,20 @@ class Flush(msgspec.Struct, frozen=True):
 
 
 class Feed(msgspec.Struct, frozen=True):
-    """Send the whole recording to the input buffer, then say so (:class:`~realtime_cli.conversation.facts.Fed`)."""
+    """Send the whole recording to the input buffer, then say so (:class:`~realtime_cli.conversation.facts.Fed`).
 
-    source: Any
+    ``name`` is what the fact called it; who carries this out knows how to open it, as often as it is asked for.
+    """
+
+    name: str
     cut: bool = False
     """Commit it piece by piece (:class:`~realtime_cli.conversation.facts.Cut`)."""
+
+
+class FeedSilence(msgspec.Struct, frozen=True):
+    """Send silence to the input buffer, so that a server's voice detection hears the end of what was said."""
+
+    duration_ms: int
 
 
 class OpenMic(msgspec.Struct, frozen=True):
@@ -68,9 +77,12 @@ class Mute(msgspec.Struct, frozen=True):
 
 
 class RunTool(msgspec.Struct, frozen=True):
-    """Run a function on a thread of its own, then tell its outcome (``facts.ToolReturned``)."""
+    """Run a function on a thread of its own, then tell its outcome (``facts.ToolReturned``).
 
-    call_id: str
+    ``run_id`` is ours and names one run: servers use the ids of their calls again.
+    """
+
+    run_id: str
     name: str
     arguments: str
 
@@ -78,7 +90,7 @@ class RunTool(msgspec.Struct, frozen=True):
 class CancelTool(msgspec.Struct, frozen=True):
     """Give up a function that has had its time; nobody waits for its outcome any more."""
 
-    call_id: str
+    run_id: str
 
 
 class Show(msgspec.Struct, frozen=True):
@@ -95,5 +107,18 @@ class End(msgspec.Struct, frozen=True):
 
 
 Effect: TypeAlias = (
-    Send | Speak | Play | EndOfAudio | Flush | Feed | OpenMic | CloseMic | Mute | RunTool | CancelTool | Show | End
+    Send
+    | Speak
+    | Play
+    | EndOfAudio
+    | Flush
+    | Feed
+    | FeedSilence
+    | OpenMic
+    | CloseMic
+    | Mute
+    | RunTool
+    | CancelTool
+    | Show
+    | End
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -31,9 +31,9 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Spoken(msgspec.Struct, frozen=True):
-    """The user wants a recording sent as one turn; ``source`` is handed back in the effect that asks for it."""
+    """The user wants a recording sent as one turn; ``name`` is handed back in the effect that asks for it."""
 
-    source: Any
+    name: str
 
 
 class Fed(msgspec.Struct, frozen=True):
@@ -111,9 +111,9 @@ class ToolsReady(msgspec.Struct, frozen=True):
 
 
 class ToolReturned(msgspec.Struct, frozen=True):
-    """A function call came to its end, one way or another."""
+    """A run of a function came to its end, one way or another."""
 
-    call_id: str
+    run_id: str
     outcome: Outcome
 
 
