@@ -30,6 +30,10 @@ Never blocks; callable on a device thread.
 """
 
 
+Note = Callable[[str], None]
+"""Takes one line for the user. Any thread; returns at once."""
+
+
 class Core(Protocol):
     """What decides: facts in, effects out, without I/O. Main thread; nothing blocks."""
 
@@ -51,6 +55,10 @@ class Core(Protocol):
 class AudioSource(Protocol):
     """Where the user's speech comes from: a device, a file, a pipe, or nothing."""
 
+    @property
+    def overflows(self) -> int:
+        """How often audio was lost because this machine was too busy; only devices can fall behind. Any thread."""
+
     def open(self) -> None:
         """Check and open the source; may block for a device's start. Main thread. Raises AudioError or InputError."""
 
@@ -69,6 +77,10 @@ class AudioSource(Protocol):
 
 class AudioSink(Protocol):
     """Where the model's voice goes: a device, a file, a pipe, or nothing."""
+
+    @property
+    def underflows(self) -> int:
+        """How often there was nothing to play because this machine was too busy; devices only. Any thread."""
 
     def open(self) -> None:
         """Check and open the sink; may block for a device's start. Main thread. Raises AudioError or InputError."""
@@ -129,10 +141,10 @@ class ToolHost(Protocol):
         Raises InputError when something does not start.
         """
 
-    def call(self, call_id: str, name: str, arguments: str) -> Outcome:
+    def call(self, run_id: str, name: str, arguments: str) -> Outcome:
         """Run a function; blocks until it is done. Whatever goes wrong is an outcome. Any thread, several at once."""
 
-    def cancel(self, call_id: str) -> None:
+    def cancel(self, run_id: str) -> None:
         """Give a call up, as far as it can be cancelled. Any thread; returns at once."""
 
     def close(self) -> None:

@@ -2,6 +2,8 @@
 
 import signal
 
+from hypothesis import HealthCheck, settings
+
 from tests.real_engines import ear, engines
 from tests.virtual_devices import sound, virtual_devices
 
@@ -11,3 +13,9 @@ __all__ = ["ear", "engines", "sound", "virtual_devices"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP"):
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+# The same examples in every run, however slow the machine is: a test that fails now and then tells nobody anything.
+settings.register_profile(
+    "suite", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from realtime_cli.server.engines.interface import Message, Transcription
+from realtime_cli.server.engines.interface import Ended, Message, Piece, Tools, Transcription
 
 PATIENCE_S = 30
 """How long a test waits for what must come; it is spent only by a test that fails."""
@@ -54,7 +54,9 @@ class Reciter:
         self.read: tuple[Message, ...] = ()
         self.given = 0
 
-    def reply(self, messages: Sequence[Message], max_tokens: int, cancelled: Callable[[], bool]) -> Iterator[str]:
+    def reply(
+        self, messages: Sequence[Message], tools: Tools, max_tokens: int, cancelled: Callable[[], bool]
+    ) -> Iterator[Piece]:
         self.read = tuple(messages)
         self.given = 0
         self.calls += 1
@@ -67,6 +69,11 @@ class Reciter:
                 return
             self.given += 1
             yield word
+        yield Ended(cut_off=len(self.words) > max_tokens)
+
+    def prepare(self, messages: Sequence[Message], tools: Tools, cancelled: Callable[[], bool]) -> None:
+        for _ in self.reply(messages, tools, 1, cancelled):
+            break
 
     def close(self) -> None:
         """Nothing to free."""
@@ -95,8 +102,13 @@ class Broken:
     def transcribe(self, speech: np.ndarray[Any, Any], language: str | None = None) -> Transcription:
         raise RuntimeError("the recogniser is broken")
 
-    def reply(self, messages: Sequence[Message], max_tokens: int, cancelled: Callable[[], bool]) -> Iterator[str]:
+    def reply(
+        self, messages: Sequence[Message], tools: Tools, max_tokens: int, cancelled: Callable[[], bool]
+    ) -> Iterator[Piece]:
         yield "Well. "
+        raise RuntimeError("the model is broken")
+
+    def prepare(self, messages: Sequence[Message], tools: Tools, cancelled: Callable[[], bool]) -> None:
         raise RuntimeError("the model is broken")
 
     def synthesize(self, text: str, voice: str, speed: float) -> Audio:

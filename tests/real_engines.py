@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from realtime_cli.server.engines import optional_packages as parts
-from realtime_cli.server.engines.interface import SpeechToText
+from realtime_cli.server.engines.interface import Piece, SpeechToText
 from realtime_cli.server.engines.loading import Engines, load_engines
 from realtime_cli.server.engines.weights import WeightsOutOfReach, fetch_weights
 from tests.needs import need
@@ -16,6 +16,11 @@ from tests.needs import need
 def never() -> bool:
     """A reply that is wanted to its end."""
     return False
+
+
+def text(pieces: Iterable[Piece]) -> str:
+    """What a reply says."""
+    return "".join(piece for piece in pieces if isinstance(piece, str))
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def test_a_reply_whose_deltas_are_lost_is_taken_from_the_final_item() -> None:
 
 def test_a_recording_is_fed_then_committed_then_answered() -> None:
     drive = Drive(listens=False, server_decides_turns=False).tell(HELLO, f.Spoken("blocks"), f.InputsEnded())
-    assert [x.source for x in drive.effects if isinstance(x, e.Feed)] == ["blocks"]
+    assert [x.name for x in drive.effects if isinstance(x, e.Feed)] == ["blocks"]
     assert drive.exit_code is None
     drive.tell(f.Fed())
     assert drive.sent_types[1:] == ["input_audio_buffer.commit", "response.create"]
@@ -78,13 +78,14 @@ def test_the_users_line_is_reserved_before_its_transcript_which_may_come_after_t
         ("assistant", "Hello there friend", False),
     ]
     drive.tell(said("conversation.item.input_audio_transcription.completed", item_id="item_u", transcript=" What? "))
-    assert [line.text for line in drive.core.snapshot().lines] == ["What?", "Hello there friend"]
-    assert [x.text for x in drive.shown(UserSaid)] == ["What?"]
+    told = [x.record for x in drive.effects if isinstance(x, e.Show) and isinstance(x.record, UserSaid | AssistantSaid)]
+    assert [(x.text, getattr(x, "late", False)) for x in told] == [("What?", False), ("Hello there friend", False)]
+    assert drive.core.snapshot().lines == ()
 
 
 def test_items_are_ordered_by_their_predecessor_and_not_by_arrival() -> None:
     drive = Drive().tell(HELLO)
-    user = {"type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": "x"}]}
+    user = {"type": "message", "role": "user", "content": [{"type": "input_audio"}]}
     drive.tell(said("conversation.item.added", item={"id": "item_1", **user}))
     drive.tell(said("conversation.item.added", item={"id": "item_3", **user}, previous_item_id="item_1"))
     drive.tell(said("conversation.item.added", item={"id": "item_2", **user}, previous_item_id="item_1"))

@@ -32,6 +32,7 @@ FLOORS = {
     "server.listening": 8,
     "server.engines": 8,
     "server": 9,
+    "journal": 9,
     "transport": 10,
     "session": 11,
     "doctor": 12,

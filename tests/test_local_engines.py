@@ -16,9 +16,9 @@ import pytest
 from realtime_cli.errors import ConfigError
 from realtime_cli.server.engines import optional_packages as parts
 from realtime_cli.server.engines.canned import CannedAnswers
-from realtime_cli.server.engines.interface import Message
+from realtime_cli.server.engines.interface import NO_TOOLS, Message
 from realtime_cli.server.engines.loading import Engines, Loaders, load_engines
-from tests.real_engines import never
+from tests.real_engines import never, text
 from tests.running import ROOT
 
 
@@ -122,7 +122,7 @@ def test_without_weights_and_network_set_answers_stand_in(
         monkeypatch.setenv("UV_DEFAULT_INDEX", f"http://127.0.0.1:{unheard.getsockname()[1]}/simple")
         notices: list[str] = []
         with load_engines(notice=notices.append, speech=False) as offline:
-            answer = "".join(offline.lm.reply([Message("user", "Hello!")], 200, never))
+            answer = text(offline.lm.reply([Message("user", "Hello!")], NO_TOOLS, 200, never))
     assert "language model is not on this computer yet" in answer
     assert len(notices) == 1
     assert "go online once" in notices[0]

@@ -13,11 +13,11 @@ import pytest
 
 from realtime_cli.errors import ConfigError
 from realtime_cli.server.engines.canned import CannedAnswers
-from realtime_cli.server.engines.interface import Message
+from realtime_cli.server.engines.interface import NO_TOOLS, Ended, Message
 from realtime_cli.server.engines.loading import Engines
 from realtime_cli.server.engines.prompt import primed
 from realtime_cli.server.engines.weights import find_weights
-from tests.real_engines import never
+from tests.real_engines import never, text
 
 if TYPE_CHECKING:
     from realtime_cli.server.engines.llama import SmolLM
@@ -35,7 +35,7 @@ def ask(mind: SmolLM, *texts: str, system: str = "") -> str:
     """The reply to the last of ``texts``, which are the user's and the assistant's in turn."""
     history = [Message("system", system)] if system else []
     history += [Message("assistant" if n % 2 else "user", text) for n, text in enumerate(texts)]
-    return "".join(mind.reply(history, 200, never))
+    return text(mind.reply(history, NO_TOOLS, 200, never))
 
 
 # Answers
@@ -61,8 +61,11 @@ def test_what_was_said_before_is_known(mind: SmolLM) -> None:
 
 
 def test_a_reply_holds_at_most_the_tokens_asked_for(mind: SmolLM) -> None:
-    pieces = list(mind.reply([Message("user", "Tell me a long story.")], 5, never))
+    *pieces, ended = mind.reply([Message("user", "Tell me a long story.")], NO_TOOLS, 5, never)
     assert len(pieces) == 5
+    assert isinstance(ended, Ended)
+    assert ended.cut_off
+    assert ended.written_tokens == 5
 
 
 def test_a_rambling_reply_ends_with_a_sentence_and_does_not_repeat_itself(mind: SmolLM) -> None:
@@ -73,7 +76,7 @@ def test_a_rambling_reply_ends_with_a_sentence_and_does_not_repeat_itself(mind: 
 
 def test_a_cancelled_reply_stops_and_the_next_one_is_whole(mind: SmolLM) -> None:
     stop = threading.Event()
-    pieces = mind.reply([Message("user", "Tell me a long story.")], 200, stop.is_set)
+    pieces = mind.reply([Message("user", "Tell me a long story.")], NO_TOOLS, 200, stop.is_set)
     assert next(pieces)
     stop.set()
     assert list(pieces) == []
@@ -81,7 +84,7 @@ def test_a_cancelled_reply_stops_and_the_next_one_is_whole(mind: SmolLM) -> None
 
 
 def test_a_reply_that_is_no_longer_wanted_leaves_no_thread_behind(mind: SmolLM) -> None:
-    pieces = mind.reply([Message("user", "Tell me a long story.")], 200, never)
+    pieces = mind.reply([Message("user", "Tell me a long story.")], NO_TOOLS, 200, never)
     next(pieces)
     assert "language-model" in {thread.name for thread in threading.enumerate()}
     pieces.close()  # type: ignore[attr-defined]
@@ -89,7 +92,7 @@ def test_a_reply_that_is_no_longer_wanted_leaves_no_thread_behind(mind: SmolLM) 
 
 
 def test_a_reply_that_is_cancelled_from_the_start_is_empty_even_with_much_to_read(mind: SmolLM) -> None:
-    assert list(mind.reply([Message("user", "你" * 3000)], 50, lambda: True)) == []
+    assert list(mind.reply([Message("user", "你" * 3000)], NO_TOOLS, 50, lambda: True)) == []
 
 
 def test_any_amount_of_history_and_instructions_still_fits(mind: SmolLM) -> None:
@@ -98,7 +101,7 @@ def test_any_amount_of_history_and_instructions_still_fits(mind: SmolLM) -> None
     history += [Message(role, "\U0001f9ff" * 400) for _ in range(20) for role in ("user", "assistant")]
     asked = itertools.count()
     # Too much is refused at once; it is enough to see the model begin to read.
-    assert list(mind.reply([*history, Message("user", "Hello.")], 1, lambda: next(asked) > 4)) == []
+    assert list(mind.reply([*history, Message("user", "Hello.")], NO_TOOLS, 1, lambda: next(asked) > 4)) == []
     assert next(asked) > 4
 
 
@@ -109,7 +112,7 @@ def test_dropping_old_history_does_not_make_the_model_read_the_rest_again(mind: 
         history.append(Message("user", f"What do you know about the number {number}?"))
         asked = itertools.count()
         # The model asks after each stretch of the prompt that it has read whether it should go on.
-        list(mind.reply(history, 1, lambda asked=asked: next(asked) < 0))  # type: ignore[misc]
+        list(mind.reply(history, NO_TOOLS, 1, lambda asked=asked: next(asked) < 0))  # type: ignore[misc]
         history.append(Message("assistant", f"It is one more than {number - 1}."))
         events.append(next(asked))
     assert len(primed(history)) < len(primed(history[:-10])) + 10, "nothing was dropped"
@@ -122,12 +125,12 @@ def test_a_closed_model_says_nothing_and_may_be_closed_again(engines: Engines) -
     weights = find_weights()
     assert weights is not None
     model = SmolLM(weights, threads=1)
-    pieces = model.reply([Message("user", "Tell me a long story.")], 200, never)
+    pieces = model.reply([Message("user", "Tell me a long story.")], NO_TOOLS, 200, never)
     next(pieces)
     model.close()
     model.close()
     assert list(pieces) == []
-    assert list(model.reply([Message("user", "Hello.")], 5, never)) == []
+    assert list(model.reply([Message("user", "Hello.")], NO_TOOLS, 5, never)) == []
 
 
 def test_weights_that_are_none_are_a_configuration_error(engines: Engines, tmp_path: Path) -> None:
@@ -211,18 +214,20 @@ def test_the_priming_comes_first_whatever_the_instructions() -> None:
     ],
 )
 def test_a_set_answer_fits_what_was_said(said: str, part: str) -> None:
-    reply = "".join(CannedAnswers().reply([Message("user", said)], 200, never))
+    reply = text(CannedAnswers().reply([Message("user", said)], NO_TOOLS, 200, never))
     assert part in reply
     assert "language model is not on this computer yet" in reply
 
 
 def test_what_has_no_set_answer_is_repeated_with_the_reason() -> None:
-    reply = "".join(CannedAnswers().reply([Message("user", "Why is grass green?")], 200, never))
+    reply = text(CannedAnswers().reply([Message("user", "Why is grass green?")], NO_TOOLS, 200, never))
     assert reply.startswith("You said: Why is grass green?")
     assert "language model is not on this computer yet" in reply
 
 
 def test_set_answers_are_bounded_and_can_be_cancelled() -> None:
     answers = CannedAnswers()
-    assert len(list(answers.reply([Message("user", "Hello.")], 3, never))) == 3
-    assert list(answers.reply([Message("user", "Hello.")], 3, lambda: True)) == []
+    *words, ended = answers.reply([Message("user", "Hello.")], NO_TOOLS, 3, never)
+    assert len(words) == 3
+    assert ended == Ended(cut_off=True)
+    assert list(answers.reply([Message("user", "Hello.")], NO_TOOLS, 3, lambda: True)) == []

@@ -18,12 +18,12 @@ from realtime_cli.protocol.client_events import (
     client_event_to_json,
     client_event_to_object,
 )
+from realtime_cli.protocol.codec import UnknownEvent
 from realtime_cli.protocol.conversation_events import ErrorEvent, SpeechStarted, TranscriptionCompleted
 from realtime_cli.protocol.error_codes import Severity, classify, closed, fatal_error, refused, remedy_for
 from realtime_cli.protocol.items import Content, ErrorDetail, Item
 from realtime_cli.protocol.redaction import loggable, redact, redact_command
 from realtime_cli.protocol.response_events import OutputAudioDelta, ResponseDone
-from realtime_cli.protocol.server_event import UnknownEvent
 from realtime_cli.protocol.server_events import SERVER_EVENTS, server_event_from_object, server_event_to_object
 
 ITEM = Item(id="item_1", type="message", role="user", content=(Content(type="input_text", text="Hi"),))

@@ -105,7 +105,7 @@ def test_a_secret_for_transcriptions() -> None:
         done = run("token", *arguments, "--base-url", mint.url, OPENAI_API_KEY=KEY)
     assert done.stdout == f"{SECRET}\n"
     assert mint.session["type"] == "transcription"
-    assert mint.session["audio"]["input"]["transcription"] == {"model": "gpt-transcribe", "language": "de"}
+    assert mint.session["audio"]["input"]["transcription"] == {"model": "gpt-transcribe", "languages": ["de"]}
     assert "expires_after" not in mint.asked[0]["body"]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from realtime_cli.ports import Transport
+from realtime_cli.ports import Note, Transport
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.providers.endpoint import Endpoint, Intent, endpoint
 from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
@@ -33,9 +33,8 @@ class Server(NamedTuple):
         """The shape of what is sent."""
         return self.place.dialect if self.place else Dialect.GA
 
-    @property
     def encoder(self) -> Encoder:
-        """What puts the messages into that shape, and audio into the server's rate."""
+        """Make what puts the messages into that shape, and audio into the server's rate."""
         return Encoder(self.dialect, self.provider.input_rate_hz)
 
     def other_dialects(self, settings: Settings) -> tuple[Dialect, ...]:
@@ -82,19 +81,18 @@ def find_provider(settings: Settings, environment: Environment) -> tuple[Provide
     return provider, []
 
 
-def transport_to(
-    server: Server, settings: Settings, on_notice: Callable[[str], None], *, speech: bool, kind: Kind = "realtime"
-) -> Transport:
-    """The way to the server; ``speech`` and ``kind`` say what the embedded one has to load."""
+def way_to(server: Server, settings: Settings, *, speech: bool, kind: Kind = "realtime") -> Callable[[Note], Transport]:
+    """What makes connections to the server; ``speech`` and ``kind`` say what the embedded one has to load."""
     if server.place is None:
         from realtime_cli.server.local_server import load_server  # the optional part
         from realtime_cli.transport.loopback import LoopbackTransport
 
         load = partial(load_server, speech=speech, replies=kind == "realtime")
-        return LoopbackTransport(load, on_notice, kind)
+        return lambda note: LoopbackTransport(load, note, kind)
     from realtime_cli.transport.websocket import WebSocketTransport  # only where there is a network
 
-    return WebSocketTransport(server.place, on_wire=_wire_log if settings.debug else None)
+    place, log = server.place, _wire_log if settings.debug else None
+    return lambda _note: WebSocketTransport(place, on_wire=log)
 
 
 def _wire_log(direction: str, text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from msgspec.structs import replace
 
 from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
-from realtime_cli.cli.which_server import find_server, transport_to
+from realtime_cli.cli.which_server import find_server, way_to
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.conversation import Conversation
 from realtime_cli.conversation.options import ConversationOptions, SideChannel
 from realtime_cli.errors import InputError
-from realtime_cli.ports import AudioSink, AudioSource, EchoControl, Input, View
+from realtime_cli.ports import AudioSink, Input, Note, View
 from realtime_cli.protocol.session_body import session_update
-from realtime_cli.protocol.session_options import SessionOptions
+from realtime_cli.protocol.session_options import SessionOptions, languages_of, truncation_of, words_of
 from realtime_cli.providers.profiles import LOCAL, Provider
+from realtime_cli.session.drivers import Drivers, MakeEchoControl, MakeSink, MakeSource, nothing
 from realtime_cli.session.session import Session
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.settings.sources import read_text
@@ -48,18 +49,20 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     environment: Environment,
     shape: Shape,
     *,
-    make_source: Callable[[Session], AudioSource | None] = lambda _session: None,
-    make_sink: Callable[[Session], AudioSink | None] = lambda _session: None,
-    make_echo_control: Callable[[Session], EchoControl | None] = lambda _session: None,
+    make_source: MakeSource = nothing,
+    make_sink: MakeSink = nothing,
+    make_echo_control: MakeEchoControl = nothing,
     plays: bool = False,
     inputs: tuple[Input, ...] = (),
     controls: Callable[[], Controls] = Controls,
     facts: tuple[f.Fact, ...] = (),
+    recordings: Mapping[str, Callable[[], Iterator[bytes]]] = {},
     status: Status | None = None,
 ) -> int:
     """Hold one conversation from beginning to end, and return the exit code. Raises errors of the configuration.
 
-    ``plays``: ``make_sink`` makes one. ``status``: a line for the bottom of a terminal, where no live view is.
+    ``plays``: ``make_sink`` makes one. ``recordings``: what facts call a recording, and how to open it.
+    ``status``: a line for the bottom of a terminal, where no live view is.
     """
     server = find_server(settings, environment)
     provider, notices = server.provider, server.notices
@@ -96,24 +99,24 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         )
     )
 
-    def tell(text: str) -> None:
-        session.note(text)
-
     view = choose_view(
         settings, streaming=shape != "voice", echo_user=shape != "typed", controls=controls, environ=environment
     )
     session = Session(
-        conversation,
-        transport_to(server, settings, tell, speech=shape != "typed" or plays),
-        with_progress(view, settings, environment, status) if status else view,
-        encoder=server.encoder,
-        make_source=make_source,
-        make_sink=make_sink,
-        make_echo_control=make_echo_control,
-        inputs=inputs,
-        tools=tools,
-        first_facts=(*(f.Noted(text) for text in (*notices, *hints)), *_greeting(settings), *facts),
-        on_failure=on_failure(settings),
+        Drivers(
+            core=conversation,
+            view=with_progress(view, settings, environment, status) if status else view,
+            make_transport=way_to(server, settings, speech=shape != "typed" or plays),
+            make_encoder=server.encoder,
+            make_source=make_source,
+            make_sink=make_sink,
+            make_echo_control=make_echo_control,
+            inputs=inputs,
+            tools=tools,
+            recordings=recordings,
+            first_facts=(*(f.Noted(text) for text in (*notices, *hints)), *_greeting(settings), *facts),
+            on_failure=on_failure(settings),
+        )
     )
     if tools is None:
         return session.run()
@@ -158,25 +161,22 @@ def session_options(settings: Settings, provider: Provider, shape: Shape, *, spo
         instructions=settings.instructions,
         voice=settings.voice,
         speed=settings.speed,
-        language=settings.language,
+        languages=languages_of(settings.language),
         max_output_tokens=settings.max_output_tokens,
         vad=settings.vad if shape == "voice" and not settings.ptt else "off",
         vad_threshold=settings.vad_threshold,
         silence_ms=settings.silence_ms,
         prefix_padding_ms=settings.prefix_padding_ms,
+        idle_timeout_ms=settings.idle_timeout_ms,
         eagerness=settings.eagerness,
         create_response=None if settings.auto_response else False,
         noise_reduction=settings.noise_reduction,
         transcription_model=None if transcription == "off" or shape == "typed" else transcription,
-        keywords=keywords_of(settings),
+        keywords=words_of(settings.keywords),
         reasoning=settings.reasoning,
+        truncation=truncation_of(settings.truncation),
         text_only=settings.text_only or not spoken,
     )
-
-
-def keywords_of(settings: Settings) -> tuple[str, ...]:
-    """The words of ``--keywords``."""
-    return tuple(word.strip() for word in (settings.keywords or "").split(",") if word.strip())
 
 
 def read_standard_input(what: str) -> str:
@@ -198,18 +198,18 @@ def mic_end_grace_s(wanted: SessionOptions) -> float:
 class Speaking(TypedDict):
     """Where a reply is spoken that cannot be interrupted: arguments of :func:`hold`."""
 
-    make_sink: Callable[[Session], AudioSink | None]
+    make_sink: MakeSink
     plays: bool
 
 
 def speaking(settings: Settings, source: Path | None = None) -> Speaking:
     """Speak replies where ``--speaker`` says; without one there is no sound. ``source`` may not be overwritten."""
     if settings.speaker is None or settings.text_only:
-        return Speaking(make_sink=lambda _session: None, plays=False)
+        return Speaking(make_sink=nothing, plays=False)
 
-    def make_sink(session: Session) -> AudioSink | None:
+    def make_sink(_note: Note, pending_frames: Callable[[], int]) -> AudioSink | None:
         from realtime_cli.audio.drivers.choose import open_reply_sink  # a written reply does without
 
-        return open_reply_sink(settings.speaker, session.pending_frames, source=source)
+        return open_reply_sink(settings.speaker, pending_frames, source=source)
 
     return Speaking(make_sink=make_sink, plays=settings.speaker != "none")

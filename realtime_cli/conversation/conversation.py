@@ -45,10 +45,10 @@ from realtime_cli.errors import InputError, RealtimeError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol import response_events as r
 from realtime_cli.protocol.client_events import ConversationItemCreate, ResponseCreate, SessionUpdate
+from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import dialect_of
 from realtime_cli.protocol.error_codes import Severity, classify, dialect_shown_by, fatal_error
 from realtime_cli.protocol.items import ErrorDetail, Item, Response
-from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
 ALREADY_ACTIVE = "conversation_already_has_active_response"
 
@@ -312,7 +312,8 @@ class Conversation:
         """Send the next waiting turn, ask for what is wanted, or end, when nothing else is going on."""
         if not self._begun:
             return []
-        effects: list[Effect] = []
+        # Before the next turn: a side channel reads the conversation as it stands.
+        effects = self._out_of_band.ask(now)
         turns, responses = self._turns, self._responses
         answered = not responses.audible and not self._calls.open
         if turns.waiting and self._may_ask and not responses.busy and (self.options.listens or answered):
@@ -323,7 +324,6 @@ class Conversation:
             effects += [] if turns.speaking or turns.settling(now) else self._want_reply_to_results()
         if responses.wish is not None and self._may_ask:
             effects += self._ask(responses.wish, now)
-        effects += self._out_of_band.ask(now)
         return effects + self._end_if_over(now)
 
     @property

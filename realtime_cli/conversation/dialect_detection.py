@@ -26,7 +26,7 @@ class DialectDetection:
         return Send(SessionUpdate(session={**self._session, **offered}, event_id=event_id))
 
     def correct(self, shown: Dialect | None) -> list[Effect]:
-        """Change to the dialect that the server has ``shown``; nothing when it is the right one already, or once before."""
+        """Change to the dialect that the server has ``shown``; nothing when that is spoken, or changed before."""
         if shown is None or shown not in self._otherwise:
             return []
         self._session, self._otherwise = self._otherwise[shown], {}

@@ -8,8 +8,8 @@ import msgspec
 
 from realtime_cli.conversation.tool_offers import Answer, Offer, Outcome
 from realtime_cli.errors import RealtimeError
+from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.items import Content
-from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
 
 class Opened(msgspec.Struct, frozen=True):

@@ -111,7 +111,7 @@ class Entry(msgspec.Struct, eq=False):
             item_id=self.item_id,
             role=self.role,
             text=self.heard_text if self.interrupted else self.text,
-            pending=not self.final,
+            pending=not self.final or self.audible,
             heard_chars=self.heard_chars,
             interrupted=self.interrupted,
         )
@@ -172,7 +172,7 @@ class History:
         return tuple(entry.line() for entry in self._open if entry.text or (entry.role == "user" and not entry.final))
 
     def release(self, now: float, *, everything: bool = False) -> list[Effect]:
-        """Tell what is whole, in order; at the end of the conversation ``everything`` that is whole, without waiting."""
+        """Tell what is whole, in order; at the end of all ``everything`` that is whole, without waiting."""
         effects: list[Effect] = []
         waiting: list[Entry] = []
         self.due = None

@@ -20,8 +20,8 @@ from realtime_cli.conversation.states import Recent
 from realtime_cli.conversation.usage import UsageMeter
 from realtime_cli.protocol import response_events as r
 from realtime_cli.protocol.client_events import ResponseCreate
+from realtime_cli.protocol.codec import ServerEvent
 from realtime_cli.protocol.items import ErrorDetail, Response
-from realtime_cli.protocol.server_event import ServerEvent
 
 KEY = "side_channel"
 """The metadata's key."""
@@ -57,7 +57,7 @@ class OutOfBand:
         self._texts: dict[str, str] = {}
         self._given_up = Recent()
         self._since = 0.0
-        self._has_conversation_ids = False
+        self._has_conversation_ids = self._repeats_nothing = False
 
     @property
     def busy(self) -> bool:
@@ -118,9 +118,8 @@ class OutOfBand:
                 self._since = now
                 self._texts[response_id] += event.delta
                 return []
-        response = getattr(event, "response", None)
-        response_id = response.id if isinstance(response, Response) else getattr(event, "response_id", None)
-        return [] if response_id in self._running or response_id in self._given_up else None
+        belongs_to = event.response.id if isinstance(event, r.ResponseDone) else str(getattr(event, "response_id", " "))
+        return [] if belongs_to in self._running or belongs_to in self._given_up else None
 
     def _created(self, response: Response) -> list[Effect] | None:
         if KEY in (response.metadata or {}):
@@ -128,6 +127,7 @@ class OutOfBand:
             self._forget(name)
         elif self._asked and self._is_unmarked(response, self._responses.coming):
             name, _ = self._asked.popleft()
+            self._repeats_nothing = True
         else:
             self._has_conversation_ids = self._has_conversation_ids or bool(response.conversation_id)
             return None
@@ -146,7 +146,8 @@ class OutOfBand:
         if self._has_conversation_ids and not response.conversation_id:
             return True
         _, asked_at = self._asked[0]
-        return coming is None or asked_at <= coming.asked_at
+        # A server that repeats metadata may begin with the later request.
+        return coming is None or (self._repeats_nothing and asked_at <= coming.asked_at)
 
     def _forget(self, name: str) -> None:
         """One request of this name is no longer waited for."""

@@ -39,7 +39,9 @@ class RequestRate:
         if self._told:
             return []
         self._told = True
-        text = "the model is asked again and again without a turn of yours: slowing down, as each request may cost money"
+        text = (
+            "the model is asked again and again without a turn of yours: slowing down, as each request may cost money"
+        )
         return [Show(Notice(text=text))]
 
     def _refill(self, now: float) -> None:

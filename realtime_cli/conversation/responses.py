@@ -1,8 +1,8 @@
 """The model's side, and the one owner of what is owed: which response is asked for, active or over, and what was heard.
 
 Only one response may be active in the default conversation, so what is wanted (:class:`Wish`) is asked for when the one
-before is over: :meth:`Responses.ask` is the only place that sends a ``response.create`` for the conversation. The states
-and what their moves send are in :mod:`.states`. Everything is keyed on the response's id; where a server leaves ids
+before is over: :meth:`Responses.ask` alone sends a ``response.create`` for the conversation. The states and what their
+moves send are in :mod:`.states`. Everything is keyed on the response's id; where a server leaves ids
 out, the response in progress is meant.
 """
 
@@ -49,7 +49,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """A response that is to be asked for."""
 
     reason: Literal["turn", "tools", "again"] = "turn"
-    """A turn of the user's, results of function calls, or a request that the server refused while another was active."""
+    """A turn of the user's, results of function calls, or a request that was refused while another was active."""
     instructions: str | None = None
     may_call: bool = True
     """Whether the model may call functions in it."""
@@ -349,7 +349,7 @@ class Responses:
         return [Send(ResponseCancel(response_id=None if reply.id.startswith(UNNAMED) else reply.id))]
 
     def _entry(self, reply: Reply, item_id: str, output_index: int, now: float) -> Entry | None:
-        """The item of a piece. Some servers leave the item's id out, of all pieces or of some, and count the outputs."""
+        """The item of a piece. Some servers leave the item's id out, of all pieces or of some, and count outputs."""
         known = reply.by_index.get(output_index)
         if item_id and not self._history.knows(item_id):
             nameless = [entry for entry in reply.entries if not entry.server_id]

@@ -14,7 +14,7 @@ A response, of which at most one is *coming* (ASKED, DOOMED) and one *current* (
     ASKED    DROPPED      DEAD     refused by the server, owed to what was only a noise, or given up
     DOOMED   BEGAN        DYING    response.cancel
     DOOMED   DROPPED      DEAD
-    ACTIVE   INTERRUPTED  DYING    response.cancel unless the server does it; playback is flushed, then truncate or delete
+    ACTIVE   INTERRUPTED  DYING    response.cancel unless the server does it; a flush, then truncate or delete
     ACTIVE   ENDED        DONE     response.done, or another one began
     ACTIVE   DROPPED      DEAD     response.cancel: it stalled and is given up
     DYING    ENDED        DEAD

@@ -251,7 +251,7 @@ class ToolCalls:
         self._runs += 1
         name = item.name or self._names.get(item.id or "", "")
         offer = self.offers.get(name)
-        remote = item.type != "function_call" and item.type != ""
+        remote = item.type not in {"function_call", ""}
         server = item.server_label or "" if remote else (offer.server if offer else "")
         run_id = f"run_{self._runs:06d}"
         call = Call(run_id, call_id, name, item.arguments or "", response_id, server, remote)

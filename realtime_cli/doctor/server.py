@@ -21,10 +21,10 @@ from realtime_cli.ports import Transport
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol import response_events as r
 from realtime_cli.protocol.client_events import ClientEvent, ConversationItemCreate, ResponseCreate, SessionUpdate
+from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import Dialect, dialect_of, from_wire, to_wire
 from realtime_cli.protocol.error_codes import Severity, classify, code_of, dialect_shown_by, fatal_error, remedy_for
 from realtime_cli.protocol.items import Content, ErrorDetail, Item
-from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 from realtime_cli.providers.endpoint import Endpoint
 from realtime_cli.transport.dialing import dial
 

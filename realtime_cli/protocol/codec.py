@@ -7,8 +7,9 @@ encoding is exactly what is ``None``; where the protocol wants an explicit null,
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 import msgspec
 
@@ -18,6 +19,20 @@ W = TypeVar("W", bound="Wire")
 
 class Wire(msgspec.Struct, frozen=True, kw_only=True):
     """Root of all that goes over the wire."""
+
+
+class ServerEvent(Wire, frozen=True, kw_only=True):
+    """Root of the server events."""
+
+    type: ClassVar[str] = ""
+    event_id: str | None = None
+
+
+class UnknownEvent(Wire, frozen=True, kw_only=True):
+    """An event this program has no use for; ``name`` is its type."""
+
+    name: str
+    body: Mapping[str, Any]
 
 
 def encode(value: Any) -> Any:
@@ -46,11 +61,26 @@ def to_json(body: JsonObject) -> str:
 
 
 def from_json(text: str | bytes) -> JsonObject:
-    """The JSON object in a text message. Raises ValueError when it is something else."""
-    body = msgspec.json.decode(text)
+    """The JSON object in a text message. Raises ValueError when it is something else.
+
+    Half a character (a UTF-16 surrogate without its other half, which servers send where they cut a text in two) stays
+    as it is where it ends or begins a string, because its other half may come in the next message; see
+    :class:`realtime_cli.protocol.split_characters.SplitCharacters`.
+    """
+    try:
+        body = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        # It refuses half a character, and numbers too large for 64 bits.
+        body = json.loads(text, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(body, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 -- callers treat both failures as one
     return body
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _well_shaped(cls: type[Wire], body: JsonObject) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from msgspec import field
 
+from realtime_cli.protocol.codec import ServerEvent
 from realtime_cli.protocol.items import ErrorDetail, Item, RateLimit, Usage
-from realtime_cli.protocol.server_event import ServerEvent
 
 
 class ErrorEvent(ServerEvent, frozen=True, kw_only=True):

@@ -14,10 +14,10 @@ from typing import Any
 
 from realtime_cli.errors import ConnectionFailed
 from realtime_cli.protocol.client_events import ClientEvent, InputAudioBufferAppend, client_event_to_object
-from realtime_cli.protocol.codec import JsonObject, from_json, to_json
+from realtime_cli.protocol.codec import JsonObject, ServerEvent, UnknownEvent, from_json, to_json
 from realtime_cli.protocol.redaction import redact
-from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 from realtime_cli.protocol.server_events import server_event_from_object
+from realtime_cli.protocol.split_characters import SplitCharacters
 
 
 class Dialect(Enum):
@@ -80,18 +80,25 @@ def to_wire(event: ClientEvent, dialect: Dialect) -> str:
     return to_json(body)
 
 
-def from_wire(text: str | bytes) -> ServerEvent | UnknownEvent:
-    """The event in one text message of any dialect; raises NotAnEvent when there is none in it.
+def from_wire(text: str | bytes, split: SplitCharacters | None = None) -> ServerEvent | UnknownEvent:
+    """The event in one text message of any dialect; raises NotAnEvent when there is none in it, and nothing else.
 
+    ``split`` belongs to the connection and joins characters that the server cut in two; without it halves are replaced.
     Keys that a server repeats in an error's message are hidden here, before anybody can show them.
     """
     try:
-        body = dict(from_json(text))
+        return _event((split or SplitCharacters()).mend(dict(from_json(text))))
+    except RecursionError:
+        raise _not_an_event("nested too deeply") from None
     except ValueError as error:
         raise _not_an_event(f"{error}") from None
+
+
+def _event(body: dict[str, Any]) -> ServerEvent | UnknownEvent:
+    """The event in a JSON object, translated. Raises ValueError for an object without a type."""
     name = body.get("type")
     if not isinstance(name, str):
-        raise _not_an_event("an object without a type")
+        raise ValueError("an object without a type")  # noqa: TRY004 -- callers treat all that is no event as one
     body["type"] = _GA_NAMES.get(name, name)
     if name == "error":
         _hide_keys(body)
@@ -112,9 +119,35 @@ def to_beta(body: JsonObject) -> dict[str, Any]:
     flat = {_BETA_FIELDS.get(key, key): value for key, value in body.items() if key not in _GA_ONLY}
     if flat.get("modalities") == ["audio"]:
         flat["modalities"] = ["text", "audio"]
-    flat |= {_BETA_INPUT[key]: value for key, value in audio.get("input", {}).items() if key in _BETA_INPUT}
-    flat |= {key: value for key, value in audio.get("output", {}).items() if key in {"voice", "speed"}}
+    heard = {_BETA_INPUT[key]: value for key, value in audio.get("input", {}).items() if key in _BETA_INPUT}
+    if heard.get("input_audio_transcription"):
+        heard["input_audio_transcription"] = _beta_transcription(heard["input_audio_transcription"])
+    if heard.get("turn_detection"):
+        heard["turn_detection"] = {
+            key: value for key, value in heard["turn_detection"].items() if key != "idle_timeout_ms"
+        }
+    flat |= heard
+    output = audio.get("output", {})
+    if "voice" in output:
+        flat["voice"] = voice_name(output["voice"])
+    if "speed" in output:
+        flat["speed"] = output["speed"]
     return flat
+
+
+def _beta_transcription(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The beta knows one language, and no keywords but in a prompt."""
+    flat = {key: value for key, value in wanted.items() if key not in {"languages", "keywords"}}
+    if len(languages := wanted.get("languages", ())) == 1:
+        flat["language"] = languages[0]
+    if keywords := wanted.get("keywords"):
+        flat["prompt"] = ", ".join(keywords)
+    return flat
+
+
+def voice_name(voice: Any) -> Any:
+    """A custom voice is an object with an id in GA; in the other dialects every voice is a string."""
+    return voice["id"] if isinstance(voice, Mapping) else voice
 
 
 def dialect_of(session: JsonObject) -> Dialect | None:
@@ -156,7 +189,8 @@ def _ga_item(item: Any) -> Any:
 def _ga_response(response: dict[str, Any]) -> dict[str, Any]:
     response = dict(response)
     if "modalities" in response:
-        response["output_modalities"] = ["audio"] if "audio" in (response.pop("modalities") or ()) else ["text"]
+        named = response.pop("modalities")
+        response["output_modalities"] = ["audio"] if isinstance(named, list) and "audio" in named else ["text"]
     if isinstance(response.get("output"), list):
         response["output"] = [_ga_item(item) for item in response["output"]]
     return response

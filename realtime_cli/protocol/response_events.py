@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from realtime_cli.protocol.codec import ServerEvent
 from realtime_cli.protocol.items import Content, Item, Response
-from realtime_cli.protocol.server_event import ServerEvent
 
 
 class ResponseCreated(ServerEvent, frozen=True, kw_only=True):

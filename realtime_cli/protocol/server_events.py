@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from realtime_cli.protocol import conversation_events, response_events
-from realtime_cli.protocol.codec import JsonObject, decode, encode, to_json
+from realtime_cli.protocol.codec import JsonObject, ServerEvent, UnknownEvent, decode, encode, to_json
 from realtime_cli.protocol.conversation_events import ErrorEvent
 from realtime_cli.protocol.items import ErrorDetail
-from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
 SERVER_EVENTS: Mapping[str, type[ServerEvent]] = {
     cls.type: cls
@@ -41,5 +40,8 @@ def server_event_from_object(body: JsonObject) -> ServerEvent | UnknownEvent:
         return UnknownEvent(name=name, body=dict(body))
     if cls is ErrorEvent and isinstance(body.get("error"), str):
         # vLLM sends the error as a plain string.
-        return ErrorEvent(error=ErrorDetail(message=body["error"], code=body.get("code")))
+        detail = decode(ErrorDetail, {"message": body["error"], "code": body.get("code")})
+        return ErrorEvent(
+            event_id=body.get("event_id") if isinstance(body.get("event_id"), str) else None, error=detail
+        )
     return decode(cls, body)

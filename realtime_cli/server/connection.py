@@ -143,8 +143,8 @@ class Connection:
                 self._forget(job)
                 if self._anticipated and self._anticipated.wanted.job == job:
                     self._forgo()
-            case effects.Prepare(messages):
-                self._bench.speaker.submit(PrepareJob(self._bench.engines, messages, self._inbox.is_closed))
+            case effects.Prepare():
+                self._bench.speaker.submit(PrepareJob(self._bench.engines, effect, self._inbox.is_closed))
             case effects.StartReply():
                 self._start_reply(effect)
             case effects.Anticipate():

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from realtime_cli.server.core.effects import Anticipate, Recording, StartReply, Voice
+from realtime_cli.server.core.effects import Anticipate, Prepare, Recording, StartReply, Voice
 from realtime_cli.server.core.facts import (
+    CallPiece,
     Fact,
     ReplyFailed,
     ReplyFinished,
@@ -16,18 +17,18 @@ from realtime_cli.server.core.facts import (
     Transcribed,
     TranscriptionFailed,
 )
+from realtime_cli.server.engines.interface import CallArguments, CallBegun, Ended, Piece
 from realtime_cli.server.engines.sentences import SentenceSplitter
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from realtime_cli.server.engines.interface import Message
     from realtime_cli.server.engines.loading import Engines
 
 Post: TypeAlias = Callable[[Fact], None]
 
-Made: TypeAlias = ReplyPiece | ReplyFinished | ReplyFailed
+Made: TypeAlias = ReplyPiece | CallPiece | ReplyFinished | ReplyFailed
 """What a reply comes to."""
 
 
@@ -71,15 +72,14 @@ class TranscriptionJob:
 class PrepareJob:
     """Lets the model read what replies will begin with; if it fails, so will the reply."""
 
-    def __init__(self, engines: Engines, messages: Sequence[Message], cancelled: Callable[[], bool]) -> None:
+    def __init__(self, engines: Engines, wanted: Prepare, cancelled: Callable[[], bool]) -> None:
         self._engines = engines
-        self._messages = messages
+        self._wanted = wanted
         self._cancelled = cancelled
 
     def run(self) -> None:
-        """Read, and write one token that nobody sees."""
-        for _ in self._engines.lm.reply(self._messages, 1, self._cancelled):
-            break
+        """Read, and say nothing."""
+        self._engines.lm.prepare(self._wanted.messages, self._wanted.tools, self._cancelled)
 
     def failed(self, problem: str) -> None:
         """Nobody waits for it."""
@@ -94,6 +94,8 @@ class ReplyJob:
         self._post = post
         self._cancelled = threading.Event()
         self._splitter = SentenceSplitter()
+        self._begun = False
+        self._call: CallBegun | None = None
         self._tokens = 0
         """Tokens of the model since the last piece."""
 
@@ -103,39 +105,60 @@ class ReplyJob:
 
     def run(self) -> None:
         """Write, and speak what is written; blocks until the reply is complete."""
-        cut_off = False
-        for count, token in enumerate(self._words()):
-            if self._cancelled.is_set():
-                return
-            # One token more than allowed was asked for: if it comes, the model had more to say.
-            cut_off = count >= self._reply.max_tokens
-            if cut_off:
-                break
-            text = token.lstrip() if count == 0 else token
-            self._tokens += 1
-            self._written(text)
-        rest = self._splitter.flush()
-        if rest and not self._cancelled.is_set():
-            self._speak(rest)
+        ended = Ended()
+        try:
+            for piece in self._pieces():
+                if self._cancelled.is_set():
+                    return
+                if isinstance(piece, Ended):
+                    ended = piece
+                else:
+                    self._take(piece)
+        finally:
+            # Of a reply that fails in the middle of a sentence the beginning is said.
+            self._say_rest()
         if not self._cancelled.is_set():
-            self._post(ReplyFinished(self._reply.response_id, cut_off))
+            self._post(ReplyFinished(self._reply.response_id, ended.cut_off, ended))
 
     def failed(self, problem: str) -> None:
         """Say so."""
         self._post(ReplyFailed(self._reply.response_id, problem))
 
-    def _words(self) -> Iterable[str]:
-        if self._reply.words is not None:
-            return [self._reply.words]
-        return self._engines.lm.reply(self._reply.messages, self._reply.max_tokens + 1, self._cancelled.is_set)
+    def _pieces(self) -> Iterable[Piece]:
+        wanted = self._reply
+        if wanted.words is not None:
+            return [wanted.words]
+        return self._engines.lm.reply(wanted.messages, wanted.tools, wanted.max_tokens, self._cancelled.is_set)
+
+    def _take(self, piece: str | CallBegun | CallArguments) -> None:
+        match piece:
+            case str():
+                self._written(piece)
+            case CallBegun(call_id, name):
+                self._say_rest()
+                self._call = piece
+                self._post(CallPiece(self._reply.response_id, call_id, name, ""))
+            case CallArguments(delta) if self._call:
+                self._post(CallPiece(self._reply.response_id, self._call.call_id, self._call.name, delta))
 
     def _written(self, text: str) -> None:
+        if not self._begun:
+            # Models begin with a line feed or a space, which nobody wants to see.
+            text = text.lstrip()
+            self._begun = bool(text)
+        self._tokens += 1
         if self._reply.voice is None:
-            self._give(text, b"")
+            if text:
+                self._give(text, b"")
             return
         for sentence in self._splitter.feed(text):
             if not self._cancelled.is_set():
                 self._speak(sentence)
+
+    def _say_rest(self) -> None:
+        rest = self._splitter.flush()
+        if rest and not self._cancelled.is_set():
+            self._speak(rest)
 
     def _speak(self, sentence: str) -> None:
         voice = self._reply.voice

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-HELD_BACK_S = 1.0
+DEFERRED_S = 1.0
 """For so long after the first Ctrl-C; loading libraries and opening devices takes less, and a driver may hang."""
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """Let Ctrl-C wait until this is over; then KeyboardInterrupt is raised.
 
     Half an extension module is left where one interrupts its import, and crashes the thread that imports it next.
@@ -25,7 +25,7 @@ def held_back() -> Iterator[None]:
         now = time.monotonic()
         if first_s is None:
             first_s = now
-        elif now - first_s > HELD_BACK_S:
+        elif now - first_s > DEFERRED_S:
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, take_note)
@@ -38,7 +38,7 @@ def held_back() -> Iterator[None]:
 
 
 @contextmanager
-def shut_out() -> Iterator[None]:
+def ignored() -> Iterator[None]:
     """Let Ctrl-C do nothing meanwhile."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -22,6 +21,7 @@ from realtime_cli.conversation.effects import (
     End,
     EndOfAudio,
     Feed,
+    FeedSilence,
     Flush,
     Mute,
     OpenMic,
@@ -34,13 +34,15 @@ from realtime_cli.conversation.effects import (
 from realtime_cli.conversation.records import AudioReported, Ended, Record
 from realtime_cli.conversation.tool_offers import Offer
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
-from realtime_cli.ports import AudioSink, AudioSource, Core, EchoControl, Input, ToolHost, Transport, View
+from realtime_cli.ports import AudioSink, AudioSource
 from realtime_cli.protocol.dialects import NotAnEvent, from_wire
+from realtime_cli.protocol.split_characters import SplitCharacters
+from realtime_cli.session.drivers import Drivers
 from realtime_cli.session.echo_control import overheard
-from realtime_cli.session.interrupts import held_back, shut_out
+from realtime_cli.session.interrupts import deferred, ignored
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
-from realtime_cli.session.workers import Encoder, Outbox, Player, Screen
+from realtime_cli.session.workers import Player, Screen, SendQueue
 
 VIEW = "view"
 """Name of the view's thread."""
@@ -48,7 +50,7 @@ VIEW = "view"
 PROGRESS_S = 0.05
 """How often playback's progress is told while something is audible: well under a syllable."""
 
-PATIENCE_S = 0.5
+LONGEST_WAIT_S = 0.5
 """The longest uninterrupted wait: on Windows a wait without end cannot be interrupted by Ctrl-C."""
 
 SHUTDOWN_S = 3.0
@@ -58,40 +60,18 @@ SHUTDOWN_S = 3.0
 class Session:
     """See the module. ``run`` is called once, on the main thread."""
 
-    def __init__(  # noqa: PLR0913 -- one for each driver
-        self,
-        core: Core,
-        transport: Transport,
-        view: View,
-        *,
-        encoder: Encoder,
-        make_source: Callable[[Session], AudioSource | None] = lambda _session: None,
-        make_sink: Callable[[Session], AudioSink | None] = lambda _session: None,
-        make_echo_control: Callable[[Session], EchoControl | None] = lambda _session: None,
-        inputs: tuple[Input, ...] = (),
-        tools: ToolHost | None = None,
-        first_facts: tuple[f.Fact, ...] = (),
-        on_failure: Callable[[BaseException], None] = lambda _error: None,
-    ) -> None:
-        """Drivers are made here, because some have something to tell (:meth:`note`) or to ask (:meth:`pending_frames`).
-
-        ``on_failure`` is told of each error that ends a thread, on that thread: the place for a traceback.
-        """
-        self._core = core
-        self._transport = transport
-        self._view = view
-        self._encoder = encoder
-        self._source, self._sink = make_source(self), make_sink(self)
-        self._make_echo_control = make_echo_control
-        self._inputs = inputs
-        self._tools = tools
-        self._first_facts = first_facts
-        self._on_failure = on_failure
+    def __init__(self, drivers: Drivers) -> None:
+        self._drivers = drivers
+        self._core = drivers.core
+        self._inputs, self._tools = drivers.inputs, drivers.tools
         self._inbox: SimpleQueue[f.Fact] = SimpleQueue()
-        self._outbox = Outbox()
-        self._mic = Microphone(self._outbox, self.post)
-        self._screen = Screen(view)
+        self._queue = SendQueue()
+        self._mic = Microphone(self._queue, self.post)
+        self._screen = Screen(drivers.view)
+        self._split = SplitCharacters()
         self._player: Player | None = None
+        self._source: AudioSource | None = None
+        self._sink: AudioSink | None = None
         self._stopping = threading.Event()
         self._threads = Threads(self._ended_badly)
         self._exit_code: int | None = None
@@ -102,16 +82,19 @@ class Session:
         """Hold the conversation; blocks until it ends, and returns the exit code. Raises errors of opening a device."""
         # It rests while the program starts. (Not frozen: extension modules complain at exit of what was never freed.)
         gc.enable()
+        drivers = self._drivers
+        self._source, self._sink = drivers.make_source(self.note), drivers.make_sink(self.note, self._pending_frames)
+        self._transport, self._encoder = drivers.make_transport(self.note), drivers.make_encoder()
         with ExitStack() as stack:
             stack.callback(self._give_back)
             stack.callback(self._stop)
-            self._view.open()
+            drivers.view.open()
             try:
                 self._start()
-                for fact in self._first_facts:
+                for fact in drivers.first_facts:
                     self._tell(fact)
                 while self._exit_code is None:
-                    self._turn_the_wheel()
+                    self._handle_next()
             except KeyboardInterrupt:
                 self._wind_up()
             except RealtimeError as error:
@@ -129,7 +112,7 @@ class Session:
         """Tell the user something. Any thread; returns at once."""
         self.post(f.Noted(text))
 
-    def pending_frames(self) -> int:
+    def _pending_frames(self) -> int:
         """Frames of the model's voice that can be played now. Any thread."""
         return self._player.playout.pending() if self._player else 0
 
@@ -139,7 +122,7 @@ class Session:
         if self._tools:
             self._threads.start("tools", self._tools.run, self._offered, self._stopping)
         self._threads.start("websocket", self._run_transport)
-        with held_back():
+        with deferred():
             self._open_devices()
         for each in self._inputs:
             each.open()
@@ -148,7 +131,7 @@ class Session:
     def _open_devices(self) -> None:
         if self._sink:
             self._player = Player()
-            self._mic.echo = echo = self._make_echo_control(self)
+            self._mic.echo = echo = self._drivers.make_echo_control(self.note)
             self._sink.open()
             self._threads.start("playback", self._player.run)
             pull = overheard(self._player.playout.pull, echo) if echo else self._player.playout.pull
@@ -160,7 +143,7 @@ class Session:
         """Ask everything to end, then join under one deadline; what is still to be sent or shown goes out first."""
         self._stopping.set()
         self._mic.close()
-        self._outbox.close()
+        self._queue.close()
         if self._tools:
             self._tools.close()
         if self._player:
@@ -182,24 +165,24 @@ class Session:
         """Ctrl-C: let the core come to its end, which may wait for last words; a second Ctrl-C goes through."""
         self._tell(f.Quit(exit_code=INTERRUPTED_EXIT_CODE))
         while self._exit_code is None:
-            self._turn_the_wheel()
+            self._handle_next()
 
     def _give_back(self) -> None:
         """Give the keyboard and the screen back, whatever comes: no Ctrl-C cuts into this."""
-        with shut_out(), ExitStack() as stack:
+        with ignored(), ExitStack() as stack:
             stack.callback(self._close_view)
             for each in self._inputs:
                 stack.callback(each.close)
 
     def _close_view(self) -> None:
         with suppress(BrokenPipeError):
-            self._view.close()
+            self._drivers.view.close()
 
-    def _turn_the_wheel(self) -> None:
+    def _handle_next(self) -> None:
         """One round of the main thread: wait for a fact or for time to pass, and see to it."""
         now = time.monotonic()
         deadline = self._core.deadline
-        wait = PROGRESS_S if self._core.audible else PATIENCE_S
+        wait = PROGRESS_S if self._core.audible else LONGEST_WAIT_S
         if deadline is not None:
             wait = min(wait, max(0.0, deadline - now))
         try:
@@ -222,7 +205,7 @@ class Session:
     def _carry_out(self, effect: Effect) -> None:
         match effect:
             case Send():
-                self._outbox.put(effect.event)
+                self._queue.put(effect.event)
             case Play() | EndOfAudio() if self._player:
                 self._player.put(effect)
             case Flush():
@@ -243,12 +226,15 @@ class Session:
             case CloseMic():
                 self._tell(self._mic.close())
             case Feed():
-                self._threads.start("feeder", partial(self._mic.feed, cut=effect.cut), effect.source, self._stopping)
+                blocks = self._drivers.recordings[effect.name]()
+                self._threads.start("feeder", partial(self._mic.feed, cut=effect.cut), blocks, self._stopping)
+            case FeedSilence():
+                self._threads.start("silence", self._mic.feed_silence, effect.duration_ms, self._stopping)
             case RunTool():
-                self._threads.start(_name_of(effect.call_id), self._run_tool, effect)
+                self._threads.start(_name_of(effect.run_id), self._run_tool, effect)
             case CancelTool() if self._tools:
-                self._tools.cancel(effect.call_id)
-                self._threads.forget(_name_of(effect.call_id))
+                self._tools.cancel(effect.run_id)
+                self._threads.forget(_name_of(effect.run_id))
             case End():
                 self._exit_code = effect.exit_code
 
@@ -258,10 +244,9 @@ class Session:
     def _audio_report(self) -> AudioReported:
         return AudioReported(
             underruns=self._player.playout.underruns if self._player else 0,
-            # Only devices can fall behind: files and pipes have no such counts.
-            underflows=getattr(self._sink, "underflows", 0),
-            overflows=getattr(self._source, "overflows", 0),
-            dropped_blocks=self._outbox.dropped_blocks,
+            underflows=self._sink.underflows if self._sink else 0,
+            overflows=self._source.overflows if self._source else 0,
+            dropped_blocks=self._queue.dropped_blocks,
         )
 
     def _open_mic(self, *, cut: bool) -> None:
@@ -276,8 +261,8 @@ class Session:
 
     def _run_tool(self, effect: RunTool) -> None:
         if self._tools:
-            outcome = self._tools.call(effect.call_id, effect.name, effect.arguments)
-            self.post(f.ToolReturned(effect.call_id, outcome))
+            outcome = self._tools.call(effect.run_id, effect.name, effect.arguments)
+            self.post(f.ToolReturned(effect.run_id, outcome))
 
     def _run_transport(self) -> None:
         self._transport.run(self._connected, self._received)
@@ -286,11 +271,11 @@ class Session:
 
     def _connected(self) -> None:
         self.post(f.Opened())
-        self._threads.start("sender", self._outbox.run, self._transport.send, self._encoder)
+        self._threads.start("sender", self._queue.run, self._transport.send, self._encoder)
 
     def _received(self, text: str) -> None:
         try:
-            self.post(from_wire(text))
+            self.post(from_wire(text, self._split))
         except NotAnEvent as error:
             self.post(f.Failed(error))
 
@@ -298,13 +283,13 @@ class Session:
         if isinstance(error, BrokenPipeError):
             self.post(f.Quit(exit_code=0))
             return
-        self._on_failure(error)
+        self._drivers.on_failure(error)
         failure = error if isinstance(error, RealtimeError) else InternalError(name, error)
         if name == VIEW:
             self._unshown = failure
         self.post(f.Failed(failure))
 
 
-def _name_of(call_id: str) -> str:
+def _name_of(run_id: str) -> str:
     """The name of the thread that runs a function."""
-    return f"call {call_id}"
+    return f"call {run_id}"

@@ -64,7 +64,7 @@ class Encoder:
         yield to_wire(event, self.dialect)
 
 
-class Outbox:
+class SendQueue:
     """All that goes to the server, in order: a commit can never overtake its audio."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ Kind = Literal["realtime", "transcription"]
 """What a session is for: a conversation, or transcripts alone."""
 
 
-class Line(Protocol):
+class ServerEnd(Protocol):
     """The server's end of a connection."""
 
     def receive(self, text: str) -> None:
@@ -29,7 +29,7 @@ class VoiceServer(Protocol):
 
     def connect(
         self, deliver: Callable[[str], None], ended: Callable[[str | None], None], *, kind: Kind = "realtime"
-    ) -> Line:
+    ) -> ServerEnd:
         """A new connection; both callbacks come on a thread of the server's, ``ended`` once and last."""
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class LoopbackTransport:
         self._on_notice = on_notice
         self._messages: SimpleQueue[str | _Ended] = SimpleQueue()
         self._closing = threading.Event()
-        self._line: Line | None = None
+        self._server_end: ServerEnd | None = None
 
     def run(self, on_open: Callable[[], None], on_message: Callable[[str], None]) -> None:
         """Load the server, connect, then hand over each message, until :meth:`close`. Own thread.
@@ -72,14 +72,14 @@ class LoopbackTransport:
         except CancelledError:
             return
         try:
-            line = server.connect(
+            server_end = server.connect(
                 self._messages.put, lambda problem: self._messages.put(_Ended(problem)), kind=self._kind
             )
-            self._line = line
+            self._server_end = server_end
             on_open()
             while not isinstance(message := self._messages.get(), _Ended):
                 on_message(message)
-            line.close()
+            server_end.close()
         finally:
             server.close()
         if message.problem is not None:
@@ -87,9 +87,9 @@ class LoopbackTransport:
 
     def send(self, text: str) -> None:
         """Send one message; blocks while the server has too many to take. Raises ConnectionFailed until connected."""
-        if self._line is None:
+        if self._server_end is None:
             raise ConnectionFailed("the local voice server is not connected yet")
-        self._line.receive(text)
+        self._server_end.receive(text)
 
     def close(self) -> None:
         """Ask ``run`` to end. Any thread; does not wait; may be called twice or before ``run``."""

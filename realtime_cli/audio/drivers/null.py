@@ -13,6 +13,8 @@ from realtime_cli.ports import Deliver, Pull
 class NullSource:
     """A microphone that never hears anything, and never ends."""
 
+    overflows = 0
+
     def __init__(self) -> None:
         self._closed = threading.Event()
 
@@ -31,6 +33,8 @@ class NullSource:
 
 class NullSink:
     """A loudspeaker that plays at a device's pace, unheard: so replies take their time and end as they would aloud."""
+
+    underflows = 0
 
     def __init__(self) -> None:
         self._closed = threading.Event()

@@ -28,6 +28,8 @@ class PipeSource:
     On Windows a read cannot be interrupted: there :meth:`run` notices its end only with the next data.
     """
 
+    overflows = 0
+
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._closed = threading.Event()
@@ -75,6 +77,8 @@ class PipeSource:
 
 class PipeSink:
     """A loudspeaker at the other end of a pipe: gets a block every 20 ms, silences included."""
+
+    underflows = 0
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream

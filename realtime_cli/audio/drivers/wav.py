@@ -23,6 +23,8 @@ _FLUSH_FRAMES = RATE_HZ
 class WavSource:
     """A microphone into which a recording is spoken, at the pace of a clock; after its end it goes on with silence."""
 
+    overflows = 0
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._recording = Recording(path)
@@ -51,6 +53,8 @@ class WavSink:
     It pulls a block every 20 ms and writes silences too. With ``pending``, which says how many frames can be pulled,
     it writes them as fast as they come and nothing else: for replies that nobody can interrupt.
     """
+
+    underflows = 0
 
     def __init__(self, path: Path, pending: Callable[[], int] | None = None) -> None:
         self.path = path

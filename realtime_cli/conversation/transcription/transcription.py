@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.dialect_detection import Guess
+from realtime_cli.conversation.dialect_detection import DialectDetection
 from realtime_cli.conversation.effects import CloseMic, Effect, End, Feed, OpenMic, Send, Show
 from realtime_cli.conversation.failures import trouble_of
 from realtime_cli.conversation.records import (
@@ -31,10 +31,10 @@ from realtime_cli.conversation.turns import MIN_COMMIT_MS
 from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol.client_events import InputAudioBufferCommit
+from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import Dialect, dialect_of
 from realtime_cli.protocol.error_codes import Severity, classify, dialect_shown_by, fatal_error
 from realtime_cli.protocol.items import ErrorDetail, Usage
-from realtime_cli.protocol.server_event import ServerEvent, UnknownEvent
 
 SETUP, MARKER = "evt_setup", "evt_marker"
 """Ids of the two ``session.update`` events. The second repeats the first when all audio is sent: servers answer in
@@ -58,8 +58,8 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The same in the dialects that it may turn out to speak; none where there is no doubt."""
     server_cuts: bool = True
     """The server's voice detection finds the pieces of speech (``turn_detection`` is not null)."""
-    recording: Any = None
-    """What to transcribe; None for the microphone."""
+    recording: str | None = None
+    """Name of what to transcribe (``facts.Spoken``); None for the microphone."""
     settle_s: float = 1.0
     """How long after the end of the audio the server may still find speech in it."""
     answer_timeout_s: float = 60.0
@@ -71,7 +71,7 @@ class Transcription:
 
     def __init__(self, options: TranscriptionOptions) -> None:
         self.options = options
-        self._guess = Guess(options.session, options.session_otherwise)
+        self._dialect = DialectDetection(options.session, options.session_otherwise)
         self._pieces = Pieces()
         self._session_id = ""
         self._all_sent = self._all_heard = False
@@ -174,10 +174,10 @@ class Transcription:
         self._session_id = str(event.session.get("id") or "unnamed")
         options = self.options
         started = SessionStarted(id=self._session_id, model=options.model, provider=options.provider)
-        corrected = self._guess.correct(dialect_of(event.session))
+        corrected = self._dialect.correct(dialect_of(event.session))
         cut = not options.server_cuts
         audio = OpenMic(cut) if options.recording is None else Feed(options.recording, cut)
-        return [*corrected, self._guess.update(SETUP), Show(started), audio]
+        return [*corrected, self._dialect.update(SETUP), Show(started), audio]
 
     def _sent_all(self) -> list[Effect]:
         self._all_sent = True
@@ -185,7 +185,7 @@ class Transcription:
             # Whatever was said is committed already, and owed.
             self._all_heard = True
             return []
-        return [self._guess.update(MARKER)]
+        return [self._dialect.update(MARKER)]
 
     def _mic_closed(self, fact: f.MicClosed) -> list[Effect]:
         """The microphone delivers no more: what was said since the last cut, or is being said, is committed."""
@@ -201,8 +201,8 @@ class Transcription:
 
     def _error(self, error: ErrorDetail) -> list[Effect]:
         severity = classify(error)
-        if corrected := self._guess.correct(dialect_shown_by(error)):
-            return [*corrected, self._guess.update(SETUP)]
+        if corrected := self._dialect.correct(dialect_shown_by(error)):
+            return [*corrected, self._dialect.update(SETUP)]
         if severity is Severity.FATAL or not self._session_id:
             return self._fail(fatal_error(error, self.options.key_variable))
         if error.event_id == SETUP:

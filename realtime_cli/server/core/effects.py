@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from realtime_cli.protocol.server_event import ServerEvent
-from realtime_cli.server.engines.interface import Message
+from realtime_cli.protocol.codec import ServerEvent
+from realtime_cli.server.engines.interface import NO_TOOLS, Message, Tools
 from realtime_cli.server.listening.endpointing import Endpointing
 
 
@@ -85,13 +85,14 @@ class Prepare:
     """Let the model read what every reply will begin with, now that nobody waits; nothing comes back."""
 
     messages: tuple[Message, ...]
+    tools: Tools = NO_TOOLS
 
 
 @dataclass(frozen=True, slots=True)
 class StartReply:
     """Make a reply from ``messages``, or of ``words`` as they are; written when ``voice`` is None.
 
-    Answered by ReplyPiece facts and one ReplyFinished or ReplyFailed, unless it is cancelled before.
+    Answered by ReplyPiece and CallPiece facts and one ReplyFinished or ReplyFailed, unless it is cancelled before.
     """
 
     response_id: str
@@ -99,6 +100,7 @@ class StartReply:
     words: str | None
     max_tokens: int
     voice: Voice | None
+    tools: Tools = NO_TOOLS
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from realtime_cli.server.engines.interface import UNCOUNTED, Ended
 from realtime_cli.server.listening.endpointing import Decision
 
 
@@ -45,11 +46,25 @@ class ReplyPiece:
 
 
 @dataclass(frozen=True, slots=True)
+class CallPiece:
+    """The model calls a function: once with empty ``arguments`` when it begins, then each piece of their JSON text.
+
+    A call is complete when another one or more text begins, or the reply is finished.
+    """
+
+    response_id: str
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyFinished:
-    """No more pieces; ``cut_off`` when the model had more to say than it was allowed."""
+    """No more pieces; ``cut_off`` when the model had more to say than it was allowed, and what the model counted."""
 
     response_id: str
     cut_off: bool = False
+    counted: Ended = UNCOUNTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,7 @@ Fact: TypeAlias = (
     | Transcribed
     | TranscriptionFailed
     | ReplyPiece
+    | CallPiece
     | ReplyFinished
     | ReplyFailed
     | ServerFailed

@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
+from realtime_cli.protocol.codec import ServerEvent
 from realtime_cli.protocol.conversation_events import ErrorEvent
 from realtime_cli.protocol.items import ErrorDetail
-from realtime_cli.protocol.server_event import ServerEvent
 from realtime_cli.server.core.effects import Effect, Emit
 
 NewId: TypeAlias = Callable[[str], str]

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 from realtime_cli.protocol import conversation_events as conversation
 from realtime_cli.protocol import response_events as events
+from realtime_cli.protocol.codec import ServerEvent
 from realtime_cli.protocol.items import (
     Content,
     ErrorDetail,
@@ -23,7 +24,6 @@ from realtime_cli.protocol.items import (
     StatusDetails,
     Usage,
 )
-from realtime_cli.protocol.server_event import ServerEvent
 from realtime_cli.server.core.history import Entry, History, Sentence
 
 DELTA_MS = 200

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from realtime_cli.server.engines.interface import Ended
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from realtime_cli.server.engines.interface import Message
+    from realtime_cli.server.engines.interface import Message, Piece, Tools
 
 NOT_THERE = "The language model is not on this computer yet, so I only have a few set answers."
 
@@ -26,13 +28,23 @@ ANSWERS = (
 class CannedAnswers:
     """A :class:`LanguageModel` that knows a few answers by heart. Deterministic; for any thread."""
 
-    def reply(self, messages: Sequence[Message], max_tokens: int, cancelled: Callable[[], bool]) -> Iterator[str]:
+    def reply(
+        self,
+        messages: Sequence[Message],
+        tools: Tools,  # noqa: ARG002 -- set answers call nothing
+        max_tokens: int,
+        cancelled: Callable[[], bool],
+    ) -> Iterator[Piece]:
         """Yield the answer word by word, at most ``max_tokens`` words. Never blocks."""
         words = re.findall(r"\s*\S+", answer(messages))
         for word in words[:max_tokens]:
             if cancelled():
                 return
             yield word
+        yield Ended(cut_off=len(words) > max_tokens)
+
+    def prepare(self, messages: Sequence[Message], tools: Tools, cancelled: Callable[[], bool]) -> None:
+        """Nothing to read."""
 
     def close(self) -> None:
         """Nothing to free."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+
+import msgspec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,16 +18,81 @@ VAD_FRAMES = 512
 """Frames of one voice-activity decision at 16 kHz: 32 ms, the only size Silero v5 and later take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class FunctionCall(msgspec.Struct, frozen=True):
+    """A call that the model made earlier; ``arguments`` is the JSON text as the model wrote it."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+class Message(msgspec.Struct, frozen=True):
     """One message of the conversation as a language model reads it."""
 
-    role: Literal["system", "user", "assistant"]
-    text: str
+    role: Literal["system", "user", "assistant", "tool"]
+    text: str = ""
+    images: tuple[str, ...] = ()
+    """Addresses of pictures in a user's message: data URIs, or what the client named."""
+    calls: tuple[FunctionCall, ...] = ()
+    """Functions that an assistant's message called."""
+    call_id: str = ""
+    """Which call the ``text`` of a ``tool`` message is the output of."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transcription:
+class Function(msgspec.Struct, frozen=True):
+    """A function that the model may call; ``parameters`` is a JSON schema."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = {}
+
+
+class Tools(msgspec.Struct, frozen=True):
+    """The functions on offer, and how free the model is to call them."""
+
+    functions: tuple[Function, ...] = ()
+    choice: Literal["none", "auto", "required"] = "auto"
+    named: str = ""
+    """With ``required``: the one function to call."""
+    parallel: bool = True
+    """Several calls in one reply are welcome."""
+
+
+NO_TOOLS = Tools()
+
+
+class CallBegun(msgspec.Struct, frozen=True):
+    """The model calls a function. Its arguments follow, all of them before the next text or call."""
+
+    call_id: str
+    name: str
+
+
+class CallArguments(msgspec.Struct, frozen=True):
+    """More of the arguments of the call that was begun last."""
+
+    delta: str
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """The last piece of a reply, from a model that knows more about it than that it is over."""
+
+    cut_off: bool = False
+    """The model had more to say than it was allowed."""
+    read_tokens: int | None = None
+    cached_tokens: int | None = None
+    """How many of ``read_tokens`` the model remembered from before."""
+    written_tokens: int | None = None
+
+
+UNCOUNTED = Ended()
+
+
+Piece: TypeAlias = str | CallBegun | CallArguments | Ended
+"""What a reply comes in: text is plain strings."""
+
+
+class Transcription(msgspec.Struct, frozen=True):
     """What was recognised, and how sure the recogniser is that there was speech at all (0..1)."""
 
     text: str
@@ -51,10 +117,19 @@ class SpeechToText(Protocol):
 
 
 class LanguageModel(Protocol):
-    """Writes replies."""
+    """Writes replies. Any number of threads may ask at once."""
 
-    def reply(self, messages: Sequence[Message], max_tokens: int, cancelled: Callable[[], bool]) -> Iterator[str]:
-        """Yield the reply piece by piece; stops soon after ``cancelled()`` is true. Blocks between pieces."""
+    def reply(
+        self, messages: Sequence[Message], tools: Tools, max_tokens: int, cancelled: Callable[[], bool]
+    ) -> Iterator[Piece]:
+        """Yield the reply piece by piece, at most ``max_tokens`` tokens of it. Blocks between pieces.
+
+        Stops soon after ``cancelled()`` is true, which may be asked on another thread. Raises
+        :class:`~realtime_cli.errors.RealtimeError` when the model fails, also in the middle.
+        """
+
+    def prepare(self, messages: Sequence[Message], tools: Tools, cancelled: Callable[[], bool]) -> None:
+        """Read what replies will begin with, where reading ahead saves time and costs nothing. Blocks meanwhile."""
 
     def close(self) -> None:
         """Free the model and whatever runs beside it; may be called twice."""

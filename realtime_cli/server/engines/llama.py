@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 import xllamacpp
 
 from realtime_cli.errors import ConfigError, RealtimeError, TurnError
+from realtime_cli.server.engines.interface import NO_TOOLS, Ended
 from realtime_cli.server.engines.prompt import ChatMessage, primed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from realtime_cli.server.engines.interface import Message
+    from realtime_cli.server.engines.interface import Message, Piece, Tools
 
 CONTEXT_TOKENS = 4096
 BATCH_TOKENS = 64
@@ -52,8 +53,8 @@ SAMPLING = {
     "dry_penalty_last_n": 80,
 }
 
-_Piece = str | RealtimeError | None
-"""Text, what went wrong, or the end."""
+_Event = str | Ended | RealtimeError | None
+"""Text, how it ended, what went wrong, or that nothing follows."""
 
 
 class SmolLM:
@@ -67,16 +68,26 @@ class SmolLM:
 
     def warm_up(self) -> None:
         """Read the priming once, so that the first reply does not wait for it. Blocks about 0.6 s."""
-        for _ in self.reply([], 1, lambda: False):
+        self.prepare([], NO_TOOLS, lambda: False)
+
+    def prepare(self, messages: Sequence[Message], tools: Tools, cancelled: Callable[[], bool]) -> None:
+        """Read what a reply would begin with, and write one token that nobody sees. Blocks until it is read."""
+        for _ in self.reply(messages, tools, 1, cancelled):
             pass
 
-    def reply(self, messages: Sequence[Message], max_tokens: int, cancelled: Callable[[], bool]) -> Iterator[str]:
-        """Yield the reply token by token; blocks between tokens, first for about 0.1 s.
+    def reply(
+        self,
+        messages: Sequence[Message],
+        tools: Tools,  # noqa: ARG002
+        max_tokens: int,
+        cancelled: Callable[[], bool],
+    ) -> Iterator[Piece]:
+        """Yield the reply token by token, then how it ended; blocks between tokens, first for about 0.1 s.
 
         Ends within 0.25 s of ``cancelled()`` becoming true (which is asked on another thread), and of being closed.
         Raises :class:`TurnError` when the model fails.
         """
-        pieces: SimpleQueue[_Piece] = SimpleQueue()
+        pieces: SimpleQueue[_Event] = SimpleQueue()
         dropped = threading.Event()
 
         def stopped() -> bool:
@@ -84,7 +95,7 @@ class SmolLM:
 
         worker = threading.Thread(
             target=self._generate,
-            args=(primed(messages), min(max_tokens, MOST_TOKENS), stopped, pieces),
+            args=(primed(messages), max_tokens, stopped, pieces),
             name="language-model",
             daemon=True,
         )
@@ -107,7 +118,7 @@ class SmolLM:
             self._server = None
 
     def _generate(
-        self, chat: list[ChatMessage], max_tokens: int, stopped: Callable[[], bool], pieces: SimpleQueue[_Piece]
+        self, chat: list[ChatMessage], max_tokens: int, stopped: Callable[[], bool], pieces: SimpleQueue[_Event]
     ) -> None:
         """Run one completion on its own thread: xllamacpp calls back, the reply is pulled."""
         count = 0
@@ -122,11 +133,13 @@ class SmolLM:
             if text:
                 count += 1
                 pieces.put(text)
+            if "timings" in chunk:
+                pieces.put(_ended(chunk, max_tokens))
             return stopped() or (count >= ENOUGH_TOKENS and text.rstrip().endswith((".", "!", "?")))
 
         request = {
             "messages": chat,
-            "max_tokens": max_tokens,
+            "max_tokens": min(max_tokens, MOST_TOKENS),
             "stream": True,
             # Events while the prompt is being read, too: otherwise nothing could be cancelled before the first token.
             "return_progress": True,
@@ -146,6 +159,17 @@ def _text(chunk: dict[str, Any]) -> str:
     """What one event of the stream adds to the reply."""
     choices = chunk.get("choices") or [{}]
     return choices[0].get("delta", {}).get("content") or ""
+
+
+def _ended(chunk: dict[str, Any], max_tokens: int) -> Ended:
+    """What the last event of the stream says. A reply as long as this model's get is whole, it cannot do better."""
+    timings = chunk["timings"]
+    return Ended(
+        cut_off=chunk["choices"][0].get("finish_reason") == "length" and max_tokens <= MOST_TOKENS,
+        read_tokens=timings["cache_n"] + timings["prompt_n"],
+        cached_tokens=timings["cache_n"],
+        written_tokens=timings["predicted_n"],
+    )
 
 
 def _start(weights: Path, threads: int) -> Any:

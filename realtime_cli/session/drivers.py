@@ -1,0 +1,61 @@
+"""What a session is made of, and what lives how long.
+
+========== ============================================================================================================
+lifetime   what
+========== ============================================================================================================
+process    settings, the view, the inputs (keyboard, standard input), the tools and their MCP servers, the embedded
+           server's weights
+session    the core with its history and sums, the microphone's gate, the playout buffer, the inbox
+device     a source runs from the opening of the microphone to its closing (push-to-talk: once a press), a sink from
+           the first to the last moment; both look for another device when theirs is lost
+connection a transport, an encoder (dialect, resampler) and what waits to be sent: made anew for each
+========== ============================================================================================================
+
+A session makes its devices and transports itself, by the factories here: some have something to tell the user, and
+there may be several connections in one session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import msgspec
+
+from realtime_cli.conversation.facts import Fact
+from realtime_cli.ports import AudioSink, AudioSource, Core, EchoControl, Input, Note, ToolHost, Transport, View
+from realtime_cli.session.workers import Encoder
+
+MakeSource = Callable[[Note], AudioSource | None]
+"""Makes the microphone, or none. Main thread. Raises InputError for one that cannot be."""
+
+MakeSink = Callable[[Note, Callable[[], int]], AudioSink | None]
+"""Makes the loudspeaker, or none; the second argument says how many frames can be played now, on any thread."""
+
+MakeEchoControl = Callable[[Note], EchoControl | None]
+"""Makes what keeps the loudspeaker out of the microphone, or nothing. Main thread; may load a library."""
+
+
+def nothing(*_: object) -> None:
+    """Make nothing, or do nothing."""
+
+
+class Drivers(msgspec.Struct, frozen=True, kw_only=True):
+    """The outside world of one session; the factories are called on the main thread while it runs."""
+
+    core: Core
+    view: View
+    make_transport: Callable[[Note], Transport]
+    """Makes the way to the server; called once a connection."""
+    make_encoder: Callable[[], Encoder]
+    """Makes what puts events into the server's shape; called once a connection."""
+    make_source: MakeSource = nothing
+    make_sink: MakeSink = nothing
+    make_echo_control: MakeEchoControl = nothing
+    inputs: tuple[Input, ...] = ()
+    tools: ToolHost | None = None
+    recordings: Mapping[str, Callable[[], Iterator[bytes]]] = {}
+    """What facts and effects call a recording, and how to open it, as often as it is asked for; may block."""
+    first_facts: tuple[Fact, ...] = ()
+    """What the core is told before anything else."""
+    on_failure: Callable[[BaseException], None] = nothing
+    """Told of each error that ends a thread, on that thread: the place for a traceback."""
