@@ -48,6 +48,10 @@ class Core(Protocol):
     def audible(self) -> bool:
         """Whether some audio is still to be heard: then progress is worth reporting."""
 
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody speaks or waits: then a lost connection must be noticed within seconds."""
+
     def snapshot(self) -> Snapshot:
         """How things stand."""
 
@@ -82,6 +86,10 @@ class AudioSink(Protocol):
     def underflows(self) -> int:
         """How often there was nothing to play because this machine was too busy; devices only. Any thread."""
 
+    @property
+    def latency_ms(self) -> float:
+        """How long after it was pulled a frame is heard, as far as is known; 0.0 before :meth:`open`. Any thread."""
+
     def open(self) -> None:
         """Check and open the sink; may block for a device's start. Main thread. Raises AudioError or InputError."""
 
@@ -102,6 +110,35 @@ class EchoControl(Protocol):
         """What was captured next, as long as that: PCM16 24 kHz mono. Device thread; returns within a millisecond."""
 
 
+class Journal(Protocol):
+    """Keeps what is told."""
+
+    def put(self, record: Record, t: float) -> None:
+        """Keep what was told ``t`` seconds after the start. Any thread; returns at once."""
+
+    def run(self) -> None:
+        """Write until closed, whatever goes wrong. Own thread."""
+
+    def close(self) -> None:
+        """Let ``run`` write what is left, and end. Any thread; does not wait; may be called twice."""
+
+
+class Recorder(Protocol):
+    """Keeps what is heard on both sides."""
+
+    def spoke(self, pcm: bytes) -> None:
+        """The user said this just now: PCM16 24 kHz mono. Any thread; returns at once."""
+
+    def heard(self, samples: npt.NDArray[np.int16], latency_s: float = 0.0) -> None:
+        """This is heard of the model in ``latency_s``: int16, shape ``(frames,)``, 24 kHz. Any thread; at once."""
+
+    def run(self) -> None:
+        """Write until closed, whatever goes wrong. Own thread."""
+
+    def close(self) -> None:
+        """Let ``run`` write what is left, and end. Any thread; does not wait; may be called twice."""
+
+
 class Transport(Protocol):
     """One connection to a server: text messages, each one JSON object, both ways."""
 
@@ -114,6 +151,17 @@ class Transport(Protocol):
 
     def send(self, text: str) -> None:
         """Send one message; blocks while the network does. Sender thread. Raises ConnectionFailed."""
+
+    def watch(self, *, urgent: bool, woke: bool = False) -> None:
+        """See whether the other end lives; called some times a second. Any thread; does not wait.
+
+        ``urgent``: somebody speaks or waits. ``woke``: this machine slept until now. When the other end does not live,
+        ``run`` raises ConnectionFailed.
+        """
+
+    @property
+    def silent_s(self) -> float:
+        """For how long nothing has come from the other end. Any thread."""
 
     def close(self) -> None:
         """Ask ``run`` to end. Any thread; does not wait; may be called twice or before ``run``."""

@@ -55,7 +55,7 @@ def test_a_reply_whose_deltas_are_lost_is_taken_from_the_final_item() -> None:
 
 def test_a_recording_is_fed_then_committed_then_answered() -> None:
     drive = Drive(listens=False, server_decides_turns=False).tell(HELLO, f.Spoken("blocks"), f.InputsEnded())
-    assert [x.name for x in drive.effects if isinstance(x, e.Feed)] == ["blocks"]
+    assert [x.source for x in drive.effects if isinstance(x, e.Feed)] == ["blocks"]
     assert drive.exit_code is None
     drive.tell(f.Fed())
     assert drive.sent_types[1:] == ["input_audio_buffer.commit", "response.create"]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
-from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, bytes_to_ms
+from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, bytes_to_ms, later_part
 from realtime_cli.audio.drivers.recordings import Recording
 from realtime_cli.cli.wiring import hold, speaking
 from realtime_cli.conversation import facts as f
@@ -29,14 +28,13 @@ def run(settings: Settings, environment: Environment, *, files: list[Path], as_i
         if as_item:
             _check_length(recording)
     sending = Sending()
-    named = {f"{number} {recording.path}": recording for number, recording in enumerate(recordings, 1)}
-    turns = [_item(recording) if as_item else f.Spoken(name) for name, recording in named.items()]
+    turns = [_item(recording) if as_item else f.Spoken(str(recording.path)) for recording in recordings]
     return hold(
         settings,
         environment,
         "recorded",
+        open_recording=sending.open_recording,
         facts=(*turns, f.InputsEnded()),
-        recordings={name: partial(sending.blocks, recording) for name, recording in named.items()},
         status=sending.status,
         **speaking(settings, source=_overwritten(files, settings.speaker)),
     )
@@ -49,10 +47,12 @@ class Sending:
         self._label = ""
         self._sent_ms = self._length_ms = 0
 
-    def blocks(self, recording: Recording) -> Iterator[bytes]:
-        """The recording, block by block. Blocks for the disk."""
-        self._label, self._sent_ms, self._length_ms = f"sending {recording.path.name}", 0, recording.duration_ms
-        for block in recording.blocks(RECORDED_BLOCK_BYTES):
+    def open_recording(self, name: str, from_ms: int) -> Iterator[bytes]:
+        """The recording of this path, block by block, from so far into it. Blocks for the disk."""
+        recording = Recording(Path(name))
+        self._label, self._sent_ms = f"sending {recording.path.name}", from_ms
+        self._length_ms = recording.duration_ms or 0
+        for block in later_part(recording.blocks(RECORDED_BLOCK_BYTES), from_ms):
             yield block
             self._sent_ms += bytes_to_ms(len(block))
         self._length_ms = 0
@@ -72,7 +72,7 @@ def _overwritten(files: list[Path], speaker: str | None) -> Path:
 
 def _check_length(recording: Recording) -> None:
     length_ms = recording.duration_ms
-    if length_ms > ITEM_MS:
+    if length_ms is not None and length_ms > ITEM_MS:
         raise InputError(
             f"{recording.path} lasts {length_ms // 1000} s, and an event of at most {MAX_EVENT_BYTES >> 20} MB holds "
             f"{ITEM_MS // 1000} s",

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from realtime_cli.protocol.codec import to_json
+from realtime_cli.printable import json_line, neutralise
 from realtime_cli.protocol.redaction import redact, redact_command, redact_url
 from realtime_cli.providers.user import known_providers
 from realtime_cli.settings.settings import Environment, Settings, fields
@@ -23,9 +23,9 @@ def show(settings: Settings, environment: Environment, *, flags: Mapping[str, An
     """Print every setting, and the variables that are no settings; ``flags`` is what the command line says of them."""
     rows = [*_settings(flags, environment), *_variables(environment)]
     if settings.json:
-        sys.stdout.writelines(f"{to_json(row)}\n" for row in (_file(environment), *rows))
+        sys.stdout.writelines(f"{json_line(row)}\n" for row in (_file(environment), *rows))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _table(_file(environment), rows))
+        sys.stdout.writelines(f"{neutralise(line)}\n" for line in _table(_file(environment), rows))
     return 0
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from realtime_cli.audio.drivers.devices import Device, list_devices
+from realtime_cli.printable import json_line, one_line
 from realtime_cli.settings.settings import Environment, Settings
 
 
@@ -21,7 +22,7 @@ def show_devices(devices: Iterable[Device], *, as_json: bool) -> None:
     """Print the devices on stdout: a table, or one JSON object a line."""
     if as_json:
         for device in devices:
-            sys.stdout.write(msgspec.json.encode({"type": "device", **msgspec.to_builtins(device)}).decode() + "\n")
+            sys.stdout.write(json_line({"type": "device", **msgspec.to_builtins(device)}) + "\n")
         return
     # rich: for people only.
     from rich import box
@@ -37,5 +38,7 @@ def show_devices(devices: Iterable[Device], *, as_json: bool) -> None:
         defaults = " and ".join(role for role, is_default in roles if is_default)
         ends = (str(device.max_input_channels or "–"), str(device.max_output_channels or "–"))
         rate = f"{device.default_rate_hz} Hz"
-        table.add_row(str(device.index), Text(device.name), Text(device.host_api), *ends, rate, defaults)
+        table.add_row(
+            str(device.index), Text(one_line(device.name)), Text(one_line(device.host_api)), *ends, rate, defaults
+        )
     Console(markup=False, highlight=False).print(table)

@@ -14,6 +14,7 @@ from typer.main import get_group
 from realtime_cli import __version__
 from realtime_cli.cli.commands import COMMANDS, GROUPS, HELP
 from realtime_cli.cli.help import HelpfulGroup
+from realtime_cli.cli.printing import complain
 
 CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
 """typer carries a copy of click in some versions and imports it in others: no name of it holds for all."""
@@ -94,7 +95,7 @@ def _main(words: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             told.show()
         else:
-            sys.stderr.write(f"realtime-cli: {_usage(told)}\n")
+            complain(_usage(told))
         return int(told.exit_code)
 
 

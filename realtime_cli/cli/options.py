@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import inspect
-import sys
-import traceback
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Annotated, Any
@@ -14,8 +12,10 @@ import typer
 
 from realtime_cli.cli.commands import Command
 from realtime_cli.cli.help import HelpfulCommand
+from realtime_cli.cli.printing import complain, tell_traceback
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
-from realtime_cli.settings.settings import Field, fields, load_environment
+from realtime_cli.settings.environment import load_environment
+from realtime_cli.settings.settings import Field, fields
 from realtime_cli.settings.sources import resolve
 
 OFF = "no_"
@@ -59,6 +59,8 @@ def _run(command: Command, flags: Mapping[str, Any], values: Mapping[str, Any]) 
     debug = bool(flags.get("debug"))
     try:
         environment = load_environment()
+        for notice in environment.notices:
+            complain(notice)
         settings = resolve(flags, environment)
         debug = settings.debug
         module, name = command.function
@@ -71,9 +73,9 @@ def _run(command: Command, flags: Mapping[str, Any], values: Mapping[str, Any]) 
         return 0
     except Exception as error:  # noqa: BLE001 -- the last place that can turn a bug into one line
         if debug:
-            traceback.print_exception(error)
+            tell_traceback(error)
         shown = error if isinstance(error, RealtimeError) else InternalError("main", error)
-        sys.stderr.write(f"realtime-cli: {shown}\n")
+        complain(shown)
         return shown.exit_code
 
 

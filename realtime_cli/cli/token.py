@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from datetime import UTC, datetime
 from typing import Any
 
+from realtime_cli.cli.printing import tell
 from realtime_cli.cli.which_server import find_server
 from realtime_cli.cli.wiring import session_options
 from realtime_cli.errors import ConfigError, InputError
+from realtime_cli.printable import json_line, one_line
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.session_body import session_update, transcription_session
 from realtime_cli.providers.endpoint import Endpoint
@@ -26,11 +27,11 @@ def run(settings: Settings, environment: Environment, *, transcription: bool, ex
     provider, place = _place(settings, environment)
     secret = mint(place, _session(settings, provider, place, transcription), expires_in)
     if settings.json:
-        sys.stdout.write(json.dumps(secret.answer, ensure_ascii=False) + "\n")
+        sys.stdout.write(json_line(secret.answer) + "\n")
     else:
-        sys.stdout.write(f"{secret.value}\n")
+        sys.stdout.write(f"{one_line(secret.value)}\n")
     if secret.expires_at is not None:
-        sys.stderr.write(_expiry(secret.expires_at, time.time()) + "\n")
+        tell(_expiry(secret.expires_at, time.time()))
     return 0
 
 
@@ -38,11 +39,14 @@ def _place(settings: Settings, environment: Environment) -> tuple[Provider, Endp
     """Where secrets are minted. Raises errors of the configuration where they are not."""
     if settings.provider == "local":
         raise InputError("the embedded server has no keys", "name another with --provider or --base-url")
-    provider, place, _notices = find_server(settings, environment)
+    server = find_server(settings, environment)
+    provider, place = server.provider, server.place
     if place is None:
         raise ConfigError("there is no key to mint with", f"set {GENERAL_KEY} (in the environment or in .env)")
-    if place.dialect is not Dialect.GA:
+    if place.dialect is not Dialect.GA or not provider.mints_secrets:
         raise InputError(f"{provider.title} mints no client secrets of the GA interface", "name another server")
+    for notice in server.notices:
+        tell(notice)
     return provider, place
 
 

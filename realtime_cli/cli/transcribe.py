@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS
+from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS, later_part
 from realtime_cli.audio.drivers.choose import open_source
 from realtime_cli.audio.drivers.recordings import Recording
 from realtime_cli.cli.commands import FORMATS
+from realtime_cli.cli.saving import saving
 from realtime_cli.cli.which_server import Server, find_server, way_to
 from realtime_cli.cli.wiring import mic_end_grace_s, on_failure, session_options, with_progress
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Snapshot
 from realtime_cli.conversation.transcription.transcription import Transcription, TranscriptionOptions
 from realtime_cli.errors import InputError
-from realtime_cli.ports import Core, View
+from realtime_cli.ports import View
 from realtime_cli.protocol.session_body import MODELS_WITHOUT_VAD, transcription_session
 from realtime_cli.providers.profiles import LOCAL
 from realtime_cli.session.drivers import Drivers, nothing
@@ -39,21 +40,37 @@ def run(settings: Settings, environment: Environment, *, file: Path | None, form
     recording = _recording(settings, file, output)
     options, server, silence_s = _options(settings, environment, recording)
     view = _view(settings, environment, chosen, output, recording)
-    recordings = {str(recording.path): partial(_blocks, recording, silence_s)} if recording else {}
-    return Session(_drivers(settings, server, Transcription(options), view, recordings)).run()
+    return Session(_drivers(settings, environment, server, options, view, silence_s)).run()
 
 
 def _drivers(
-    settings: Settings, server: Server, core: Core, view: View, recordings: Mapping[str, Callable[[], Iterator[bytes]]]
+    settings: Settings,
+    environment: Environment,
+    server: Server,
+    options: TranscriptionOptions,
+    view: View,
+    silence_s: float,
 ) -> Drivers:
+    """``silence_s``: how much of it follows a recording."""
+    listens = options.recording is None
+    kept = saving(
+        settings,
+        environment,
+        command="transcribe",
+        provider=server.provider.name,
+        model=settings.transcription_model or "",
+        by_clock=listens,
+    )
     return Drivers(
-        core=core,
+        core=Transcription(options),
         view=view,
         make_transport=way_to(server, settings, speech=True, kind="transcription"),
         make_encoder=server.encoder,
-        make_source=partial(open_source, settings.mic) if not recordings else nothing,
-        recordings=recordings,
-        first_facts=tuple(f.Noted(text) for text in server.notices),
+        make_source=partial(open_source, settings.mic) if listens else nothing,
+        open_recording=partial(_open_recording, silence_s),
+        make_journal=kept.make_journal,
+        make_recorder=kept.make_recorder,
+        first_facts=tuple(f.Noted(text) for text in (*server.notices, *kept.notices)),
         on_failure=on_failure(settings),
     )
 
@@ -87,8 +104,9 @@ def _recording(settings: Settings, file: Path | None, output: Path | None) -> Re
 def _options(
     settings: Settings, environment: Environment, recording: Recording | None
 ) -> tuple[TranscriptionOptions, Server, float]:
-    """The core's options, the server, and how many seconds of silence follow a recording."""
     server = find_server(settings, environment, "transcription")
+    if not server.provider.transcribes:
+        raise InputError(f"{server.provider.title} has no transcription sessions", "use --local, or another server")
     wanted = session_options(settings, server.provider, "voice", spoken=False)
     if server.provider is LOCAL:
         server.notices.extend(_not_heard(settings))
@@ -96,7 +114,7 @@ def _options(
     patience_s = mic_end_grace_s(wanted)
     options = TranscriptionOptions(
         provider=server.provider.name,
-        key_variable=server.key_variable,
+        key=server.key,
         model=wanted.transcription_model or "",
         session=transcription_session(wanted, server.dialect),
         session_otherwise={other: transcription_session(wanted, other) for other in server.other_dialects(settings)},
@@ -107,10 +125,10 @@ def _options(
     return options, server, patience_s if server_cuts else 0.0
 
 
-def _blocks(recording: Recording, silence_s: float) -> Iterator[bytes]:
-    """The recording, and a silence in which a server that listens hears its end."""
+def _open_recording(silence_s: float, name: str, from_ms: int) -> Iterator[bytes]:
+    """The recording of this path from so far into it, and a silence in which a server that listens hears its end."""
     silence = (bytes(RECORDED_BLOCK_BYTES) for _ in range(round(silence_s * 1000 / RECORDED_BLOCK_MS)))
-    return chain(recording.blocks(RECORDED_BLOCK_BYTES), silence)
+    return later_part(chain(Recording(Path(name)).blocks(RECORDED_BLOCK_BYTES), silence), from_ms)
 
 
 def _not_heard(settings: Settings) -> list[str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from msgspec.structs import replace
 
+from realtime_cli.cli.printing import tell_traceback
+from realtime_cli.cli.saving import saving
 from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
 from realtime_cli.cli.which_server import find_server, way_to
 from realtime_cli.controls import Controls
@@ -22,7 +23,15 @@ from realtime_cli.ports import AudioSink, Input, Note, View
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions, languages_of, truncation_of, words_of
 from realtime_cli.providers.profiles import LOCAL, Provider
-from realtime_cli.session.drivers import Drivers, MakeEchoControl, MakeSink, MakeSource, nothing
+from realtime_cli.session.drivers import (
+    Drivers,
+    MakeEchoControl,
+    MakeSink,
+    MakeSource,
+    OpenRecording,
+    no_recordings,
+    nothing,
+)
 from realtime_cli.session.session import Session
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.settings.sources import read_text
@@ -33,6 +42,9 @@ if TYPE_CHECKING:
 
 Shape = Literal["typed", "recorded", "voice"]
 """What the user's turns are: written, read from files, or spoken into a microphone."""
+
+COMMANDS: dict[Shape, str] = {"typed": "say", "recorded": "ask", "voice": "chat"}
+"""What a conversation of each shape is held with."""
 
 MAX_NAME_CHARS = 64
 """Of a side channel: a good deal less than what metadata take (512), but it stands before every line."""
@@ -52,19 +64,19 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     make_source: MakeSource = nothing,
     make_sink: MakeSink = nothing,
     make_echo_control: MakeEchoControl = nothing,
+    open_recording: OpenRecording = no_recordings,
     plays: bool = False,
     inputs: tuple[Input, ...] = (),
     controls: Callable[[], Controls] = Controls,
     facts: tuple[f.Fact, ...] = (),
-    recordings: Mapping[str, Callable[[], Iterator[bytes]]] = {},
     status: Status | None = None,
 ) -> int:
     """Hold one conversation from beginning to end, and return the exit code. Raises errors of the configuration.
 
-    ``plays``: ``make_sink`` makes one. ``recordings``: what facts call a recording, and how to open it.
-    ``status``: a line for the bottom of a terminal, where no live view is.
+    ``plays``: ``make_sink`` makes one. ``status``: a line for the bottom of a terminal, where no live view is.
     """
     server = find_server(settings, environment)
+    settings = server.careful(settings)
     provider, notices = server.provider, server.notices
     if provider is LOCAL:
         from realtime_cli.cli.fetching import fetch_weights_visibly  # the optional part
@@ -78,7 +90,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     conversation = Conversation(
         ConversationOptions(
             provider=provider.name,
-            key_variable=server.key_variable,
+            key=server.key,
             session=session_update(wanted, server.dialect),
             session_otherwise={other: session_update(wanted, other) for other in server.other_dialects(settings)},
             server_decides_turns=wanted.vad != "off",
@@ -99,6 +111,14 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         )
     )
 
+    kept = saving(
+        settings,
+        environment,
+        command=COMMANDS[shape],
+        provider=provider.name,
+        model=settings.model or "",
+        by_clock=shape == "voice",
+    )
     view = choose_view(
         settings, streaming=shape != "voice", echo_user=shape != "typed", controls=controls, environ=environment
     )
@@ -111,10 +131,12 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             make_source=make_source,
             make_sink=make_sink,
             make_echo_control=make_echo_control,
+            open_recording=open_recording,
             inputs=inputs,
             tools=tools,
-            recordings=recordings,
-            first_facts=(*(f.Noted(text) for text in (*notices, *hints)), *_greeting(settings), *facts),
+            make_journal=kept.make_journal,
+            make_recorder=kept.make_recorder,
+            first_facts=(*(f.Noted(text) for text in (*notices, *hints, *kept.notices)), *_greeting(settings), *facts),
             on_failure=on_failure(settings),
         )
     )
@@ -135,7 +157,7 @@ def with_progress(view: View, settings: Settings, environment: Environment, stat
 
 def on_failure(settings: Settings) -> Callable[[BaseException], None]:
     """What is done about an error that ends a thread: its traceback, for ``--debug`` only."""
-    return traceback.print_exception if settings.debug else lambda _error: None
+    return tell_traceback if settings.debug else lambda _error: None
 
 
 def _side_channel(said: str) -> SideChannel:

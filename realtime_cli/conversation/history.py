@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from realtime_cli.audio.core.pcm import frames_to_ms, ms_to_frames
+from realtime_cli.audio.core.pcm import FRAME_BYTES, frames_to_ms, ms_to_frames
 from realtime_cli.conversation.effects import Effect, Show
 from realtime_cli.conversation.records import AssistantSaid, Line, UserSaid
 from realtime_cli.conversation.states import Recent
@@ -30,12 +30,17 @@ TRANSCRIPT_S = 30.0
 
 
 class PartAudio(msgspec.Struct):
-    """The audio of one content part: frames received, milliseconds heard, and whether each is all there is."""
+    """The audio of one content part: bytes received, milliseconds heard, and whether each is all there is."""
 
-    received_frames: int = 0
+    received_bytes: int = 0
     heard_ms: int = 0
     complete: bool = False
     finished: bool = False
+
+    @property
+    def received_frames(self) -> int:
+        """Whole frames received."""
+        return self.received_bytes // FRAME_BYTES
 
     @property
     def received_ms(self) -> int:

@@ -127,7 +127,7 @@ class Turns:
         turn = self.waiting.popleft()
         if isinstance(turn, Spoken):
             self.feeding = True
-            return [Feed(turn.name)]
+            return [Feed(turn.source)]
         if isinstance(turn, Wanted):
             self.ended_at = now
             self._responses.want(Wish(instructions=turn.instructions))

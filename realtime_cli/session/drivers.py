@@ -5,7 +5,8 @@ lifetime   what
 ========== ============================================================================================================
 process    settings, the view, the inputs (keyboard, standard input), the tools and their MCP servers, the embedded
            server's weights
-session    the core with its history and sums, the microphone's gate, the playout buffer, the inbox
+session    the core with its history and sums, the microphone's gate, the playout buffer, the inbox, the journal and
+           the recorder
 device     a source runs from the opening of the microphone to its closing (push-to-talk: once a press), a sink from
            the first to the last moment; both look for another device when theirs is lost
 connection a transport, an encoder (dialect, resampler) and what waits to be sent: made anew for each
@@ -17,13 +18,25 @@ there may be several connections in one session.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from realtime_cli.conversation.facts import Fact
-from realtime_cli.ports import AudioSink, AudioSource, Core, EchoControl, Input, Note, ToolHost, Transport, View
-from realtime_cli.session.workers import Encoder
+from realtime_cli.ports import (
+    AudioSink,
+    AudioSource,
+    Core,
+    EchoControl,
+    Input,
+    Journal,
+    Note,
+    Recorder,
+    ToolHost,
+    Transport,
+    View,
+)
+from realtime_cli.session.sending import Encoder
 
 MakeSource = Callable[[Note], AudioSource | None]
 """Makes the microphone, or none. Main thread. Raises InputError for one that cannot be."""
@@ -35,8 +48,20 @@ MakeEchoControl = Callable[[Note], EchoControl | None]
 """Makes what keeps the loudspeaker out of the microphone, or nothing. Main thread; may load a library."""
 
 
+OpenRecording = Callable[[str, int], Iterator[bytes]]
+"""Opens the recording of this name so many ms into it: PCM16 24 kHz mono in blocks. Feeder thread; blocks for the disk.
+
+Raises InputError. May be called again for the same recording.
+"""
+
+
 def nothing(*_: object) -> None:
     """Make nothing, or do nothing."""
+
+
+def no_recordings(_name: str, _from_ms: int) -> Iterator[bytes]:
+    """Hold no recording at all."""
+    return iter(())
 
 
 class Drivers(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,10 +76,13 @@ class Drivers(msgspec.Struct, frozen=True, kw_only=True):
     make_source: MakeSource = nothing
     make_sink: MakeSink = nothing
     make_echo_control: MakeEchoControl = nothing
+    open_recording: OpenRecording = no_recordings
     inputs: tuple[Input, ...] = ()
     tools: ToolHost | None = None
-    recordings: Mapping[str, Callable[[], Iterator[bytes]]] = {}
-    """What facts and effects call a recording, and how to open it, as often as it is asked for; may block."""
+    make_journal: Callable[[Note], Journal | None] = nothing
+    """Makes what keeps what is told, unless the user wants nothing kept. Main thread."""
+    make_recorder: Callable[[Note], Recorder | None] = nothing
+    """Makes what keeps what is heard, where the user wants it. Main thread."""
     first_facts: tuple[Fact, ...] = ()
     """What the core is told before anything else."""
     on_failure: Callable[[BaseException], None] = nothing

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from realtime_cli.conversation.records import AssistantSaid, Line, Notice, Trouble, UserSaid
-from realtime_cli.view.text import neutralise, one_line
+from realtime_cli.printable import neutralise, one_line
 
 LABELS = {"user": ("you", "bold cyan"), "assistant": (" ai", "bold magenta")}
 
