@@ -39,7 +39,7 @@ from realtime_cli.conversation.effects import (
 from realtime_cli.conversation.records import AudioReported, Ended, Record
 from realtime_cli.conversation.tool_offers import Offer
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
-from realtime_cli.ports import AudioSink, AudioSource, Journal, Recorder
+from realtime_cli.ports import AudioSink, AudioSource, Journal, Keeper, Recorder
 from realtime_cli.session.clock import Clock
 from realtime_cli.session.connection import FIRST_EPOCH, Connection
 from realtime_cli.session.connections import Connections
@@ -141,10 +141,8 @@ class Session:
     def _start(self) -> None:
         """Connect first: the handshake goes on while the audio libraries load and the devices open."""
         self._threads.start(VIEW, self._screen.run)
-        if self._journal:
-            self._threads.start("journal", self._journal.run)
-        if self._recorder:
-            self._threads.start("recorder", self._recorder.run)
+        for keeper in self._keepers():
+            self._threads.start("keeper", keeper.run)
         if self._tools:
             self._threads.start("tools", self._tools.run, self._offered, self._stopping)
         self._mic.resume(self._connections.connect(FIRST_EPOCH).queue)
@@ -153,6 +151,9 @@ class Session:
         for each in self._inputs:
             each.open()
             self._threads.start("input", each.run, self.post, self._stopping)
+
+    def _keepers(self) -> list[Keeper]:
+        return [keeper for keeper in (self._journal, self._recorder, self._drivers.wire_log) if keeper]
 
     def _open_devices(self) -> None:
         if self._sink:
@@ -179,9 +180,8 @@ class Session:
         if self._player:
             self._player.close()
         self._screen.close()
-        for keeper in (self._journal, self._recorder):
-            if keeper:
-                keeper.close()
+        for keeper in self._keepers():
+            keeper.close()
         deadline = time.monotonic() + SHUTDOWN_S
         try:
             if current:
