@@ -27,6 +27,9 @@ _SECRET_FIELDS = re.compile(
 )
 """JSON fields of the session and its MCP tools whose whole value is secret."""
 
+_SERVER_URLS = re.compile(r'("server_url"\s*:\s*")([^"]*)')
+"""Of MCP servers: some take their key in the query."""
+
 _CONVERSATION = frozenset(("audio", "delta", "text", "transcript", "arguments", "output", "image_url"))
 """Fields that hold what was said, or sound: they may be long, and are the user's to see as they are."""
 
@@ -84,4 +87,5 @@ def redact_command(command: str) -> str:
 def loggable(message: str, secrets: Iterable[str] = ()) -> str:
     """A wire message fit for a log: secrets hidden, audio and images replaced by their length."""
     shortened = _PAYLOADS.sub(lambda found: f'"{found[1]}":"<{len(found[2])} characters>"', message)
-    return redact(_SECRET_FIELDS.sub(rf'"\1":"{HIDDEN}"', shortened), secrets)
+    hidden = _SERVER_URLS.sub(lambda found: found[1] + redact_url(found[2]), shortened)
+    return redact(_SECRET_FIELDS.sub(rf'"\1":"{HIDDEN}"', hidden), secrets)

@@ -22,6 +22,7 @@ TOOLS, AUDIO, SAVING, VIEW = "Tools", "Sound", "Saving", "Output"
 ENV_PREFIX = "REALTIME_CLI_"
 CACHE_DIR = "REALTIME_CLI_CACHE_DIR"
 CONFIG_DIR = "REALTIME_CLI_CONFIG_DIR"
+DATA_DIR = "REALTIME_CLI_DATA_DIR"
 
 LEAST_SECRET_CHARS = 8
 """What is shorter is a placeholder, and would be hidden in the middle of words."""
