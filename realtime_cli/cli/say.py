@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,9 +56,11 @@ def register(app: typer.Typer) -> None:
             turns.append(f.Typed(words, parts))
         hold_turns = partial(hold, settings, environment, "typed", **speaking(settings))
         if interactive:
-            from realtime_cli.terminal.typed_turns import typed_turns
+            from realtime_cli.cli.inputs import interactive_inputs
 
-            return hold_turns(inputs=(typed_turns(sys.stdin.buffer),), facts=tuple(turns))
+            typed = interactive_inputs(settings, environment)
+            hints = tuple(map(f.Noted, typed.hints))
+            return hold_turns(inputs=typed.inputs, controls=typed.controls, facts=(*hints, *turns), interactive=True)
         return hold_turns(facts=(*turns, f.InputsEnded()))
 
 

@@ -119,6 +119,8 @@ class Conversation:
                 return self._replies.interrupt(server_cancels=False) if self.options.listens else []
             case f.StopReply():
                 return self._replies.stop()
+            case f.Discarded() if self._turns.pressed_at is not None:
+                return self._turns.discarded()
             case f.Fed():
                 return self._turns.fed(now)
             case f.Pressed() if not self._begun:

@@ -56,6 +56,10 @@ class StopReply(msgspec.Struct, frozen=True):
     """A key stops what is being said, or about to be: as an interruption does, but no turn of the user's follows."""
 
 
+class Discarded(msgspec.Struct, frozen=True):
+    """Push-to-talk: what is being said into the microphone is not to be sent."""
+
+
 class Released(msgspec.Struct, frozen=True):
     """The talk key went up, or can no longer be held."""
 
@@ -156,6 +160,7 @@ Fact: TypeAlias = (
     | InputsEnded
     | MicEnded
     | StopReply
+    | Discarded
     | Pressed
     | Released
     | MicOpened

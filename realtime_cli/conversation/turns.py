@@ -43,6 +43,8 @@ class Turns(msgspec.Struct):
     """Since when the talk key is down."""
     opening: bool = False
     """The talk key is down, and the microphone does not deliver yet."""
+    discarding: bool = False
+    """What the microphone delivered since the talk key went down is not to be sent."""
     feeding: bool = False
     """A recording is being sent."""
     waiting: deque[Typed | Spoken | Wanted] = msgspec.field(default_factory=deque)
@@ -99,6 +101,11 @@ class Turns(msgspec.Struct):
         self.pressed_at = None
         return [CloseMic(), Show(MicChanged(state="closed"))]
 
+    def discarded(self) -> list[Effect]:
+        """What was said since the talk key went down is not wanted: the microphone closes, and nothing is sent."""
+        self.discarding = True
+        return self.released()
+
     def mic_opened(self) -> list[Effect]:
         """The microphone delivers: now is the time to talk."""
         if not self.opening:
@@ -114,6 +121,9 @@ class Turns(msgspec.Struct):
     def mic_closed(self, fact: MicClosed, now: float) -> list[Effect]:
         """The talk key went up: what was said is sent, if it is long enough to be speech."""
         self.speaking = False
+        if self.discarding:
+            self.discarding = False
+            return [Send(InputAudioBufferClear()), Show(Notice(text="discarded: nothing was sent"))]
         if fact.spoken_ms < MIN_COMMIT_MS:
             return [Send(InputAudioBufferClear()), Show(Notice(text="too short: nothing was sent"))]
         self.ended_at = now
