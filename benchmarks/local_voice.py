@@ -23,6 +23,7 @@ import numpy.typing as npt
 from benchmarks.figures import Series, arguments, show
 from realtime_cli.audio.core.pcm import BLOCK_FRAMES, BLOCK_MS, RATE_HZ
 from realtime_cli.protocol.dialects import append_message
+from realtime_cli.server.core.core import SessionPlan
 from realtime_cli.server.local_server import load_server
 
 QUESTIONS = (
@@ -55,7 +56,7 @@ class Turns:
         self._spoken: SimpleQueue[tuple[float, float]] = SimpleQueue()
         self._stopping = threading.Event()
         self._server = load_server(lambda _line: None)
-        self._line = self._server.connect(self._take, lambda _problem: None)
+        self._line = self._server.connect(self._take, lambda _ending: None, SessionPlan())
         self._microphone = threading.Thread(target=self._run, name="microphone")
         self._microphone.start()
 

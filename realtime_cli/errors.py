@@ -46,9 +46,16 @@ class ConfigError(RealtimeError):
 
 
 class ConnectionFailed(RealtimeError):
-    """The server refused, does not answer, or was lost (exit code 4)."""
+    """The server refused, does not answer, or was lost (exit code 4).
+
+    ``recoverable``: trying again later may help; it does not for a wrong key, an unknown model or a used up quota.
+    """
 
     exit_code = 4
+
+    def __init__(self, problem: str, remedy: str = "", *, recoverable: bool = False) -> None:
+        super().__init__(problem, remedy)
+        self.recoverable = recoverable
 
 
 class AudioError(RealtimeError):

@@ -48,6 +48,10 @@ class Core(Protocol):
     def audible(self) -> bool:
         """Whether some audio is still to be heard: then progress is worth reporting."""
 
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody speaks or waits: then a lost connection must be noticed within seconds."""
+
     def snapshot(self) -> Snapshot:
         """How things stand."""
 
@@ -114,6 +118,17 @@ class Transport(Protocol):
 
     def send(self, text: str) -> None:
         """Send one message; blocks while the network does. Sender thread. Raises ConnectionFailed."""
+
+    def watch(self, *, urgent: bool, woke: bool = False) -> None:
+        """See whether the other end lives; called some times a second. Any thread; does not wait.
+
+        ``urgent``: somebody speaks or waits. ``woke``: this machine slept until now. When the other end does not live,
+        ``run`` raises ConnectionFailed.
+        """
+
+    @property
+    def silent_s(self) -> float:
+        """For how long nothing has come from the other end. Any thread."""
 
     def close(self) -> None:
         """Ask ``run`` to end. Any thread; does not wait; may be called twice or before ``run``."""

@@ -14,7 +14,7 @@ import soxr
 
 from realtime_cli.audio.core.pcm import BLOCK_FRAMES, RATE_HZ
 from realtime_cli.server.listening.endpointing import Endpointing, SpeechStarted
-from realtime_cli.server.listening.hearing import Ear
+from realtime_cli.server.listening.input_audio import InputAudio
 
 Samples = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]
@@ -136,7 +136,7 @@ def started_ms(sent: Samples) -> list[float]:
     """When the embedded server, at its default settings, would say ``speech_started``."""
     from realtime_cli.server.engines.silero import SileroVoiceActivity, load_session
 
-    ear = Ear(lambda: SileroVoiceActivity(load_session()))
+    ear = InputAudio(lambda: SileroVoiceActivity(load_session()))
     ear.listen("audio/pcm", Endpointing())
     found = []
     for at in range(0, len(sent), BLOCK_FRAMES):

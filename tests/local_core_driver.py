@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any, TypeVar
 
 from realtime_cli.protocol.server_events import server_event_to_object
-from realtime_cli.server.core.core import ServerCore
+from realtime_cli.server.core.core import ServerCore, SessionPlan
 from realtime_cli.server.core.effects import Effect, Emit, StartReply, Transcribe
 from realtime_cli.server.core.facts import ClientMessage, Fact, ReplyFinished, ReplyPiece, Transcribed
 from realtime_cli.server.listening.endpointing import MaybeEnded, SpeechStarted, SpeechStopped
@@ -42,14 +42,14 @@ SECOND = bytes(48_000)
 class Driver:
     """One connection. ``events`` holds all that was emitted, ``effects`` all that was asked for besides."""
 
-    def __init__(self, kind: Any = "realtime") -> None:
+    def __init__(self, kind: Any = "realtime", **plan: Any) -> None:
         numbers: Counter[str] = Counter()
 
         def new_id(prefix: str) -> str:
             numbers[prefix] += 1
             return f"{prefix}_{numbers[prefix]}"
 
-        self.core = ServerCore(new_id, kind=kind)
+        self.core = ServerCore(new_id, SessionPlan(kind=kind, **plan))
         self.events: list[Event] = []
         self.effects: list[Effect] = []
         self.now = 0.0

@@ -26,7 +26,7 @@ _NON_NEGATIVE = {"audio_start_ms", "audio_end_ms", "content_index", "output_inde
 _RANGES = {
     "threshold": (0.0, 1.0),
     "speed": (0.25, 1.5),
-    "max_output_tokens": (1, 4096),
+    "max_output_tokens": (1, 128_000),
     "max_response_output_tokens": (1, 4096),
     "idle_timeout_ms": (5000, 30000),
     "temperature": (0.6, 1.2),

@@ -27,7 +27,7 @@ from realtime_cli.protocol.client_events import (
 from realtime_cli.protocol.dialects import Dialect, append_message, to_wire
 from realtime_cli.protocol.items import Content, Item
 from realtime_cli.protocol.session_body import session_update, transcription_session
-from realtime_cli.protocol.session_options import Eagerness, NoiseReduction, SessionOptions, Vad
+from realtime_cli.protocol.session_options import Eagerness, NoiseReduction, RetentionRatio, SessionOptions, Vad
 from tests import scripts
 from tests.schema_check import check_beta_client_event, check_client_event, check_order
 from tests.scripted_server import Script, ScriptedServer
@@ -45,7 +45,10 @@ EAGERNESS: tuple[Eagerness | None, ...] = ("low", "medium", "high", "auto", None
 OPTIONS = [
     SessionOptions(),
     SessionOptions(text_only=True),
-    SessionOptions(instructions="", voice="marin", speed=0.25, language="en", max_output_tokens="inf"),
+    SessionOptions(instructions="", voice="marin", speed=0.25, languages=("en",), max_output_tokens="inf"),
+    SessionOptions(voice="id:my own", truncation="disabled", idle_timeout_ms=5000, transcription_model="whisper-1"),
+    SessionOptions(voice="voice_1", truncation=RetentionRatio(0.8), idle_timeout_ms=30000),
+    SessionOptions(transcription_model="gpt-4o-transcribe", languages=("de",), keywords=("a<b", "c")),
     SessionOptions(max_output_tokens=4096, speed=1.5, reasoning="xhigh", tools=(TOOL, TOOL)),
     SessionOptions(vad_threshold=0.0, silence_ms=0, prefix_padding_ms=0, create_response=False),
     *(
@@ -53,6 +56,14 @@ OPTIONS = [
         for vad, noise, eager, model in itertools.product(VADS, NOISE, EAGERNESS, ("gpt-4o-mini-transcribe", None))
     ),
 ]
+NEWER = [
+    SessionOptions(
+        transcription_model="gpt-transcribe", languages=("de", "en"), truncation=RetentionRatio(0.5, 20_000)
+    ),
+    SessionOptions(transcription_model="gpt-live-transcribe", languages=("de",), keywords=("Ada", "Ö & Co"), vad="off"),
+]
+"""With transcription models that the beta never knew."""
+
 ITEMS = [
     Item(id="item_1", type="message", role="user", content=(Content(type="input_text", text="Hi"),)),
     Item(type="message", role="user", content=(Content(type="input_audio", audio="AAAA", transcript="Hi"),)),
@@ -99,6 +110,12 @@ def test_every_session_that_can_be_asked_for_is_valid_in_ga_and_beta(options: Se
         check_client_event(wired(SessionUpdate(session=transcription_session(options, Dialect.GA)), Dialect.GA))
         flat = SessionUpdate(session=transcription_session(options, Dialect.BETA))
         check_beta_client_event(wired(flat, Dialect.BETA))
+
+
+@pytest.mark.parametrize("options", NEWER, ids=repr)
+def test_sessions_with_newer_transcription_models_are_valid_in_ga(options: SessionOptions) -> None:
+    for body in (session_update(options, Dialect.GA), transcription_session(options, Dialect.GA)):
+        check_client_event(wired(SessionUpdate(session=body), Dialect.GA))
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: str(event.type))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -22,14 +23,14 @@ from realtime_cli.protocol.dialects import Dialect, NotAnEvent, append_message, 
 from realtime_cli.protocol.items import Content, Item
 from realtime_cli.protocol.response_events import OutputAudioDelta, ResponseDone
 from realtime_cli.protocol.session_body import session_update, transcription_session
-from realtime_cli.protocol.session_options import SessionOptions
+from realtime_cli.protocol.session_options import SessionOptions, truncation_of
 
 EVERYTHING = SessionOptions(
     model="gpt-realtime-2.1",
     instructions="Be brief.",
     voice="marin",
     speed=1.2,
-    language="en",
+    languages=("en",),
     max_output_tokens=500,
     vad_threshold=0.6,
     silence_ms=400,
@@ -61,7 +62,7 @@ def test_a_ga_session_says_everything_that_was_asked_for() -> None:
         "audio": {
             "input": {
                 "format": PCM,
-                "transcription": {"model": "gpt-transcribe", "language": "en"},
+                "transcription": {"model": "gpt-transcribe", "languages": ["en"]},
                 "turn_detection": VAD,
                 "noise_reduction": {"type": "near_field"},
             },
@@ -127,9 +128,91 @@ def test_text_only_noise_reduction_and_transcription_are_said_in_each_dialects_w
     assert beta["input_audio_transcription"] is None
 
 
+@pytest.mark.parametrize(
+    ("model", "languages", "sent"),
+    [
+        ("gpt-transcribe", ("de",), {"languages": ["de"]}),
+        ("gpt-live-transcribe", ("de", "en"), {"languages": ["de", "en"]}),
+        ("whisper-1", ("de",), {"language": "de"}),
+        ("gpt-4o-mini-transcribe", ("de",), {"language": "de"}),
+        ("gpt-transcribe", (), {}),
+        ("whisper-1", (), {}),
+    ],
+)
+def test_newer_transcription_models_get_languages_and_older_ones_one_language_and_none_gets_both(
+    model: str, languages: tuple[str, ...], sent: dict[str, Any]
+) -> None:
+    options = SessionOptions(transcription_model=model, languages=languages)
+    for body in (session_update(options, Dialect.GA), transcription_session(options, Dialect.GA)):
+        assert body["audio"]["input"]["transcription"] == {"model": model, **sent}
+
+
+def test_several_languages_for_a_model_that_takes_one_are_refused_here() -> None:
+    options = SessionOptions(transcription_model="whisper-1", languages=("de", "en"))
+    with pytest.raises(InputError, match=r"whisper-1 takes one language.*gpt-transcribe"):
+        session_update(options, Dialect.GA)
+
+
+@pytest.mark.parametrize("word", ["a<b", "a>b", "a\rb", "a\nb"])
+def test_a_keyword_that_would_have_the_whole_update_refused_is_refused_here_by_its_name(word: str) -> None:
+    options = SessionOptions(transcription_model="gpt-transcribe", keywords=("Lovelace", word))
+    with pytest.raises(InputError, match=re.escape(repr(word))):
+        session_update(options, Dialect.GA)
+
+
+@pytest.mark.parametrize(("said", "own"), [("voice_1234", "voice_1234"), ("id:Ada", "Ada"), ("marin", None)])
+def test_a_voice_of_ones_own_is_an_object_in_ga_and_a_string_elsewhere(said: str, own: str | None) -> None:
+    options = SessionOptions(voice=said)
+    ga, beta, xai = (session_update(options, dialect) for dialect in Dialect)
+    assert ga["audio"]["output"]["voice"] == ({"id": own} if own else said)
+    assert beta["voice"] == xai["voice"] == (own or said)
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        ("auto", "auto"),
+        ("disabled", "disabled"),
+        ("0.8", {"type": "retention_ratio", "retention_ratio": 0.8}),
+        (
+            "0.5,20000",
+            {"type": "retention_ratio", "retention_ratio": 0.5, "token_limits": {"post_instructions": 20_000}},
+        ),
+    ],
+)
+def test_how_a_long_talk_is_shortened_is_said_in_ga_only(said: str, sent: Any) -> None:
+    options = SessionOptions(truncation=truncation_of(said))
+    assert session_update(options, Dialect.GA)["truncation"] == sent
+    assert "truncation" not in session_update(options, Dialect.BETA)
+
+
+@pytest.mark.parametrize("said", ["1.5", "-1", "nan", "0.8,", "0.8,0", "0.8,x", "much", "0.8,1,2"])
+def test_what_says_no_truncation_is_one_clear_line(said: str) -> None:
+    with pytest.raises(InputError, match="--truncation"):
+        truncation_of(said)
+
+
+def test_what_the_beta_does_not_know_of_the_users_speech_is_said_its_way_or_left_out() -> None:
+    wanted = SessionOptions(
+        transcription_model="gpt-transcribe", languages=("de",), keywords=("Ada", "Bob"), idle_timeout_ms=6000
+    )
+    body = session_update(wanted, Dialect.BETA)
+    assert body["input_audio_transcription"] == {"model": "gpt-transcribe", "language": "de", "prompt": "Ada, Bob"}
+    assert body["turn_detection"] == {"type": "server_vad"}
+    ga = session_update(wanted, Dialect.GA)
+    assert ga["audio"]["input"]["turn_detection"] == {"type": "server_vad", "idle_timeout_ms": 6000}
+
+
+def test_an_idle_time_out_without_the_servers_own_detection_is_refused() -> None:
+    with pytest.raises(InputError, match="--vad server"):
+        session_update(SessionOptions(vad="semantic", idle_timeout_ms=6000), Dialect.GA)
+
+
 def test_a_transcription_session_has_input_and_nothing_else() -> None:
-    options = SessionOptions(transcription_model="gpt-transcribe", language="de", create_response=True, voice="marin")
-    transcription = {"model": "gpt-transcribe", "language": "de"}
+    options = SessionOptions(
+        transcription_model="gpt-transcribe", languages=("de",), create_response=True, voice="marin"
+    )
+    transcription = {"model": "gpt-transcribe", "languages": ["de"]}
     detection = {"type": "server_vad"}
     assert transcription_session(options, Dialect.GA) == {
         "type": "transcription",

@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "realtime_cli"
 FLOORS = {
     "errors": 0,
     "controls": 0,
+    "printable": 0,
     "audio.core": 1,
     "settings.config_file": 1,
     "protocol": 2,
@@ -32,6 +33,7 @@ FLOORS = {
     "server.listening": 8,
     "server.engines": 8,
     "server": 9,
+    "journal": 9,
     "transport": 10,
     "session": 11,
     "doctor": 12,

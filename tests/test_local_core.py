@@ -64,7 +64,7 @@ def test_a_voice_turn_has_the_remote_services_order() -> None:
     ]
     started, user = events[0], of_type(events[:5], "conversation.item.done")["item"]
     assert started["item_id"] == user["id"]
-    assert user["content"] == [{"type": "input_audio"}]
+    assert user["content"] == [{"type": "input_audio", "transcript": None}]
     sound = b"".join(base64.b64decode(e["delta"]) for e in events if e["type"] == "response.output_audio.delta")
     assert sound == SECOND[:33_600]
     usage = of_type(events, "response.done")["response"]["usage"]
@@ -151,7 +151,13 @@ def test_a_failed_response_is_done_with_its_error() -> None:
 
 def test_a_failure_of_the_server_itself_is_an_error_event() -> None:
     (event,) = Driver().tell(ServerFailed("the ear is gone"))
-    assert event["error"] == {"type": "server_error", "code": "server_error", "message": "the ear is gone"}
+    assert event["error"] == {
+        "type": "server_error",
+        "code": "server_error",
+        "message": "the ear is gone",
+        "param": None,
+        "event_id": None,
+    }
 
 
 def test_an_out_of_band_response_leaves_no_trace_in_the_conversation() -> None:

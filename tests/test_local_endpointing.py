@@ -15,7 +15,7 @@ from realtime_cli.server.listening.endpointing import (
     SpeechStarted,
     SpeechStopped,
 )
-from realtime_cli.server.listening.hearing import Ear
+from realtime_cli.server.listening.input_audio import InputAudio
 from tests.local_engines import LoudnessVad
 
 QUIET, LOUD = 0.02, 0.98
@@ -97,8 +97,8 @@ def silence(seconds: float) -> bytes:
     return bytes(2 * int(seconds * 24000))
 
 
-def ear(settings: Endpointing | None = NO_PADDING) -> Ear:
-    made = Ear(LoudnessVad)
+def ear(settings: Endpointing | None = NO_PADDING) -> InputAudio:
+    made = InputAudio(LoudnessVad)
     made.listen("audio/pcm", settings)
     return made
 

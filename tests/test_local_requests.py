@@ -101,7 +101,7 @@ def test_a_malformed_event_is_refused_by_code_and_path(body: dict[str, Any], cod
         ({"type": "realtime", "temperature": 0.8}, "unknown_parameter", "session.temperature"),
         ({"type": "realtime", "modalities": ["text"]}, "unknown_parameter", "session.modalities"),
         ({"type": "realtime", "output_modalities": ["text", "audio"]}, "invalid_value", "session.output_modalities"),
-        ({"type": "realtime", "max_output_tokens": 5000}, "integer_above_max_value", "session.max_output_tokens"),
+        ({"type": "realtime", "max_output_tokens": 2**31}, "integer_above_max_value", "session.max_output_tokens"),
         ({"type": "realtime", "tools": [{"type": "function"}]}, "missing_required_parameter", "session.tools[0].name"),
         (
             {"type": "realtime", "audio": {"output": {"speed": 9}}},

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from realtime_cli.conversation.failures import trouble_of
 from realtime_cli.protocol.client_events import (
     CLIENT_EVENTS,
     ConversationItemCreate,
@@ -20,7 +21,17 @@ from realtime_cli.protocol.client_events import (
 )
 from realtime_cli.protocol.codec import UnknownEvent
 from realtime_cli.protocol.conversation_events import ErrorEvent, SpeechStarted, TranscriptionCompleted
-from realtime_cli.protocol.error_codes import Severity, classify, closed, fatal_error, refused, remedy_for
+from realtime_cli.protocol.error_codes import (
+    Key,
+    Severity,
+    Target,
+    classify,
+    closed,
+    detail_in,
+    fatal_error,
+    refused,
+    remedy_for,
+)
 from realtime_cli.protocol.items import Content, ErrorDetail, Item
 from realtime_cli.protocol.redaction import loggable, redact, redact_command
 from realtime_cli.protocol.response_events import OutputAudioDelta, ResponseDone
@@ -138,10 +149,90 @@ def test_an_error_is_as_bad_as_its_code_says(detail: ErrorDetail, severity: Seve
     assert classify(detail) is severity
 
 
-def test_a_remedy_names_the_variable_that_the_key_came_from() -> None:
-    assert remedy_for("invalid_api_key", key_variable="XAI_API_KEY") == "check the API key in XAI_API_KEY"
-    assert remedy_for("invalid_api_key") == "check the API key"
+SENT, MISSING = Key("XAI_API_KEY", "sent"), Key("XAI_API_KEY", "missing")
+
+
+def test_a_remedy_names_the_variable_that_the_key_came_from_or_belongs_into() -> None:
+    assert remedy_for("invalid_api_key", key=SENT) == "check the API key in XAI_API_KEY"
+    assert remedy_for("invalid_api_key", key=MISSING).startswith("no key was sent: set XAI_API_KEY")
+    assert "wss://" in remedy_for("invalid_api_key", key=Key("XAI_API_KEY", "withheld"))
+    assert "key_variable" in remedy_for("invalid_api_key")
     assert remedy_for("never_seen_before") == ""
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_without_any_key_does_not_blame_one(status: int) -> None:
+    said = str(refused(status, ErrorDetail(), Target("wss://h", MISSING, "m")))
+    assert said == (
+        f"wss://h wants a key (HTTP {status}): no key was sent: set XAI_API_KEY in the environment or in .env"
+    )
+
+
+def test_a_403_without_a_model_asks_for_one_first() -> None:
+    said = str(refused(403, ErrorDetail(), Target("wss://h", SENT)))
+    assert "name a model with --model, if this server wants one; else check the API key in XAI_API_KEY" in said
+    assert "--model" not in str(refused(403, ErrorDetail(), Target("wss://h", SENT, "m"))).replace("this model", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "key not allowed to access model. This key can only access models=['a']",
+        "Invalid model name passed in model=gpt-9. Call `/v1/models` to view available models",
+        "litellm.BadRequestError: LLM Provider NOT provided. Pass in the LLM provider you are trying to call",
+        "The model `gpt-9` does not exist or you do not have access to it.",
+        "No such model: gpt-9",
+        "model 'x' not found",
+    ],
+)
+def test_words_about_a_model_lead_to_the_model_whatever_the_code(words: str) -> None:
+    target = Target("wss://h", SENT, "gpt-9")
+    detail = ErrorDetail(type="server_error", message=words)
+    shown = [
+        str(closed(1011, words, target)),
+        str(closed(1008, words, target)),
+        str(refused(401, ErrorDetail(message=words), target)),
+        str(refused(500, ErrorDetail(message=words), target)),
+        str(fatal_error(ErrorDetail(code="unauthorized", message=words), SENT)),
+        str(fatal_error(detail, SENT)),
+        trouble_of(detail).message,
+    ]
+    for line in shown:
+        assert "name another model with --model" in line
+        assert "try again" not in line
+
+
+def test_a_failure_of_the_model_itself_is_tried_again() -> None:
+    words = "The model produced invalid content. Consider trying again."
+    assert remedy_for("server_error", words="The model was too slow.") == "try again"
+    assert "try again" in str(closed(1011, "the model crashed", Target("wss://h", SENT, "m"))), words
+
+
+@pytest.mark.parametrize(
+    ("reason", "blames"),
+    [("", True), ("denied", True), ("invalid token", True), ("Session limit reached", False), ("too old", False)],
+)
+def test_a_close_with_1008_blames_the_key_only_where_its_reason_does(reason: str, blames: bool) -> None:
+    said = str(closed(1008, reason, Target("wss://h", SENT, "m")))
+    assert ("check the API key" in said) == blames
+    assert reason in said
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"error": {"message": "no"}}, "no"),
+        ({"error": "no"}, "no"),
+        ({"detail": "no"}, "no"),
+        ({"detail": [{"loc": ["query", "model"]}]}, ""),
+        ({"message": "no"}, "no"),
+        ({"error": {"message": 5}}, ""),
+        ([], ""),
+        (None, ""),
+    ],
+)
+def test_what_the_body_of_a_refusal_says_is_found_in_every_usual_shape(body: Any, message: str) -> None:
+    assert detail_in(body).message == message
 
 
 def test_a_mismatch_of_dialects_says_which_one_to_use() -> None:
@@ -153,12 +244,12 @@ def test_a_mismatch_of_dialects_says_which_one_to_use() -> None:
 def test_what_a_server_says_about_a_wrong_key_is_not_repeated() -> None:
     message = "Incorrect API key provided: abc***xyz"
     assert "xyz" not in str(fatal_error(ErrorDetail(code="invalid_api_key", message=message)))
-    assert "xyz" not in str(refused(401, ErrorDetail(message=message), "wss://h"))
+    assert "xyz" not in str(refused(401, ErrorDetail(message=message), Target("wss://h", SENT)))
 
 
 def test_a_close_without_a_code_and_an_unknown_status_have_their_lines_too() -> None:
-    assert str(closed(None, "", "ws://h")) == "ws://h ended the connection without a reason: try again"
-    assert str(refused(302, ErrorDetail(), "ws://h")) == (
+    assert str(closed(None, "", Target("ws://h"))) == "ws://h ended the connection without a reason: try again"
+    assert str(refused(302, ErrorDetail(), Target("ws://h"))) == (
         "ws://h does not open a session (HTTP 302): check --base-url: is this a Realtime endpoint?"
     )
 

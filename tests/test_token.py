@@ -21,7 +21,9 @@ from realtime_cli.errors import ConnectionFailed
 from realtime_cli.providers.endpoint import Endpoint, endpoint
 from realtime_cli.providers.profiles import AZURE, CUSTOM, OPENAI
 from realtime_cli.transport.client_secrets import mint, secrets_url
+from tests import scripts
 from tests.running import KEY, run
+from tests.scripted_server import ScriptedServer
 
 SECRET = "ek_0123456789abcdef0123456789abcdef"
 
@@ -105,7 +107,7 @@ def test_a_secret_for_transcriptions() -> None:
         done = run("token", *arguments, "--base-url", mint.url, OPENAI_API_KEY=KEY)
     assert done.stdout == f"{SECRET}\n"
     assert mint.session["type"] == "transcription"
-    assert mint.session["audio"]["input"]["transcription"] == {"model": "gpt-transcribe", "language": "de"}
+    assert mint.session["audio"]["input"]["transcription"] == {"model": "gpt-transcribe", "languages": ["de"]}
     assert "expires_after" not in mint.asked[0]["body"]
 
 
@@ -166,6 +168,18 @@ def test_a_server_that_is_not_there_or_breaks_off_is_exit_4() -> None:
         assert done.returncode == 4
         assert words in done.stderr
         assert done.stderr.count("\n") == 1
+
+
+def test_a_server_that_has_no_secrets_says_so_and_blames_neither_url_nor_key() -> None:
+    with minting() as mint, ScriptedServer(scripts.text_turns()) as sockets_only:
+        mint.status, mint.body = 404, b'{"detail": "Not Found"}'
+        done = [run("token", "--base-url", url, OPENAI_API_KEY=KEY) for url in (mint.url, sockets_only.url)]
+    done.append(run("token", "--provider", "speech-to-speech"))
+    assert [each.returncode for each in done] == [4, 4, 2]
+    for each in done:
+        assert "client secrets" in each.stderr
+        assert "OPENAI_API_KEY" not in each.stderr
+        assert each.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from realtime_cli.providers.profiles import PROVIDERS, Auth, Provider
 from realtime_cli.providers.user import known_providers
 from realtime_cli.settings.config_file import read_config_file
 from tests import scripts
-from tests.running import KEY, run
+from tests.running import KEY, lines_of, run
 from tests.scripted_server import ScriptedServer
+from tests.test_servers import FILE_TO_FILE, spoken
 
 
 def test_a_provider_of_the_users_is_reached_as_described(tmp_path: Path) -> None:
@@ -58,6 +59,22 @@ def test_everything_about_a_provider_can_be_said(tmp_path: Path) -> None:
     assert (provider.auth, provider.dialect, provider.transcription_model) == (Auth.API_KEY, Dialect.XAI, "w")
     assert (provider.can_cancel, provider.can_truncate, provider.input_rate_hz) == (False, False, 16_000)
     assert described(tmp_path, 'base_url = "host:1"').title == "mine"
+
+
+def test_a_provider_with_only_a_url_shows_the_transcripts_that_its_server_sends_unasked(tmp_path: Path) -> None:
+    question = spoken(tmp_path / "question.wav", 300)
+    with ScriptedServer(scripts.voice_turns("what time is it", "Ten.", audio_ms=200)) as server:
+        (tmp_path / "config.toml").write_text(f'[providers.mine]\nbase_url = "{server.url}"\n')
+        files = ("--mic", str(question), "--speaker", str(tmp_path / "reply.wav"))
+        done = run(*FILE_TO_FILE, *files, "--provider", "mine", REALTIME_CLI_CONFIG_DIR=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line["text"] for line in lines_of(done) if line["type"] == "user"] == ["what time is it"]
+
+
+def test_whether_transcripts_come_unasked_can_still_be_said(tmp_path: Path) -> None:
+    assert described(tmp_path, 'base_url = "host:1"').transcribes_unasked
+    assert not described(tmp_path, 'base_url = "host:1"\ntranscribes-unasked = false').transcribes_unasked
+    assert not described(tmp_path, 'base_url = "host:1"\ntranscription_model = "w"').transcribes_unasked
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,6 @@ from realtime_cli.view.jsonl import JsonView
 from realtime_cli.view.plain import PlainView
 from realtime_cli.view.quiet import QuietView
 from realtime_cli.view.stats import StatsView
-from realtime_cli.view.text import neutralise, printable
 
 STARTED = SessionStarted(id="sess_1", model="gpt-realtime-2", provider="openai")
 ASKED = UserSaid(item_id="u1", text="What is\nthe capital?")
@@ -143,17 +142,6 @@ def test_control_characters_reach_a_pipe_untouched_and_a_terminal_as_symbols() -
     assert plain(said, streaming=False)[0] == EVIL + "\n"
     shown = plain(said, streaming=False, out=Screen())[0]
     assert shown == "red ␛[31mpaint␇ and �2Jmore␡\n"
-
-
-@pytest.mark.parametrize("code", [*range(32), *range(0x7F, 0xA0)])
-def test_no_control_character_but_line_feed_and_tab_survives(code: int) -> None:
-    shown = neutralise(f"a{chr(code)}b")
-    assert all(char.isprintable() or char in "\n\t" for char in shown)
-
-
-def test_text_that_the_stream_cannot_encode_is_replaced_and_never_an_error() -> None:
-    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    assert printable("café \ud800", out) == "caf? ?"
 
 
 def test_a_reader_that_went_away_is_told_to_the_caller() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from realtime_cli.errors import ConnectionFailed
 from realtime_cli.protocol.dialects import append_message, from_wire
+from realtime_cli.transport.liveness import Limits
 from realtime_cli.transport.websocket import WebSocketTransport
 from tests import scripts
 from tests.scripted_server import Script, ScriptedServer
@@ -106,8 +107,10 @@ def test_close_frees_a_sender_that_is_stuck_behind_a_server_that_does_not_read()
 
 def test_a_server_that_answers_no_ping_counts_as_lost() -> None:
     with ScriptedServer(scripts.deaf(threading.Event())) as server:
-        client = Client(server.url, ping_interval_s=0.2, ping_timeout_s=0.1)
-        client.join()
+        client = Client(server.url, limits=Limits.of(0.3))
+        client.wait_open()
+        while client.running:
+            client.transport.watch(urgent=False)
     assert "does not answer any more: check the network" in str(client.error)
 
 

@@ -63,6 +63,12 @@ class Client:
     def wait_open(self) -> None:
         assert self.opened.wait(PATIENCE_S)
 
+    @property
+    def running(self) -> bool:
+        """Whether the connection lasts; waits a moment for its end."""
+        self._thread.join(0.02)
+        return self._thread.is_alive()
+
     def join(self) -> None:
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()

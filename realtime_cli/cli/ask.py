@@ -5,63 +5,39 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, bytes_to_ms
-from realtime_cli.cli.options import command
-from realtime_cli.cli.say import LISTENING
+from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, bytes_to_ms, later_part
+from realtime_cli.audio.drivers.recordings import Recording
+from realtime_cli.cli.wiring import hold, speaking
+from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.records import Snapshot
 from realtime_cli.errors import InputError
 from realtime_cli.protocol.client_events import MAX_EVENT_BYTES
-from realtime_cli.settings.settings import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings
-
-if TYPE_CHECKING:
-    from realtime_cli.audio.drivers.recordings import Recording
-    from realtime_cli.conversation import facts as f
-    from realtime_cli.conversation.records import Snapshot
+from realtime_cli.protocol.items import Content
+from realtime_cli.settings.settings import Environment, Settings
 
 ITEM_MS = bytes_to_ms((MAX_EVENT_BYTES - 4096) * 3 // 4)
 """What fits into one event in base64, about four minutes."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-
-    @command(app, SERVER, SESSION, TOOLS, AUDIO, VIEW, without=(*LISTENING, "max_turns", "auto_response"))
-    def ask(
-        settings: Settings,
-        environment: Environment,
-        files: Annotated[
-            list[Path], typer.Argument(help="Recordings, in any format that libsndfile reads", metavar="FILE...")
-        ],
-        as_item: Annotated[
-            bool, typer.Option("--as-item", help="Send each as one item, not as a stream", show_default=False)
-        ] = False,
-    ) -> int:
-        """Ask a spoken question from a file; the reply goes to stdout, and is spoken with --speaker.
-
-        Several files are several turns of one conversation.
-        """
-        from realtime_cli.audio.drivers.recordings import Recording  # --help must not load it
-        from realtime_cli.cli.wiring import hold, speaking
-        from realtime_cli.conversation import facts as f
-
-        recordings = [Recording(file) for file in files]
-        for recording in recordings:
-            recording.check_for_speech()
-            if as_item:
-                _check_length(recording)
-        sending = Sending()
-        turns = [_item(recording) if as_item else f.Spoken(sending.blocks(recording)) for recording in recordings]
-        return hold(
-            settings,
-            environment,
-            "recorded",
-            facts=(*turns, f.InputsEnded()),
-            status=sending.status,
-            **speaking(settings, source=_overwritten(files, settings.speaker)),
-        )
+def run(settings: Settings, environment: Environment, *, files: list[Path], as_item: bool) -> int:
+    """Ask, and print or speak the replies. Blocks. Raises InputError for recordings that cannot be sent."""
+    recordings = [Recording(file) for file in files]
+    for recording in recordings:
+        recording.check_for_speech()
+        if as_item:
+            _check_length(recording)
+    sending = Sending()
+    turns = [_item(recording) if as_item else f.Spoken(str(recording.path)) for recording in recordings]
+    return hold(
+        settings,
+        environment,
+        "recorded",
+        open_recording=sending.open_recording,
+        facts=(*turns, f.InputsEnded()),
+        status=sending.status,
+        **speaking(settings, source=_overwritten(files, settings.speaker)),
+    )
 
 
 class Sending:
@@ -71,10 +47,12 @@ class Sending:
         self._label = ""
         self._sent_ms = self._length_ms = 0
 
-    def blocks(self, recording: Recording) -> Iterator[bytes]:
-        """The recording, block by block. Blocks for the disk."""
-        self._label, self._sent_ms, self._length_ms = f"sending {recording.path.name}", 0, recording.duration_ms
-        for block in recording.blocks(RECORDED_BLOCK_BYTES):
+    def open_recording(self, name: str, from_ms: int) -> Iterator[bytes]:
+        """The recording of this path, block by block, from so far into it. Blocks for the disk."""
+        recording = Recording(Path(name))
+        self._label, self._sent_ms = f"sending {recording.path.name}", from_ms
+        self._length_ms = recording.duration_ms
+        for block in later_part(recording.blocks(RECORDED_BLOCK_BYTES), from_ms):
             yield block
             self._sent_ms += bytes_to_ms(len(block))
         self._length_ms = 0
@@ -104,8 +82,5 @@ def _check_length(recording: Recording) -> None:
 
 def _item(recording: Recording) -> f.Typed:
     """The recording as a turn in one piece. Blocks for the disk."""
-    from realtime_cli.conversation import facts as f
-    from realtime_cli.protocol.items import Content
-
     audio = base64.b64encode(b"".join(recording.blocks(RECORDED_BLOCK_BYTES))).decode("ascii")
     return f.Typed("", parts=(Content(type="input_audio", audio=audio),))

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import typer
-
-from realtime_cli.cli.options import command, flags_of
-from realtime_cli.settings.settings import AUDIO, SERVER, SESSION, TOOLS, VIEW, Environment, Settings, fields
+from realtime_cli.printable import json_line, neutralise
+from realtime_cli.protocol.redaction import redact, redact_command, redact_url
+from realtime_cli.providers.user import known_providers
+from realtime_cli.settings.settings import Environment, Settings, fields
+from realtime_cli.settings.sources import look_up
 
 OTHER_VARIABLES = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_API_VERSION")
 """Those of OpenAI's own SDKs that belong to no provider's profile."""
@@ -18,27 +19,14 @@ SHOWN_CHARS = 60
 """As much of a value as a line has room for; ``--json`` has all of it."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the group of commands."""
-    group = typer.Typer(no_args_is_help=True)
-
-    @group.callback()
-    def config() -> None:
-        """What is set, and where it came from."""
-
-    @command(group, SERVER, SESSION, TOOLS, AUDIO, VIEW)
-    def show(settings: Settings, environment: Environment, context: typer.Context) -> int:
-        """Print each setting, its value and where it came from; add flags to see what they would change."""
-        rows = [*_settings(context.params, environment), *_variables(environment)]
-        if settings.json:
-            from realtime_cli.protocol.codec import to_json
-
-            sys.stdout.writelines(f"{to_json(row)}\n" for row in (_file(environment), *rows))
-        else:
-            sys.stdout.writelines(f"{line}\n" for line in _table(_file(environment), rows))
-        return 0
-
-    app.add_typer(group, name="config")
+def show(settings: Settings, environment: Environment, *, flags: Mapping[str, Any]) -> int:
+    """Print every setting, and the variables that are no settings; ``flags`` is what the command line says of them."""
+    rows = [*_settings(flags, environment), *_variables(environment)]
+    if settings.json:
+        sys.stdout.writelines(f"{json_line(row)}\n" for row in (_file(environment), *rows))
+    else:
+        sys.stdout.writelines(f"{neutralise(line)}\n" for line in _table(_file(environment), rows))
+    return 0
 
 
 def _file(environment: Environment) -> dict[str, Any]:
@@ -54,11 +42,8 @@ def _file(environment: Environment) -> dict[str, Any]:
     }
 
 
-def _settings(parameters: Mapping[str, Any], environment: Environment) -> Iterator[dict[str, Any]]:
-    from realtime_cli.protocol.redaction import redact, redact_command, redact_url
-    from realtime_cli.settings.sources import look_up
-
-    found = look_up(flags_of(parameters), environment)
+def _settings(flags: Mapping[str, Any], environment: Environment) -> Iterator[dict[str, Any]]:
+    found = look_up(flags, environment)
     for field in fields():
         value = found[field.name].value
         if isinstance(value, tuple):
@@ -72,9 +57,6 @@ def _settings(parameters: Mapping[str, Any], environment: Environment) -> Iterat
 
 def _variables(environment: Environment) -> Iterator[dict[str, Any]]:
     """What only the environment says: of a key, whether it is set; of a place, which it is."""
-    from realtime_cli.protocol.redaction import redact_url
-    from realtime_cli.providers.user import known_providers
-
     providers = known_providers(environment.file).values()
     places = {provider.base_url_variable for provider in providers} | {*OTHER_VARIABLES}
     for name in sorted({provider.key_variable for provider in providers} - {""}):

@@ -8,58 +8,49 @@ from collections.abc import Generator, Iterator
 from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from realtime_cli.cli.options import command
+from realtime_cli.audio.drivers.choose import is_device
+from realtime_cli.cli.chat import check_usage
+from realtime_cli.cli.tool_options import toolbox_of
+from realtime_cli.cli.which_server import Server, find_provider, find_server, way_to
+from realtime_cli.cli.wiring import session_options
+from realtime_cli.doctor import sound as sound_checks
+from realtime_cli.doctor.check import Check, Status, doubtful, failed, good
+from realtime_cli.doctor.local import check_weights
+from realtime_cli.doctor.report import report_to
+from realtime_cli.doctor.server import Plan, check_network, check_session
+from realtime_cli.doctor.system import check_python, check_settings, check_terminal
+from realtime_cli.doctor.tools import FIX, NAME, check_tools
+from realtime_cli.doctor.verdicts import Cure
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InputError, RealtimeError
-from realtime_cli.settings.settings import AUDIO, SERVER, SESSION, TOOLS, Environment, Settings, find_dotenv
+from realtime_cli.protocol.session_body import session_update
+from realtime_cli.providers.endpoint import Endpoint
+from realtime_cli.settings.settings import Environment, Settings, find_dotenv
 
-if TYPE_CHECKING:
-    from realtime_cli.cli.which_server import Server
-    from realtime_cli.doctor.check import Check
-    from realtime_cli.doctor.server import Plan
-    from realtime_cli.doctor.verdicts import Cure
-    from realtime_cli.providers.endpoint import Endpoint
-
-Checks = Iterator["Check | str"]
+Checks = Iterator[Check | str]
 """What was found, and between that a word about what begins now, where it takes a moment."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-
-    @command(app, SERVER, SESSION, TOOLS, AUDIO, only=("json", "debug"), without=("max_turns",))
-    def doctor(
-        settings: Settings,
-        environment: Environment,
-        no_sound: Annotated[bool, typer.Option("--no-sound", help="Play no chirp")] = False,
-        no_turn: Annotated[bool, typer.Option("--no-turn", help="Ask nothing, which costs a few tokens")] = False,
-    ) -> int:
-        """Check all that a chat needs: one line a check, with the fix. Exit 0 only if chat would work."""
-        from realtime_cli.doctor.report import report_to
-
-        report = report_to(as_json=settings.json)
-        exit_code = 0
-        try:
-            for found in _checks(settings, environment, sound=not no_sound, turn=not no_turn):
-                if isinstance(found, str):
-                    report.begin(found)
-                else:
-                    report.show(found)
-                    exit_code = exit_code or found.exit_code
-        except KeyboardInterrupt:
-            # Engines that load cannot be stopped, and the interpreter would wait for them before it ends.
-            sys.stdout.flush()
-            os._exit(INTERRUPTED_EXIT_CODE)
-        report.end(exit_code)
-        return exit_code
+def run(settings: Settings, environment: Environment, *, no_sound: bool, no_turn: bool) -> int:
+    """Check, and print a line a check. Blocks. Returns what ``chat`` would end with."""
+    report = report_to(as_json=settings.json)
+    exit_code = 0
+    try:
+        for found in _checks(settings, environment, sound=not no_sound, turn=not no_turn):
+            if isinstance(found, str):
+                report.begin(found)
+            else:
+                report.show(found)
+                exit_code = exit_code or found.exit_code
+    except KeyboardInterrupt:
+        # Engines that load cannot be stopped, and the interpreter would wait for them before it ends.
+        sys.stdout.flush()
+        os._exit(INTERRUPTED_EXIT_CODE)
+    report.end(exit_code)
+    return exit_code
 
 
 def _checks(settings: Settings, environment: Environment, *, sound: bool, turn: bool) -> Checks:
-    from realtime_cli.doctor.system import check_python, check_settings, check_terminal
-
     yield check_python()
     config = environment.file.path
     yield check_settings(find_dotenv(Path.cwd()), config if config and config.exists() else None, settings.profile)
@@ -71,9 +62,6 @@ def _checks(settings: Settings, environment: Environment, *, sound: bool, turn: 
 
 
 def _usage(settings: Settings) -> Checks:
-    from realtime_cli.cli.chat import check_usage
-    from realtime_cli.doctor.check import failed
-
     try:
         check_usage(settings)
     except InputError as error:
@@ -82,30 +70,24 @@ def _usage(settings: Settings) -> Checks:
 
 def _sound(settings: Settings, *, chirp: bool) -> Checks:
     """Files and pipes need no PortAudio; each look needs what the one before it found."""
-    from realtime_cli.audio.drivers.choose import is_device
-    from realtime_cli.doctor import sound
-    from realtime_cli.doctor.check import Status
-
     mic, speaker = settings.mic, settings.speaker
     hears, plays = is_device(mic), is_device(speaker)
     if hears or plays:
-        yield (found := sound.check_portaudio())
+        yield (found := sound_checks.check_portaudio())
         if found.status is Status.FAIL:
             return
-        yield (found := sound.check_devices(mic, speaker))
+        yield (found := sound_checks.check_devices(mic, speaker))
         if found.status is Status.FAIL:
             return
     yield "listening: say something"
-    yield (microphone := sound.check_microphone(mic, on_demand=settings.ptt))
-    yield (loudspeaker := sound.check_loudspeaker(speaker, mic))
+    yield (microphone := sound_checks.check_microphone(mic, on_demand=settings.ptt))
+    yield (loudspeaker := sound_checks.check_loudspeaker(speaker, mic))
     if chirp and hears and plays and Status.FAIL not in (microphone.status, loudspeaker.status):
         yield "listening for a chirp"
-        yield sound.check_echo(mic, speaker, _cure(settings))
+        yield sound_checks.check_echo(mic, speaker, _cure(settings))
 
 
 def _cure(settings: Settings) -> Cure:
-    from realtime_cli.doctor.verdicts import Cure
-
     if settings.ptt or settings.half_duplex:
         return Cure.TURNS
     if not settings.aec:
@@ -114,9 +96,6 @@ def _cure(settings: Settings) -> Cure:
 
 
 def _server(settings: Settings, environment: Environment, *, turn: bool) -> Checks:
-    from realtime_cli.cli.which_server import find_server
-    from realtime_cli.doctor.check import failed
-
     try:
         server = find_server(settings, environment)
     except RealtimeError as error:
@@ -129,8 +108,6 @@ def _server(settings: Settings, environment: Environment, *, turn: bool) -> Chec
 
 def _culprit(settings: Settings, environment: Environment) -> str:
     """Which check it is that failed when no server can be found."""
-    from realtime_cli.cli.which_server import find_provider
-
     try:
         provider, _ = find_provider(settings, environment)
     except RealtimeError:
@@ -140,9 +117,6 @@ def _culprit(settings: Settings, environment: Environment) -> str:
 
 def _embedded(server: Server) -> Generator[Check | str, None, bool]:
     """Returns whether it can be tried."""
-    from realtime_cli.doctor.check import Status, good
-    from realtime_cli.doctor.local import check_weights
-
     yield good("provider", "; ".join(server.notices) or server.provider.title)
     yield good("parts", "all packages of the local voice server are installed")
     yield (weights := check_weights())
@@ -152,11 +126,8 @@ def _embedded(server: Server) -> Generator[Check | str, None, bool]:
 
 def _remote(server: Server, place: Endpoint, environment: Environment) -> Generator[Check | str, None, bool]:
     """Returns whether it can be reached."""
-    from realtime_cli.doctor.check import Status, doubtful, good
-    from realtime_cli.doctor.server import check_network
-
     yield good("provider", server.provider.title)
-    variable = place.key_variable
+    variable = place.target.key.variable
     if place.notice:
         yield doubtful("key", place.notice, "use https:// or wss://")
     elif place.key:
@@ -169,10 +140,6 @@ def _remote(server: Server, place: Endpoint, environment: Environment) -> Genera
 
 
 def _tools(settings: Settings, environment: Environment, server: Server) -> Checks:
-    from realtime_cli.cli.tool_options import toolbox_of
-    from realtime_cli.doctor.check import failed
-    from realtime_cli.doctor.tools import FIX, NAME, check_tools
-
     try:
         with redirect_stdout(sys.stderr):  # the files of --tools may print
             toolbox, _ = toolbox_of(settings, environment, server.provider, lambda _error: None)
@@ -185,18 +152,11 @@ def _tools(settings: Settings, environment: Environment, server: Server) -> Chec
 
 
 def _session(settings: Settings, server: Server, *, turn: bool) -> Checks:
-    from realtime_cli.cli.which_server import way_to
-    from realtime_cli.doctor.server import check_session
-
     transport = way_to(server, settings, speech=True)(lambda _notice: None)
     yield from check_session(transport, _plan(settings, server), turn=turn)
 
 
 def _plan(settings: Settings, server: Server) -> Plan:
-    from realtime_cli.cli.wiring import session_options
-    from realtime_cli.doctor.server import Plan
-    from realtime_cli.protocol.session_body import session_update
-
     voice = session_options(settings, server.provider, "voice", spoken=not settings.text_only)
     typed = session_options(settings, server.provider, "typed", spoken=False)
     dialects = (server.dialect, *server.other_dialects(settings))
@@ -204,6 +164,6 @@ def _plan(settings: Settings, server: Server) -> Plan:
         chat={dialect: session_update(voice, dialect) for dialect in dialects},
         typed={dialect: session_update(typed, dialect) for dialect in dialects},
         dialect=server.dialect,
-        key_variable=server.key_variable if server.place and server.place.key else "",
+        key=server.key,
         embedded=server.place is None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from realtime_cli.cli.printing import tell
 from realtime_cli.server.engines.weights import WeightsOutOfReach, fetch_weights, find_weights
 
 
@@ -17,7 +18,7 @@ def fetch_weights_visibly() -> list[str]:
     columns = (TextColumn("fetching the language model, once"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     console = Console(stderr=True)
     if not sys.stderr.isatty():
-        sys.stderr.write("fetching the language model, once (93 MB)\n")
+        tell("fetching the language model, once (93 MB)")
     try:
         with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bars:
             task = bars.add_task("", total=None)

@@ -2,35 +2,52 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_group
 
 from realtime_cli import __version__
-from realtime_cli.cli.streams import standard_streams
+from realtime_cli.cli.commands import COMMANDS, GROUPS, HELP
+from realtime_cli.cli.help import HelpfulGroup
+from realtime_cli.cli.printing import complain
 
-COMMANDS = ("chat", "say", "ask", "transcribe", "token", "devices", "config", "doctor")
-"""Each is a module of this package, with a ``register``; in the order of the help."""
+CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
+"""typer carries a copy of click in some versions and imports it in others: no name of it holds for all."""
 
 
-class Commands(TyperGroup):
+class Commands(HelpfulGroup):
     """The commands, made when they are named: making all of them takes as long as starting to connect."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         """The names, in the order of the help."""
-        return list(COMMANDS)
+        return [*dict.fromkeys(command.name.partition(" ")[0] for command in COMMANDS), HELP]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """One command, or None; then all are there for a guess at what was meant."""
-        for name in (cmd_name,) if cmd_name in COMMANDS else COMMANDS:
-            if name not in self.commands:
-                group = typer.Typer()
-                import_module(f"realtime_cli.cli.{name}").register(group)
-                self.add_command(get_group(group).commands[name], name)
+        names = self.list_commands(ctx)
+        for name in (cmd_name,) if cmd_name in names else names:
+            if name not in self.commands and name != HELP:
+                self.add_command(_made(name), name)
         return super().get_command(ctx, cmd_name)
+
+
+def _made(name: str) -> Any:
+    """The command of that name, or the group."""
+    from realtime_cli.cli.options import add_command  # the settings: not for --version
+
+    made = typer.Typer(rich_markup_mode=None, no_args_is_help=name in GROUPS, cls=HelpfulGroup)
+    for command in COMMANDS:
+        if command.name.partition(" ")[0] == name:
+            add_command(made, command)
+    if name not in GROUPS:
+        return get_group(made).commands[name]
+    made.callback(help=GROUPS[name])(lambda: None)
+    return get_group(made)
 
 
 app = typer.Typer(
@@ -38,6 +55,7 @@ app = typer.Typer(
     cls=Commands,
     help="Talk with a realtime voice model from a terminal.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -60,5 +78,59 @@ def options(
 
 def main() -> None:
     """Run the command line; ends in SystemExit."""
-    with standard_streams():
-        app()
+    with _standard_streams():
+        sys.exit(_main(sys.argv[1:]))
+
+
+def _main(words: list[str]) -> int:
+    """The exit code. A command line that cannot be understood is one line on stderr."""
+    if words[:1] == [HELP]:
+        words = [*words[1:], "--help"]
+    try:
+        return int(app(words, prog_name="realtime-cli", standalone_mode=False) or 0)
+    except typer.Abort:
+        return 1
+    except CLICK_ERROR as error:
+        told: Any = error
+        if type(error).__name__ == "NoArgsIsHelpError":
+            told.show()
+        else:
+            complain(_usage(told))
+        return int(told.exit_code)
+
+
+def _usage(error: Any) -> str:
+    """What is wrong with the command line, and where it is told what is right."""
+    problem = " ".join(error.format_message().split()).rstrip(".")
+    where = f"; see {error.ctx.command_path} --help" if getattr(error, "ctx", None) else ""
+    return f"{problem[:1].lower()}{problem[1:]}{where}"
+
+
+@contextmanager
+def _standard_streams() -> Iterator[None]:
+    """Three open streams that take any text; the interpreter's last flush of them may fail silently."""
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Closed by who started us: a socket must not get the number, and a print must have somewhere to go.
+            _point_nowhere(fd)
+            setattr(sys, name, os.fdopen(fd, "w" if fd else "r", encoding="utf-8", closefd=False))
+        elif fd:
+            # A terminal of another encoding gets a question mark for what it cannot show.
+            stream.reconfigure(errors="replace")
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+                _point_nowhere(stream.fileno())
+
+
+def _point_nowhere(fd: int) -> None:
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    if nowhere != fd:
+        os.dup2(nowhere, fd)
+        os.close(nowhere)

@@ -1,56 +1,50 @@
-"""Typer commands made from the settings: each option is declared once, in :mod:`realtime_cli.settings.settings`."""
+"""Typer commands made from their declarations: each option that is a setting is declared once, in
+:mod:`realtime_cli.settings.settings`."""
 
 from __future__ import annotations
 
 import inspect
-import sys
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
+from realtime_cli.cli.commands import Command
+from realtime_cli.cli.help import HelpfulCommand
+from realtime_cli.cli.printing import complain, tell_traceback
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
 from realtime_cli.settings.settings import Field, fields, load_environment
 from realtime_cli.settings.sources import resolve
 
-Command = Callable[..., int]
 OFF = "no_"
 """Before the name of a flag that is off by default: switches off what a variable or a profile switched on."""
 
 
-def command(
-    app: typer.Typer, *groups: str, without: tuple[str, ...] = (), only: tuple[str, ...] = ()
-) -> Callable[[Command], Command]:
-    """Register a function as a command that also takes the options of some groups of settings, or ``only`` some.
+def add_command(app: typer.Typer, command: Command) -> None:
+    """Register the command; the module that runs it is imported when it does."""
+    chosen = taken(command)
 
-    The function's first two parameters are the resolved :class:`~realtime_cli.settings.settings.Settings` and the
-    :class:`~realtime_cli.settings.settings.Environment`; the others are the command's own arguments. It returns the
-    exit code.
-    """
-    chosen = tuple(
-        field for field in fields() if field.name in only or (field.group in groups and field.name not in without)
-    )
+    def run(**values: Any) -> None:
+        arguments = {parameter.name: values[parameter.name] for parameter in command.own}
+        raise typer.Exit(_run(command, flags_of(values), arguments))
 
-    def register(function: Command) -> Command:
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[2:]
+    parameters = [
+        *command.own,
+        *(_parameter(field, listed=not command.listed or field.name in command.listed) for field in chosen),
+        *map(_off_switch, filter(_has_off_switch, chosen)),
+    ]
+    run.__doc__ = command.help
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    app.command(name=command.name.rpartition(" ")[2], cls=HelpfulCommand.of(command))(run)
 
-        def run(**values: Any) -> None:
-            arguments = {parameter.name: values[parameter.name] for parameter in own}
-            raise typer.Exit(_run(function, flags_of(values), arguments))
 
-        parameters = [
-            *own,
-            *(_parameter(field) for field in chosen),
-            *map(_off_switch, filter(_has_off_switch, chosen)),
-        ]
-        run.__doc__ = function.__doc__
-        run.__signature__ = inspect.Signature([p.replace(kind=p.KEYWORD_ONLY) for p in parameters])  # type: ignore[attr-defined]
-        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        app.command(name=function.__name__)(run)
-        return function
-
-    return register
+def taken(command: Command) -> tuple[Field, ...]:
+    """The settings that are options of the command, in the order of its help."""
+    known = [field for field in fields() if field.name not in command.without]
+    chosen = [field for group in command.groups for field in known if field.group == group]
+    return (*chosen, *(field for field in known if field.name in command.also and field not in chosen))
 
 
 def flags_of(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,14 +53,16 @@ def flags_of(values: Mapping[str, Any]) -> dict[str, Any]:
     return flags | {name: False for name, flag in flags.items() if flag is None and values.get(OFF + name)}
 
 
-def _run(function: Command, flags: dict[str, Any], values: dict[str, Any]) -> int:
+def _run(command: Command, flags: Mapping[str, Any], values: Mapping[str, Any]) -> int:
     """Run a command; every error is one line on stderr and an exit code, with a traceback only for ``--debug``."""
     debug = bool(flags.get("debug"))
     try:
         environment = load_environment()
         settings = resolve(flags, environment)
         debug = settings.debug
-        return function(settings, environment, **values)
+        module, name = command.function
+        function = getattr(import_module(f"realtime_cli.cli.{module}"), name)
+        return int(function(settings, environment, **values, **({"flags": flags} if command.takes_flags else {})))
     except KeyboardInterrupt:
         return INTERRUPTED_EXIT_CODE
     except BrokenPipeError:
@@ -74,26 +70,37 @@ def _run(function: Command, flags: dict[str, Any], values: dict[str, Any]) -> in
         return 0
     except Exception as error:  # noqa: BLE001 -- the last place that can turn a bug into one line
         if debug:
-            traceback.print_exception(error)
+            tell_traceback(error)
         shown = error if isinstance(error, RealtimeError) else InternalError("main", error)
-        sys.stderr.write(f"realtime-cli: {shown}\n")
+        complain(shown)
         return shown.exit_code
 
 
-def _parameter(field: Field) -> inspect.Parameter:
+def _parameter(field: Field, *, listed: bool) -> inspect.Parameter:
     """The option of one setting. Its value stays text: the settings convert and check what comes from anywhere."""
     flag = f"{field.flag}/--no-{field.flag[2:]}" if field.negatable else field.flag
-    names = (flag, field.short) if field.short else (flag,)
     option = typer.Option(
-        *names,
-        help=field.help if field.default in (None, False, True, ()) else f"{field.help} (default: {field.default})",
+        *_names(flag, field.short),
+        help=_help(field),
         metavar=None if field.is_flag else field.metavar,
         rich_help_panel=field.group,
         show_default=False,
+        hidden=not listed,
     )
     kind: Any = bool if field.is_flag else list[str] if field.repeatable else str
     annotation = Annotated[kind | None, option]
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _help(field: Field) -> str:
+    if field.default in (None, False, True, ()):
+        return field.help
+    default = f"{field.default:g}" if isinstance(field.default, float) else field.default
+    return f"{field.help} (default: {default})"
+
+
+def _names(flag: str, short: str) -> Iterable[str]:
+    return (flag, short) if short else (flag,)
 
 
 def _has_off_switch(field: Field) -> bool:

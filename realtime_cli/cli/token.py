@@ -2,84 +2,53 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
-import typer
-
-from realtime_cli.cli.options import command
+from realtime_cli.cli.printing import tell
+from realtime_cli.cli.which_server import find_server
+from realtime_cli.cli.wiring import session_options
 from realtime_cli.errors import ConfigError, InputError
-from realtime_cli.settings.settings import SERVER, SESSION, Environment, Settings
+from realtime_cli.printable import json_line, one_line
+from realtime_cli.protocol.dialects import Dialect
+from realtime_cli.protocol.session_body import session_update, transcription_session
+from realtime_cli.providers.endpoint import Endpoint
+from realtime_cli.providers.profiles import GENERAL_KEY, Provider
+from realtime_cli.settings.settings import Environment, Settings
+from realtime_cli.transport.client_secrets import MAX_EXPIRY_S, MIN_EXPIRY_S, mint
 
-if TYPE_CHECKING:
-    from realtime_cli.providers.endpoint import Endpoint
-    from realtime_cli.providers.profiles import Provider
 
-HERE_ONLY = ("max_turns", "greet", "greeting", "side_channel")
-"""Settings of a session that no server knows of."""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-
-    @command(app, SERVER, SESSION, only=("json", "debug"), without=HERE_ONLY)
-    def token(
-        settings: Settings,
-        environment: Environment,
-        transcription: Annotated[
-            bool, typer.Option("--transcription", help="For transcriptions, not for talks", show_default=False)
-        ] = False,
-        expires_in: Annotated[
-            int | None,
-            typer.Option(
-                "--expires-in", help="How long sessions can be started with it, 10 to 7200", metavar="SECONDS"
-            ),
-        ] = None,
-    ) -> int:
-        """Mint an ephemeral client secret with these session options; it alone goes to stdout."""
-        from realtime_cli.transport.client_secrets import (  # --help must not load the HTTP client
-            MAX_EXPIRY_S,
-            MIN_EXPIRY_S,
-            mint,
-        )
-
-        if expires_in is not None and not MIN_EXPIRY_S <= expires_in <= MAX_EXPIRY_S:
-            raise InputError(f"--expires-in: {expires_in} is not in {MIN_EXPIRY_S} to {MAX_EXPIRY_S} seconds")
-        provider, place = _place(settings, environment)
-        secret = mint(place, _session(settings, provider, place, transcription), expires_in)
-        if settings.json:
-            sys.stdout.write(json.dumps(secret.answer, ensure_ascii=False) + "\n")
-        else:
-            sys.stdout.write(f"{secret.value}\n")
-        if secret.expires_at is not None:
-            sys.stderr.write(_expiry(secret.expires_at, time.time()) + "\n")
-        return 0
+def run(settings: Settings, environment: Environment, *, transcription: bool, expires_in: int | None) -> int:
+    """Mint and print. Blocks for the network. Raises InputError, ConfigError and ConnectionFailed."""
+    if expires_in is not None and not MIN_EXPIRY_S <= expires_in <= MAX_EXPIRY_S:
+        raise InputError(f"--expires-in: {expires_in} is not in {MIN_EXPIRY_S} to {MAX_EXPIRY_S} seconds")
+    provider, place = _place(settings, environment)
+    secret = mint(place, _session(settings, provider, place, transcription), expires_in)
+    if settings.json:
+        sys.stdout.write(json_line(secret.answer) + "\n")
+    else:
+        sys.stdout.write(f"{one_line(secret.value)}\n")
+    if secret.expires_at is not None:
+        tell(_expiry(secret.expires_at, time.time()))
+    return 0
 
 
 def _place(settings: Settings, environment: Environment) -> tuple[Provider, Endpoint]:
     """Where secrets are minted. Raises errors of the configuration where they are not."""
-    from realtime_cli.cli.which_server import find_server
-    from realtime_cli.protocol.dialects import Dialect
-    from realtime_cli.providers.profiles import GENERAL_KEY
-
     if settings.provider == "local":
         raise InputError("the embedded server has no keys", "name another with --provider or --base-url")
     provider, place, _notices = find_server(settings, environment)
     if place is None:
         raise ConfigError("there is no key to mint with", f"set {GENERAL_KEY} (in the environment or in .env)")
-    if place.dialect is not Dialect.GA:
+    if place.dialect is not Dialect.GA or not provider.mints_secrets:
         raise InputError(f"{provider.title} mints no client secrets of the GA interface", "name another server")
     return provider, place
 
 
 def _session(settings: Settings, provider: Provider, place: Endpoint, transcription: bool) -> dict[str, Any]:
     """The session that the secret is for."""
-    from realtime_cli.cli.wiring import session_options
-    from realtime_cli.protocol.session_body import session_update, transcription_session
-
     wanted = session_options(settings, provider, "voice", spoken=True)
     if transcription:
         return transcription_session(wanted, place.dialect)

@@ -7,82 +7,52 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS
-from realtime_cli.cli.options import command
+from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS, later_part
+from realtime_cli.audio.drivers.choose import open_source
+from realtime_cli.audio.drivers.recordings import Recording
+from realtime_cli.cli.commands import FORMATS
+from realtime_cli.cli.which_server import Server, find_server, way_to
+from realtime_cli.cli.wiring import mic_end_grace_s, on_failure, session_options, with_progress
+from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.records import Snapshot
+from realtime_cli.conversation.transcription.transcription import Transcription, TranscriptionOptions
 from realtime_cli.errors import InputError
-from realtime_cli.settings.settings import SERVER, VIEW, Environment, Settings
-
-if TYPE_CHECKING:
-    from realtime_cli.audio.drivers.recordings import Recording
-    from realtime_cli.cli.which_server import Server
-    from realtime_cli.conversation.records import Snapshot
-    from realtime_cli.conversation.transcription.transcription import TranscriptionOptions
-    from realtime_cli.ports import Core, View
-    from realtime_cli.session.drivers import Drivers, MakeSource
-    from realtime_cli.view.progress import Status
-    from realtime_cli.view.subtitles import Format
-
-LISTENING = (
-    *("language", "keywords", "transcription_model", "mic", "noise_reduction"),
-    *("vad", "vad_threshold", "silence_ms", "prefix_padding_ms", "eagerness"),
-)
-"""The settings of conversations that a transcription has as well."""
-
-FORMATS: tuple[Format, ...] = ("txt", "srt", "vtt", "json")
+from realtime_cli.ports import View
+from realtime_cli.protocol.session_body import MODELS_WITHOUT_VAD, transcription_session
+from realtime_cli.providers.profiles import LOCAL
+from realtime_cli.session.drivers import Drivers, nothing
+from realtime_cli.session.session import Session
+from realtime_cli.settings.settings import Environment, Settings
+from realtime_cli.view.jsonl import JsonView
+from realtime_cli.view.progress import Status
+from realtime_cli.view.subtitles import Format, writer
+from realtime_cli.view.transcription import FileTranscript, TranscriptView
 
 SETTLE_S = 1.0
 """How long after the end of a recording speech may still be found in it by a server that answers out of order."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-
-    @command(app, SERVER, VIEW, only=LISTENING, without=("stats",))
-    def transcribe(
-        settings: Settings,
-        environment: Environment,
-        file: Annotated[
-            Path | None, typer.Argument(help="A recording; without one, the microphone", metavar="[FILE]")
-        ] = None,
-        form: Annotated[
-            str, typer.Option("--format", help="txt, srt, vtt or json", metavar="|".join(FORMATS), show_default=False)
-        ] = "",
-        output: Annotated[
-            Path | None, typer.Option("--output", "-o", help="Write the transcript to this file", metavar="FILE")
-        ] = None,
-    ) -> int:
-        """Write down what is said into the microphone, until Ctrl-C, or in a recording. Nobody answers."""
-        from realtime_cli.conversation.transcription.transcription import Transcription  # --help must not load it
-        from realtime_cli.session.session import Session
-
-        chosen = _format(settings, form, output)
-        recording = _recording(settings, file, output)
-        options, server = _options(settings, environment, recording)
-        view = _view(settings, environment, chosen, output, recording)
-        return Session(_drivers(settings, server, Transcription(options), view, listens=recording is None)).run()
+def run(settings: Settings, environment: Environment, *, file: Path | None, form: str, output: Path | None) -> int:
+    """Write down what is said, to the end. Blocks. Raises InputError for files and options that cannot be used."""
+    chosen = _format(settings, form, output)
+    recording = _recording(settings, file, output)
+    options, server, silence_s = _options(settings, environment, recording)
+    view = _view(settings, environment, chosen, output, recording)
+    return Session(_drivers(settings, server, options, view, silence_s)).run()
 
 
-def _drivers(settings: Settings, server: Server, core: Core, view: View, *, listens: bool) -> Drivers:
-    from realtime_cli.cli.which_server import way_to
-    from realtime_cli.cli.wiring import on_failure
-    from realtime_cli.conversation import facts as f
-    from realtime_cli.session.drivers import Drivers, nothing
-
-    make_source: MakeSource = nothing
-    if listens:
-        from realtime_cli.audio.drivers.choose import open_source  # a recording does without
-
-        make_source = partial(open_source, settings.mic)
+def _drivers(
+    settings: Settings, server: Server, options: TranscriptionOptions, view: View, silence_s: float
+) -> Drivers:
+    """``silence_s``: how much of it follows a recording."""
     return Drivers(
-        core=core,
+        core=Transcription(options),
         view=view,
         make_transport=way_to(server, settings, speech=True, kind="transcription"),
         make_encoder=server.encoder,
-        make_source=make_source,
+        make_source=partial(open_source, settings.mic) if options.recording is None else nothing,
+        open_recording=partial(_open_recording, silence_s),
         first_facts=tuple(f.Noted(text) for text in server.notices),
         on_failure=on_failure(settings),
     )
@@ -106,7 +76,6 @@ def _recording(settings: Settings, file: Path | None, output: Path | None) -> Re
         return None
     if settings.mic is not None:
         raise InputError("a FILE and --mic exclude each other", "give one of them")
-    from realtime_cli.audio.drivers.recordings import Recording  # the microphone does without
 
     if output is not None and output.exists() and file.exists() and output.samefile(file):
         raise InputError(f"{output} would be overwritten", "name another file with --output")
@@ -117,14 +86,10 @@ def _recording(settings: Settings, file: Path | None, output: Path | None) -> Re
 
 def _options(
     settings: Settings, environment: Environment, recording: Recording | None
-) -> tuple[TranscriptionOptions, Server]:
-    from realtime_cli.cli.which_server import find_server
-    from realtime_cli.cli.wiring import mic_end_grace_s, session_options
-    from realtime_cli.conversation.transcription.transcription import TranscriptionOptions
-    from realtime_cli.protocol.session_body import MODELS_WITHOUT_VAD, transcription_session
-    from realtime_cli.providers.profiles import LOCAL
-
+) -> tuple[TranscriptionOptions, Server, float]:
     server = find_server(settings, environment, "transcription")
+    if not server.provider.transcribes:
+        raise InputError(f"{server.provider.title} has no transcription sessions", "use --local, or another server")
     wanted = session_options(settings, server.provider, "voice", spoken=False)
     if server.provider is LOCAL:
         server.notices.extend(_not_heard(settings))
@@ -132,21 +97,21 @@ def _options(
     patience_s = mic_end_grace_s(wanted)
     options = TranscriptionOptions(
         provider=server.provider.name,
-        key_variable=server.key_variable,
+        key=server.key,
         model=wanted.transcription_model or "",
         session=transcription_session(wanted, server.dialect),
         session_otherwise={other: transcription_session(wanted, other) for other in server.other_dialects(settings)},
         server_cuts=server_cuts,
-        recording=None if recording is None else _blocks(recording, patience_s if server_cuts else 0.0),
+        recording=None if recording is None else str(recording.path),
         settle_s=patience_s if recording is None else SETTLE_S,
     )
-    return options, server
+    return options, server, patience_s if server_cuts else 0.0
 
 
-def _blocks(recording: Recording, silence_s: float) -> Iterator[bytes]:
-    """The recording, and a silence in which a server that listens hears its end."""
+def _open_recording(silence_s: float, name: str, from_ms: int) -> Iterator[bytes]:
+    """The recording of this path from so far into it, and a silence in which a server that listens hears its end."""
     silence = (bytes(RECORDED_BLOCK_BYTES) for _ in range(round(silence_s * 1000 / RECORDED_BLOCK_MS)))
-    return chain(recording.blocks(RECORDED_BLOCK_BYTES), silence)
+    return later_part(chain(Recording(Path(name)).blocks(RECORDED_BLOCK_BYTES), silence), from_ms)
 
 
 def _not_heard(settings: Settings) -> list[str]:
@@ -162,10 +127,6 @@ def _not_heard(settings: Settings) -> list[str]:
 def _view(
     settings: Settings, environment: Environment, form: Format, output: Path | None, recording: Recording | None
 ) -> View:
-    from realtime_cli.view.jsonl import JsonView
-    from realtime_cli.view.subtitles import writer
-    from realtime_cli.view.transcription import FileTranscript, TranscriptView
-
     view: View
     if settings.json:
         view = JsonView(sys.stdout.buffer)
@@ -173,7 +134,6 @@ def _view(
         view = TranscriptView(sys.stdout, sys.stderr, writer("txt" if output else form), quiet=settings.quiet)
     if output is not None:
         view = FileTranscript(view, output, writer(form))
-    from realtime_cli.cli.wiring import with_progress
 
     return with_progress(view, settings, environment, _status(recording))
 

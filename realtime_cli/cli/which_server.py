@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from realtime_cli.cli.printing import tell_wire
 from realtime_cli.ports import Note, Transport
 from realtime_cli.protocol.dialects import Dialect
+from realtime_cli.protocol.error_codes import Key
 from realtime_cli.providers.endpoint import Endpoint, Intent, endpoint
 from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
 from realtime_cli.providers.user import known_providers
 from realtime_cli.server.engines.optional_packages import missing_parts, require_parts
-from realtime_cli.session.workers import Encoder
+from realtime_cli.session.sending import Encoder
 from realtime_cli.settings.settings import Environment, Settings
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ class Server(NamedTuple):
         return tuple(other for other in Dialect if other is not self.dialect)
 
     @property
-    def key_variable(self) -> str:
-        """Where the key came from, for messages."""
-        return self.place.key_variable if self.place else ""
+    def key(self) -> Key:
+        """What became of the key, for messages."""
+        return self.place.target.key if self.place else Key()
 
 
 def find_server(settings: Settings, environment: Environment, intent: Intent = "conversation") -> Server:
@@ -91,9 +92,5 @@ def way_to(server: Server, settings: Settings, *, speech: bool, kind: Kind = "re
         return lambda note: LoopbackTransport(load, note, kind)
     from realtime_cli.transport.websocket import WebSocketTransport  # only where there is a network
 
-    place, log = server.place, _wire_log if settings.debug else None
+    place, log = server.place, tell_wire if settings.debug else None
     return lambda _note: WebSocketTransport(place, on_wire=log)
-
-
-def _wire_log(direction: str, text: str) -> None:
-    sys.stderr.write(f"{direction} {text}\n")

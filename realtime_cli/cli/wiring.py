@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from msgspec.structs import replace
 
+from realtime_cli.cli.printing import tell_traceback
 from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
 from realtime_cli.cli.which_server import find_server, way_to
 from realtime_cli.controls import Controls
@@ -20,9 +20,17 @@ from realtime_cli.conversation.options import ConversationOptions, SideChannel
 from realtime_cli.errors import InputError
 from realtime_cli.ports import AudioSink, Input, Note, View
 from realtime_cli.protocol.session_body import session_update
-from realtime_cli.protocol.session_options import SessionOptions
+from realtime_cli.protocol.session_options import SessionOptions, languages_of, truncation_of, words_of
 from realtime_cli.providers.profiles import LOCAL, Provider
-from realtime_cli.session.drivers import Drivers, MakeEchoControl, MakeSink, MakeSource, nothing
+from realtime_cli.session.drivers import (
+    Drivers,
+    MakeEchoControl,
+    MakeSink,
+    MakeSource,
+    OpenRecording,
+    no_recordings,
+    nothing,
+)
 from realtime_cli.session.session import Session
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.settings.sources import read_text
@@ -52,6 +60,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     make_source: MakeSource = nothing,
     make_sink: MakeSink = nothing,
     make_echo_control: MakeEchoControl = nothing,
+    open_recording: OpenRecording = no_recordings,
     plays: bool = False,
     inputs: tuple[Input, ...] = (),
     controls: Callable[[], Controls] = Controls,
@@ -78,7 +87,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     conversation = Conversation(
         ConversationOptions(
             provider=provider.name,
-            key_variable=server.key_variable,
+            key=server.key,
             session=session_update(wanted, server.dialect),
             session_otherwise={other: session_update(wanted, other) for other in server.other_dialects(settings)},
             server_decides_turns=wanted.vad != "off",
@@ -116,6 +125,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             make_source=make_source,
             make_sink=make_sink,
             make_echo_control=make_echo_control,
+            open_recording=open_recording,
             inputs=inputs,
             tools=tools,
             first_facts=(*(f.Noted(text) for text in (*notices, *hints)), *_greeting(settings), *facts),
@@ -139,7 +149,7 @@ def with_progress(view: View, settings: Settings, environment: Environment, stat
 
 def on_failure(settings: Settings) -> Callable[[BaseException], None]:
     """What is done about an error that ends a thread: its traceback, for ``--debug`` only."""
-    return traceback.print_exception if settings.debug else lambda _error: None
+    return tell_traceback if settings.debug else lambda _error: None
 
 
 def _side_channel(said: str) -> SideChannel:
@@ -165,25 +175,22 @@ def session_options(settings: Settings, provider: Provider, shape: Shape, *, spo
         instructions=settings.instructions,
         voice=settings.voice,
         speed=settings.speed,
-        language=settings.language,
+        languages=languages_of(settings.language),
         max_output_tokens=settings.max_output_tokens,
         vad=settings.vad if shape == "voice" and not settings.ptt else "off",
         vad_threshold=settings.vad_threshold,
         silence_ms=settings.silence_ms,
         prefix_padding_ms=settings.prefix_padding_ms,
+        idle_timeout_ms=settings.idle_timeout_ms,
         eagerness=settings.eagerness,
         create_response=None if settings.auto_response else False,
         noise_reduction=settings.noise_reduction,
         transcription_model=None if transcription == "off" or shape == "typed" else transcription,
-        keywords=keywords_of(settings),
+        keywords=words_of(settings.keywords),
         reasoning=settings.reasoning,
+        truncation=truncation_of(settings.truncation),
         text_only=settings.text_only or not spoken,
     )
-
-
-def keywords_of(settings: Settings) -> tuple[str, ...]:
-    """The words of ``--keywords``."""
-    return tuple(word.strip() for word in (settings.keywords or "").split(",") if word.strip())
 
 
 def read_standard_input(what: str) -> str:

@@ -106,6 +106,11 @@ class Conversation:
         """Whether some of the model's audio is still to be heard: then progress is worth reporting."""
         return self._replies.audible
 
+    @property
+    def urgent(self) -> bool:
+        """Whether the user speaks, or waits for the model."""
+        return self._turns.speaking or self._turns.feeding or self._replies.busy
+
     def _decide(self, fact: f.Fact, now: float) -> list[Effect]:
         match fact:
             case ServerEvent():
@@ -156,7 +161,7 @@ class Conversation:
                 return [Show(Notice(text=fact.text))]
             case f.Quit():
                 return self._end(fact.exit_code, "quit" if fact.exit_code == 0 else "interrupted")
-            case f.Failed():
+            case f.Failed() | f.Lost():
                 return self._fail(fact.error)
             case f.Tick():
                 return self._time_passed(now)
@@ -247,7 +252,7 @@ class Conversation:
         if corrected := self._guess.correct(dialect_shown_by(error)):
             return [*corrected, self._guess.update()]
         if severity is Severity.FATAL or not self._session_id:
-            return self._fail(fatal_error(error, self.options.key_variable))
+            return self._fail(fatal_error(error, self.options.key))
         if isinstance(cause, SessionUpdate):
             return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
         if severity is Severity.BENIGN:

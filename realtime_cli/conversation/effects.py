@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -12,15 +12,52 @@ from realtime_cli.protocol.dialects import Dialect
 
 
 class Send(msgspec.Struct, frozen=True):
-    """Put a client event into the outbox, behind all audio that is already there."""
+    """Send a client event, behind all audio that waits to be sent."""
 
     event: ClientEvent
+    epoch: int | None = None
+    """On this connection; None for the current one."""
+
+
+class Connect(msgspec.Struct, frozen=True):
+    """Open a connection, which is known by this number. It takes the place of the one before, unless on standby.
+
+    What is sent to it waits until it is open; what was to be sent to the one before is given up. No microphone audio
+    goes to it until :class:`ResumeMic`.
+    """
+
+    epoch: int
+    standby: bool = False
+    """The one before goes on meanwhile; what happens on this one is told as ``facts.OnStandby``."""
+
+
+class Use(msgspec.Struct, frozen=True):
+    """The connection that stands by is the current one from now on; the one before is closed."""
+
+    epoch: int
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """Close the connection that stands by; nothing more is told of it."""
+
+    epoch: int
+
+
+class ResumeMic(msgspec.Struct, frozen=True):
+    """Send the microphone to the current connection, and tell where it begins (``facts.MicResumed``).
+
+    At most the last ``seconds`` that were captured before go first; older ones, or ones from before a sleep, never.
+    """
+
+    seconds: float = 0.0
 
 
 class Speak(msgspec.Struct, frozen=True):
     """Put all that is sent from now on into another dialect."""
 
     dialect: Dialect
+    epoch: int | None = None
+    """On this connection; None for the current one."""
 
 
 class Play(msgspec.Struct, frozen=True):
@@ -45,9 +82,12 @@ class Flush(msgspec.Struct, frozen=True):
 class Feed(msgspec.Struct, frozen=True):
     """Send the whole recording to the input buffer, then say so (:class:`~realtime_cli.conversation.facts.Fed`)."""
 
-    source: Any
+    source: str
+    """Its name (``session.drivers.OpenRecording``)."""
     cut: bool = False
     """Commit it piece by piece (:class:`~realtime_cli.conversation.facts.Cut`)."""
+    from_ms: int = 0
+    """Begin so far into it."""
 
 
 class OpenMic(msgspec.Struct, frozen=True):
@@ -95,5 +135,21 @@ class End(msgspec.Struct, frozen=True):
 
 
 Effect: TypeAlias = (
-    Send | Speak | Play | EndOfAudio | Flush | Feed | OpenMic | CloseMic | Mute | RunTool | CancelTool | Show | End
+    Send
+    | Speak
+    | Connect
+    | Use
+    | Drop
+    | ResumeMic
+    | Play
+    | EndOfAudio
+    | Flush
+    | Feed
+    | OpenMic
+    | CloseMic
+    | Mute
+    | RunTool
+    | CancelTool
+    | Show
+    | End
 )

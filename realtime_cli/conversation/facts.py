@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from realtime_cli.conversation.tool_offers import Answer, Offer, Outcome
-from realtime_cli.errors import RealtimeError
+from realtime_cli.errors import ConnectionFailed, RealtimeError
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.items import Content
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """The connection is there."""
+    """The connection is there. ``wall_s``: seconds since 1970 then, by which servers say when a session ends."""
+
+    wall_s: float | None = None
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """The connection ended without being asked to. ``silent_s``: for how long nothing had come from the server."""
+
+    error: ConnectionFailed
+    silent_s: float = 0.0
+
+
+class OnStandby(msgspec.Struct, frozen=True):
+    """What happened on a connection that stands by (``effects.Connect``), known by its number."""
+
+    epoch: int
+    fact: Opened | Lost | ServerEvent | UnknownEvent
+
+
+class MicResumed(msgspec.Struct, frozen=True):
+    """Where in the audio since the microphone was first opened a connection's audio begins, in ms."""
+
+    from_ms: int
+
+
+class Slept(msgspec.Struct, frozen=True):
+    """This machine slept for so long. The core's clock did not go on meanwhile; the server's did."""
+
+    seconds: float
 
 
 class Typed(msgspec.Struct, frozen=True):
@@ -31,9 +59,9 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Spoken(msgspec.Struct, frozen=True):
-    """The user wants a recording sent as one turn; ``source`` is handed back in the effect that asks for it."""
+    """The user wants a recording sent as one turn; ``source`` is its name (``session.drivers.OpenRecording``)."""
 
-    source: Any
+    source: str
 
 
 class Fed(msgspec.Struct, frozen=True):
@@ -153,6 +181,10 @@ Fact: TypeAlias = (
     ServerEvent
     | UnknownEvent
     | Opened
+    | Lost
+    | OnStandby
+    | MicResumed
+    | Slept
     | Typed
     | Wanted
     | Spoken

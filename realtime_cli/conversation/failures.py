@@ -35,7 +35,7 @@ def trouble_of(error: ErrorDetail, words: str = "") -> Trouble:
     """What to tell about an error after which the conversation goes on, with the remedy if one is known."""
     code = code_of(error)
     said = words or error.message or "the server reports an error"
-    remedy = remedy_for(code)
+    remedy = remedy_for(code, words=error.message)
     return Trouble(message=f"{said.rstrip('.')}: {remedy}" if remedy else said, code=code or None)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from realtime_cli.protocol.dialects import Dialect
+from realtime_cli.protocol.error_codes import Key
 
 
 class SideChannel(msgspec.Struct, frozen=True):
@@ -22,8 +23,8 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     provider: str
     """The server's name, for the status line."""
-    key_variable: str = ""
-    """Where the key came from, for messages about a refused one."""
+    key: Key = Key()
+    """What became of the key, for messages about a refused one."""
     session: Mapping[str, Any]
     """The body of the first ``session.update``, in the dialect that the server is taken to speak."""
     session_otherwise: Mapping[Dialect, Mapping[str, Any]] = {}

@@ -29,6 +29,8 @@ class UserSaid(Record, frozen=True, kw_only=True, tag_field="type", tag="user"):
 
     item_id: str
     text: str
+    late: bool = False
+    """Its transcript came after something later had been told."""
 
 
 class AssistantDelta(Record, frozen=True, kw_only=True, tag_field="type", tag="assistant_delta"):
@@ -95,6 +97,7 @@ class ToolCalled(Record, frozen=True, kw_only=True, tag_field="type", tag="tool_
     call_id: str
     name: str
     arguments: str
+    server: str = ""
 
 
 class ToolAsked(Record, frozen=True, kw_only=True, tag_field="type", tag="tool_question"):

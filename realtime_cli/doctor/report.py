@@ -6,9 +6,8 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
-
 from realtime_cli.doctor.check import Check, Status
+from realtime_cli.printable import json_line, one_line
 from realtime_cli.protocol.redaction import redact
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class JsonReport:
         """Write a line at once."""
         shown = {name: redact(text) for name, text in (("finding", check.finding), ("fix", check.fix))}
         line = {"type": "check", "name": check.name, "status": check.status.value, **shown}
-        sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
+        sys.stdout.write(json_line(line) + "\n")
         sys.stdout.flush()
 
     def end(self, exit_code: int) -> None:
@@ -81,7 +80,7 @@ class TextReport:
         if self._console.encoding != "utf-8":
             sign = f"{word:4}"
         margin = len(sign) + 1 + _NAME_CHARS
-        lines = self._fold(redact(f"{check.finding} -> {check.fix}" if check.fix else check.finding), margin)
+        lines = self._fold(one_line(redact(f"{check.finding} -> {check.fix}" if check.fix else check.finding)), margin)
         text = Text.assemble((sign, style), self._showable(f" {check.name:{_NAME_CHARS}}" + "\n".join(lines)))
         self._clear()
         self._console.print(text, soft_wrap=True)

@@ -23,7 +23,15 @@ from realtime_cli.protocol import response_events as r
 from realtime_cli.protocol.client_events import ClientEvent, ConversationItemCreate, ResponseCreate, SessionUpdate
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import Dialect, dialect_of, from_wire, to_wire
-from realtime_cli.protocol.error_codes import Severity, classify, code_of, dialect_shown_by, fatal_error, remedy_for
+from realtime_cli.protocol.error_codes import (
+    Key,
+    Severity,
+    classify,
+    code_of,
+    dialect_shown_by,
+    fatal_error,
+    remedy_for,
+)
 from realtime_cli.protocol.items import Content, ErrorDetail, Item
 from realtime_cli.providers.endpoint import Endpoint
 from realtime_cli.transport.dialing import dial
@@ -55,7 +63,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     typed: Mapping[Dialect, Mapping[str, Any]]
     dialect: Dialect
     """The one it is taken to speak."""
-    key_variable: str = ""
+    key: Key = Key()
     embedded: bool = False
     """The server is in this process: it is loaded rather than reached, and costs nothing."""
 
@@ -106,7 +114,7 @@ def _open(line: Line) -> str:
     if plan.embedded:
         return f"loaded after {created_ms:.0f} ms"
     model = f" with {model}" if (model := created.session.get("model")) else ""
-    key = f"; the key in {plan.key_variable} is accepted" if plan.key_variable else ""
+    key = f"; the key in {plan.key.variable} is accepted" if plan.key.state == "sent" else ""
     return f"connected after {line.opened_ms:.0f} ms, session{model} after {created_ms:.0f} ms{key}"
 
 
@@ -170,7 +178,7 @@ class Line:
                 self.update(sessions)
                 return
             if classify(event.error) is Severity.FATAL:
-                raise fatal_error(event.error, self.plan.key_variable)
+                raise fatal_error(event.error, self.plan.key)
             problem = f"the server refuses an option: {event.error.message}"
             raise InputError(problem, "change it or leave it out")
 
@@ -194,7 +202,7 @@ class Line:
             if isinstance(event, kinds):
                 return event, (time.monotonic() - (began or self._began)) * 1000
             if isinstance(event, c.ErrorEvent) and classify(event.error) is not Severity.BENIGN:
-                raise _refusal(event.error, self.plan.key_variable)
+                raise _refusal(event.error, self.plan.key)
         raise ConnectionFailed(
             f"the server took the connection but {otherwise} within {patience_s:.0f} s",
             "is this a Realtime endpoint? check --base-url, --model and --dialect",
@@ -232,8 +240,8 @@ def _turn_error(failure: Trouble, status: str) -> TurnError:
     return TurnError(problem, remedy)
 
 
-def _refusal(error: ErrorDetail, key_variable: str) -> RealtimeError:
+def _refusal(error: ErrorDetail, key: Key) -> RealtimeError:
     if classify(error) is Severity.FATAL:
-        return fatal_error(error, key_variable)
+        return fatal_error(error, key)
     words = error.message or code_of(error) or "no reason given"
-    return TurnError(f"the server reports: {words}", remedy_for(code_of(error), error.param or "", key_variable))
+    return TurnError(f"the server reports: {words}", remedy_for(code_of(error), error.param or "", key, words))

@@ -119,9 +119,35 @@ def to_beta(body: JsonObject) -> dict[str, Any]:
     flat = {_BETA_FIELDS.get(key, key): value for key, value in body.items() if key not in _GA_ONLY}
     if flat.get("modalities") == ["audio"]:
         flat["modalities"] = ["text", "audio"]
-    flat |= {_BETA_INPUT[key]: value for key, value in audio.get("input", {}).items() if key in _BETA_INPUT}
-    flat |= {key: value for key, value in audio.get("output", {}).items() if key in {"voice", "speed"}}
+    heard = {_BETA_INPUT[key]: value for key, value in audio.get("input", {}).items() if key in _BETA_INPUT}
+    if heard.get("input_audio_transcription"):
+        heard["input_audio_transcription"] = _beta_transcription(heard["input_audio_transcription"])
+    if heard.get("turn_detection"):
+        heard["turn_detection"] = {
+            key: value for key, value in heard["turn_detection"].items() if key != "idle_timeout_ms"
+        }
+    flat |= heard
+    output = audio.get("output", {})
+    if "voice" in output:
+        flat["voice"] = voice_name(output["voice"])
+    if "speed" in output:
+        flat["speed"] = output["speed"]
     return flat
+
+
+def _beta_transcription(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The beta knows one language, and no keywords but in a prompt."""
+    flat = {key: value for key, value in wanted.items() if key not in {"languages", "keywords"}}
+    if len(languages := wanted.get("languages", ())) == 1:
+        flat["language"] = languages[0]
+    if keywords := wanted.get("keywords"):
+        flat["prompt"] = ", ".join(keywords)
+    return flat
+
+
+def voice_name(voice: Any) -> Any:
+    """A custom voice is an object with an id in GA; in the other dialects every voice is a string."""
+    return voice["id"] if isinstance(voice, Mapping) else voice
 
 
 def dialect_of(session: JsonObject) -> Dialect | None:

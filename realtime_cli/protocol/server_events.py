@@ -22,9 +22,33 @@ SERVER_EVENTS: Mapping[str, type[ServerEvent]] = {
 }
 
 
+_NULLS: Mapping[str, tuple[str, ...]] = {
+    "error": ("code", "param"),
+    "response": ("status_details", "conversation_id", "metadata", "usage"),
+}
+"""Fields that the remote service sends as null where they have no value, by the record that holds them."""
+
+_FOLLOWS = frozenset({"conversation.item.added", "conversation.item.done", "input_audio_buffer.committed"})
+"""Events that say which item comes before, and null for the first one."""
+
+
 def server_event_to_object(event: ServerEvent) -> dict[str, Any]:
-    """The event as a JSON object in GA shape."""
-    return {"type": event.type, **encode(event)}
+    """The event as a JSON object in GA shape, with the explicit nulls of the remote service.
+
+    Clients rely on them: the schema of @openai/agents-realtime wants ``transcript`` in a user's audio, string or null.
+    """
+    body = {"type": event.type, **encode(event)}
+    for name, fields in _NULLS.items():
+        if name in body:
+            body[name] = dict.fromkeys(fields) | body[name]
+    if event.type == "error":
+        body["error"].setdefault("event_id", None)
+    if event.type in _FOLLOWS:
+        body.setdefault("previous_item_id", None)
+    for part in body.get("item", {}).get("content", ()):
+        if part["type"] == "input_audio":
+            part.setdefault("transcript", None)
+    return body
 
 
 def server_event_to_json(event: ServerEvent) -> str:

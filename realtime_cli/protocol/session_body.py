@@ -11,8 +11,14 @@ from typing import Any
 
 from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.errors import InputError
-from realtime_cli.protocol.dialects import Dialect, to_beta
-from realtime_cli.protocol.session_options import NoiseReduction, SessionOptions
+from realtime_cli.protocol.dialects import Dialect, to_beta, voice_name
+from realtime_cli.protocol.session_options import (
+    NoiseReduction,
+    RetentionRatio,
+    SessionOptions,
+    Truncation,
+    custom_voice,
+)
 
 PCM: Mapping[str, Any] = {"type": "audio/pcm", "rate": RATE_HZ}
 
@@ -23,6 +29,15 @@ https://platform.openai.com/docs/guides/realtime-transcription
 """
 
 MODELS_WITH_KEYWORDS = frozenset({"gpt-transcribe", "gpt-live-transcribe", "local"})
+MODELS_WITH_LANGUAGES = frozenset({"gpt-transcribe", "gpt-live-transcribe"})
+"""They take ``languages`` and no ``language``; all others take one ``language``. Never both.
+
+https://developers.openai.com/cookbook, "Migrating from Whisper to gpt-transcribe"
+"""
+
+NOT_IN_KEYWORDS = "<>\r\n"
+"""A keyword with one of these makes the service refuse the whole update (same page)."""
+
 MODELS_WITHOUT_HINTS = frozenset({"gpt-realtime-whisper", "gpt-4o-transcribe-diarize"})
 """Which hints transcription models take, from the descriptions of the fields in OpenAI's SDK
 (``openai.types.realtime.AudioTranscription``)."""
@@ -55,13 +70,14 @@ def transcription_session(options: SessionOptions, dialect: Dialect) -> dict[str
     if options.transcription_model in MODELS_WITHOUT_VAD:
         audio_input["turn_detection"] = None
     elif audio_input["turn_detection"] is not None:
-        audio_input["turn_detection"].pop("create_response", None)
+        for answering in ("create_response", "idle_timeout_ms"):
+            audio_input["turn_detection"].pop(answering, None)
     body: dict[str, Any] = {"type": "transcription", "audio": {"input": audio_input}}
     return to_beta(body) if dialect is Dialect.BETA else body
 
 
 def _conversation(options: SessionOptions) -> dict[str, Any]:
-    output = {"format": dict(PCM)} | _given(voice=options.voice, speed=options.speed)
+    output = {"format": dict(PCM)} | _given(voice=_voice(options), speed=options.speed)
     body: dict[str, Any] = {
         "type": "realtime",
         "output_modalities": ["text"] if options.text_only else ["audio"],
@@ -70,15 +86,29 @@ def _conversation(options: SessionOptions) -> dict[str, Any]:
     body |= _given(instructions=options.instructions, max_output_tokens=options.max_output_tokens)
     if options.reasoning is not None:
         body["reasoning"] = {"effort": options.reasoning}
+    if options.truncation is not None:
+        body["truncation"] = _truncation(options.truncation)
     if options.tools:
         body["tools"] = [dict(tool) for tool in options.tools]
     return body
 
 
+def _voice(options: SessionOptions) -> str | dict[str, str] | None:
+    own = custom_voice(options.voice or "")
+    return {"id": own} if own else options.voice
+
+
+def _truncation(wanted: Truncation) -> str | dict[str, Any]:
+    if not isinstance(wanted, RetentionRatio):
+        return wanted
+    limits = {} if wanted.most_tokens is None else {"token_limits": {"post_instructions": wanted.most_tokens}}
+    return {"type": "retention_ratio", "retention_ratio": wanted.ratio, **limits}
+
+
 def _audio_input(options: SessionOptions) -> dict[str, Any]:
     transcription = None
     if options.transcription_model is not None:
-        transcription = {"model": options.transcription_model} | _given(language=options.language) | _hints(options)
+        transcription = {"model": options.transcription_model} | _languages(options) | _hints(options)
     audio_input: dict[str, Any] = {
         "format": dict(PCM),
         "transcription": transcription,
@@ -89,6 +119,19 @@ def _audio_input(options: SessionOptions) -> dict[str, Any]:
     return audio_input
 
 
+def _languages(options: SessionOptions) -> dict[str, Any]:
+    if not options.languages:
+        return {}
+    if options.transcription_model in MODELS_WITH_LANGUAGES:
+        return {"languages": list(options.languages)}
+    if len(options.languages) > 1:
+        newer = " or ".join(sorted(MODELS_WITH_LANGUAGES))
+        raise InputError(
+            f"{options.transcription_model} takes one language", f"name one, or use --transcription-model {newer}"
+        )
+    return {"language": options.languages[0]}
+
+
 def _hints(options: SessionOptions) -> dict[str, Any]:
     """Keywords where the model takes them; older ones read them as a prompt, and one takes neither."""
     if not options.keywords:
@@ -96,8 +139,15 @@ def _hints(options: SessionOptions) -> dict[str, Any]:
     if options.transcription_model in MODELS_WITHOUT_HINTS:
         raise InputError(f"{options.transcription_model} takes no keywords", "leave out --keywords")
     if options.transcription_model in MODELS_WITH_KEYWORDS:
+        _check_keywords(options.keywords)
         return {"keywords": list(options.keywords)}
     return {"prompt": ", ".join(options.keywords)}
+
+
+def _check_keywords(keywords: tuple[str, ...]) -> None:
+    for word in keywords:
+        if any(character in NOT_IN_KEYWORDS for character in word):
+            raise InputError(f"--keywords: {word!r} has <, > or a line break in it", "leave that out of the word")
 
 
 def _turn_detection(options: SessionOptions) -> dict[str, Any] | None:
@@ -105,11 +155,14 @@ def _turn_detection(options: SessionOptions) -> dict[str, Any] | None:
         return None
     create_response = _given(create_response=options.create_response)
     if options.vad == "semantic":
+        if options.idle_timeout_ms is not None:
+            raise InputError("--idle-timeout-ms needs --vad server", "semantic detection has no such limit")
         return {"type": "semantic_vad"} | _given(eagerness=options.eagerness) | create_response
     tuning = _given(
         threshold=options.vad_threshold,
         prefix_padding_ms=options.prefix_padding_ms,
         silence_duration_ms=options.silence_ms,
+        idle_timeout_ms=options.idle_timeout_ms,
     )
     return {"type": "server_vad"} | tuning | create_response
 
@@ -121,7 +174,8 @@ def _to_xai(body: dict[str, Any]) -> dict[str, Any]:
     """
     audio = body["audio"]
     session: dict[str, Any] = {key: body[key] for key in ("instructions", "tools") if key in body}
-    session |= {key: audio["output"][key] for key in ("voice",) if key in audio["output"]}
+    if "voice" in audio["output"]:
+        session["voice"] = voice_name(audio["output"]["voice"])
     session["turn_detection"] = audio["input"]["turn_detection"]
     session["audio"] = {"input": {"format": dict(PCM)}, "output": {"format": dict(PCM)}}
     if body["output_modalities"] == ["text"]:

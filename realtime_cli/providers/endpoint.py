@@ -15,6 +15,7 @@ import msgspec
 from realtime_cli import __version__
 from realtime_cli.errors import ConfigError, InputError
 from realtime_cli.protocol.dialects import Dialect
+from realtime_cli.protocol.error_codes import Key, KeyState, Target
 from realtime_cli.providers.profiles import AZURE, GENERAL_KEY, OPENAI, Auth, Provider
 
 Intent = Literal["conversation", "transcription"]
@@ -34,8 +35,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str]
     key: str
     """What must never be shown; empty when no key is sent."""
-    key_variable: str
-    """Where the key came from, for messages."""
+    target: Target
+    """The same for messages about a refusal."""
     dialect: Dialect
     model: str
     notice: str = ""
@@ -69,13 +70,14 @@ def endpoint(
     where, url = _url(provider, base, _query(provider, name, intent, environment), environment)
     key, key_variable = _key(provider, environment)
     notice = ""
+    state: KeyState = "sent" if key else "missing"
     if key and not is_private(where):
         if provider.key_needed:
             raise ConfigError(
                 f"the key in {key_variable} would cross the network unencrypted to {where}", "use https:// or wss://"
             )
         notice = f"{where} is not encrypted: the key in {key_variable} is not sent"
-        key = ""
+        key, state = "", "withheld"
     headers = {"User-Agent": f"realtime-cli/{__version__}", **_credentials(provider, key, environment)}
     if speaks is Dialect.BETA and provider.beta_header:
         headers["OpenAI-Beta"] = "realtime=v1"
@@ -84,7 +86,7 @@ def endpoint(
         url=url,
         headers=headers,
         key=key,
-        key_variable=key_variable,
+        target=Target(where, Key(key_variable, state), name),
         dialect=speaks,
         model=name,
         notice=notice,

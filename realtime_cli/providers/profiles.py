@@ -58,6 +58,14 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """The server takes ``response.cancel``."""
     can_truncate: bool = True
     """The server takes ``conversation.item.truncate``."""
+    detection_always_on: bool = False
+    """The server's voice detection cannot be turned off: recordings and push-to-talk end in a silence, not a commit."""
+    takes_nulls: bool = True
+    """A setting is cleared by an explicit null; without this, what would be null is left out."""
+    transcribes: bool = True
+    """The server has transcription sessions (``transcribe``)."""
+    mints_secrets: bool = True
+    """The server has ephemeral client secrets (``token``)."""
     input_rate_hz: int = RATE_HZ
     """The rate of the audio that the server takes; what it sends is 24 kHz always."""
 
@@ -99,6 +107,7 @@ XAI = Provider(
     dialect=Dialect.XAI,
     model="grok-voice-latest",  # https://docs.x.ai/docs/guides/voice/agent
     transcribes_unasked=True,
+    transcribes=False,
 )
 
 SPEACHES = Provider(
@@ -113,6 +122,8 @@ SPEACHES = Provider(
     transcribes_unasked=True,
     can_cancel=False,
     can_truncate=False,
+    # A null in a session is an invalid event there (https://github.com/speaches-ai/speaches, types/realtime.py).
+    takes_nulls=False,
 )
 
 LOCALAI = Provider(
@@ -122,6 +133,7 @@ LOCALAI = Provider(
     key_variable="LOCALAI_API_KEY",
     model_needed=True,  # the name of a pipeline
     transcribes_unasked=True,
+    mints_secrets=False,
 )
 
 SPEECH_TO_SPEECH = Provider(
@@ -129,6 +141,10 @@ SPEECH_TO_SPEECH = Provider(
     title="Hugging Face speech-to-speech",
     base_url="ws://127.0.0.1:8765/v1",
     transcribes_unasked=True,
+    # turn_detection: null is passed by, a commit ends nothing, and there is no input_audio_buffer.clear (1.1.0).
+    detection_always_on=True,
+    transcribes=False,
+    mints_secrets=False,
 )
 
 DASHSCOPE = Provider(

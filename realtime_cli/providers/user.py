@@ -40,7 +40,11 @@ def _provider(name: str, table: Table) -> Provider:
             raise ConfigError(
                 f"{table.path}: {variable} in {table.label} is not the name of a variable", "write it like MY_API_KEY"
             )
-    provider = table.filled(Provider, CHOICES, title=table.values.get("title", name), name=name)
+    told = {"title": table.values.get("title", name), "name": name}
+    if not {"transcription_model", "transcribes_unasked"} & set(table.values):
+        # Where no model is named for it, a server may transcribe by itself; what it tells unasked is shown.
+        told["transcribes_unasked"] = True
+    provider = table.filled(Provider, CHOICES, **told)
     if not (provider.base_url or provider.base_url_variable):
         raise ConfigError(f"{table.path}: {table.label} says no URL", "add base_url or base_url_variable")
     if not RATES_HZ[0] <= provider.input_rate_hz <= RATES_HZ[1]:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from realtime_cli.protocol.server_events import server_event_to_json
 from realtime_cli.server.core import effects
 from realtime_cli.server.core.core import ServerCore
@@ -24,24 +26,29 @@ from realtime_cli.server.core.facts import (
 )
 from realtime_cli.server.inbox import Closed, Inbox
 from realtime_cli.server.jobs import Anticipated, PrepareJob, ReplyJob, TranscriptionJob
-from realtime_cli.server.worker import describe
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
     from realtime_cli.server.engines.loading import Engines
-    from realtime_cli.server.listening.hearing import Ear
+    from realtime_cli.server.listening.input_audio import InputAudio
     from realtime_cli.server.worker import Worker
 
 _LOG = logging.getLogger(__name__)
 
 
+INTERNAL_ERROR = 1011
+"""The close code of a server that broke (RFC 6455, 7.4.1)."""
+
+INTERNAL = "The server failed and cannot go on with this session."
+"""All that a client is told: the text of an exception may hold what is not for it."""
+
 MOST_TRANSCRIPTIONS = 8
 """A recording may come in many times faster than it is recognised: its sender then waits, and not its audio here."""
 
 
-class Bench(Protocol):
+class Shared(Protocol):
     """What all connections share."""
 
     engines: Engines
@@ -49,26 +56,38 @@ class Bench(Protocol):
     speaker: Worker
 
 
+class Ending(msgspec.Struct, frozen=True):
+    """How a connection ended: with a ``close`` unless there is more to say."""
+
+    code: int = 1000
+    """As a WebSocket closes (RFC 6455, 7.4.1)."""
+    reason: str = ""
+    """For the client."""
+    problem: str | None = None
+    """What broke, for the server's owner."""
+
+
 class Connection:
     """A client's connection. Its thread is started by :meth:`start` and ends with :meth:`close` or a bug."""
 
     def __init__(
-        self, core: ServerCore, bench: Bench, deliver: Callable[[str], None], ended: Callable[[str | None], None]
+        self, core: ServerCore, shared: Shared, deliver: Callable[[str], None], ended: Callable[[Ending], None]
     ) -> None:
         """``deliver`` and ``ended`` are called on the connection's thread and must not raise.
 
-        ``deliver`` takes one message to the client and may block; ``ended`` is called once, last, with what went wrong.
+        ``deliver`` takes one message to the client and may block; ``ended`` is called once, last, with how it ended.
         """
         self._core = core
-        self._bench = bench
+        self._shared = shared
         self._deliver = deliver
         self._ended = ended
         self._inbox: Inbox[Fact] = Inbox()
-        self._ear: Ear | None = None
+        self._input: InputAudio | None = None
         self._listen = effects.Listen("audio/pcm", None)
         self._transcriptions: dict[int, TranscriptionJob] = {}
         self._replies: dict[str, ReplyJob] = {}
         self._anticipated: Anticipated | None = None
+        self._ending: Ending | None = None
         self._thread = threading.Thread(target=self._run, name="voice-server", daemon=True)
 
     def start(self) -> None:
@@ -88,25 +107,25 @@ class Connection:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        problem: str | None = None
         try:
-            self._carry_out_all(self._core.open())
-            while True:
+            self._carry_out_all(self._core.open(time.monotonic()))
+            while self._ending is None:
                 self._handle(self._inbox.get(self._time_left()) or Tick())
         except Closed:
             pass
         except Exception as error:  # noqa: BLE001 -- whatever it was, the client must hear of it
             _LOG.debug("the connection's thread failed", exc_info=True)
-            problem = f"the local voice server failed ({describe(error)})"
-            self._carry_out_all(self._core.handle(ServerFailed(problem), time.monotonic()))
+            problem = f"the local voice server failed ({type(error).__name__}: {error})"
+            self._carry_out_all(self._core.handle(ServerFailed(INTERNAL), time.monotonic()))
+            self._ending = Ending(INTERNAL_ERROR, "server_error.server_error", problem)
         finally:
             self.close()
             for transcription in self._transcriptions.values():
                 transcription.cancel()
             for reply in self._replies.values():
                 reply.cancel()
-            self._forgo()
-            self._ended(problem)
+            self._drop_anticipated()
+            self._ended(self._ending or Ending())
 
     def _time_left(self) -> float | None:
         deadline = self._core.deadline
@@ -132,42 +151,43 @@ class Connection:
                 self._hear(audio)
             case effects.Listen():
                 self._listen = effect
-                if self._ear is not None:
-                    self._ear.listen(effect.audio_format, effect.endpointing)
+                if self._input is not None:
+                    self._input.listen(effect.audio_format, effect.endpointing)
             case effects.Forget(before_ms):
-                if self._ear is not None:
-                    self._ear.forget(before_ms)
+                if self._input is not None:
+                    self._input.forget(before_ms)
             case effects.Transcribe():
                 self._transcribe(effect)
             case effects.DropTranscription(job):
                 self._forget(job)
                 if self._anticipated and self._anticipated.wanted.job == job:
-                    self._forgo()
+                    self._drop_anticipated()
             case effects.Prepare():
-                self._bench.speaker.submit(PrepareJob(self._bench.engines, effect, self._inbox.is_closed))
+                self._shared.speaker.submit(PrepareJob(self._shared.engines, effect, self._inbox.is_closed))
             case effects.StartReply():
                 self._start_reply(effect)
             case effects.Anticipate():
-                self._forgo()
-                self._anticipated = Anticipated(self._bench.engines, effect, self._inbox.put)
-                self._bench.speaker.submit(self._anticipated.reply)
+                self._drop_anticipated()
+                self._anticipated = Anticipated(self._shared.engines, effect, self._inbox.put)
+                self._shared.speaker.submit(self._anticipated.reply)
             case effects.CancelReply(response_id):
                 if response_id in self._replies:
                     self._replies.pop(response_id).cancel()
+            case effects.CloseConnection(code, reason):
+                self._ending = Ending(code, reason)
 
     def _hear(self, audio: bytes) -> None:
-        ear = self._ear or self._open_ear()
-        for decision in ear.hear(audio):
+        for decision in (self._input or self._open_input()).hear(audio):
             self._handle(decision)
 
-    def _open_ear(self) -> Ear:
-        """Begin to listen with the first audio: a text session needs neither numpy nor the engines behind the ear."""
-        from realtime_cli.server.listening.hearing import Ear
+    def _open_input(self) -> InputAudio:
+        """Begin to listen with the first audio: a text session needs neither numpy nor the engines that hear."""
+        from realtime_cli.server.listening.input_audio import InputAudio
 
-        self._bench.engines.prefetch(speech=True, replies=self._core.makes_replies)
-        self._ear = Ear(self._bench.engines.voice_activity)
-        self._ear.listen(self._listen.audio_format, self._listen.endpointing)
-        return self._ear
+        self._shared.engines.prefetch(speech=True, replies=self._core.makes_replies)
+        self._input = InputAudio(self._shared.engines.voice_activity)
+        self._input.listen(self._listen.audio_format, self._listen.endpointing)
+        return self._input
 
     def _start_reply(self, wanted: effects.StartReply) -> None:
         anticipated = self._anticipated
@@ -175,12 +195,12 @@ class Connection:
             self._anticipated = None
             self._replies[wanted.response_id] = anticipated.take(wanted.response_id)
             return
-        self._forgo()
-        job = ReplyJob(self._bench.engines, wanted, self._inbox.put)
+        self._drop_anticipated()
+        job = ReplyJob(self._shared.engines, wanted, self._inbox.put)
         self._replies[wanted.response_id] = job
-        self._bench.speaker.submit(job)
+        self._shared.speaker.submit(job)
 
-    def _forgo(self) -> None:
+    def _drop_anticipated(self) -> None:
         """The reply begun on suspicion, if there is one, will not be asked for."""
         if self._anticipated:
             self._anticipated.reply.cancel()
@@ -191,11 +211,11 @@ class Connection:
         if isinstance(wanted.speech, effects.Recording):
             speech = wanted.speech
         else:
-            speech = (self._ear or self._open_ear()).cut(wanted.speech)
-        job = TranscriptionJob(self._bench.engines, wanted.job, speech, wanted.language, self._inbox.put)
+            speech = (self._input or self._open_input()).cut(wanted.speech)
+        job = TranscriptionJob(self._shared.engines, wanted.job, speech, wanted.language, self._inbox.put)
         self._transcriptions[wanted.job] = job
         self._inbox.hold(len(self._transcriptions) >= MOST_TRANSCRIPTIONS)
-        self._bench.recogniser.submit(job)
+        self._shared.recogniser.submit(job)
 
     def _forget(self, job: int) -> None:
         """A recognition is done, or no longer wanted, which a done one does not mind."""

@@ -58,7 +58,9 @@ class TranscriptionJob:
         """Recognise; blocks for some hundred ms, and while the engine loads."""
         if self._cancelled.is_set():
             return
-        from realtime_cli.server.listening.hearing import recording  # needs numpy, which a text session does without
+        from realtime_cli.server.listening.input_audio import (
+            recording,  # needs numpy, which a text session does without
+        )
 
         speech = recording(self._speech) if isinstance(self._speech, Recording) else self._speech
         found = self._engines.stt.transcribe(speech, self._language)

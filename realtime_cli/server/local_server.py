@@ -12,16 +12,12 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING
 
-from realtime_cli.server.connection import Connection
-from realtime_cli.server.core.core import ServerCore
-from realtime_cli.server.core.session_state import SessionType
+from realtime_cli.server.connection import Connection, Ending
+from realtime_cli.server.core.core import ServerCore, SessionPlan
 from realtime_cli.server.worker import Worker
 
 if TYPE_CHECKING:
     from realtime_cli.server.engines.loading import Engines
-
-MODEL = "local"
-"""What a session's ``model`` is called unless the client's address names one."""
 
 PATIENCE_S = 3.0
 """How long closing waits for the engines' running calls, all together."""
@@ -42,22 +38,21 @@ class LocalServer:
     def connect(
         self,
         deliver: Callable[[str], None],
-        ended: Callable[[str | None], None],
-        model: str = MODEL,
-        kind: SessionType = "realtime",
+        ended: Callable[[Ending], None],
+        plan: SessionPlan,
     ) -> Connection:
         """A new connection; its first message to ``deliver`` is ``session.created``. Any thread; does not block.
 
         Both callbacks are called on the connection's own thread and must not raise. ``deliver`` takes one JSON text and
-        may block. ``ended`` is called once and last, with None after a ``close`` and else with what went wrong.
+        may block. ``ended`` is called once and last. ``plan``'s settings must have been checked.
         """
 
-        def gone(problem: str | None) -> None:
+        def gone(ending: Ending) -> None:
             with self._lock:
                 self._connections.discard(connection)
-            ended(problem)
+            ended(ending)
 
-        connection = Connection(ServerCore(new_id, model, kind), self, deliver, gone)
+        connection = Connection(ServerCore(new_id, plan), self, deliver, gone)
         with self._lock:
             self._connections.add(connection)
         connection.start()

@@ -54,5 +54,5 @@ class Worker:
 
 
 def describe(error: Exception) -> str:
-    """One line about an error; one that is not ours is named, for its text alone may say little."""
-    return str(error) if isinstance(error, RealtimeError) else f"{type(error).__name__}: {error}"
+    """One line about an error for the client: what is ours is made to be read, the text of any other stays here."""
+    return str(error) if isinstance(error, RealtimeError) else "internal error of the server"

@@ -17,13 +17,13 @@ there may be several connections in one session.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
 from realtime_cli.conversation.facts import Fact
 from realtime_cli.ports import AudioSink, AudioSource, Core, EchoControl, Input, Note, ToolHost, Transport, View
-from realtime_cli.session.workers import Encoder
+from realtime_cli.session.sending import Encoder
 
 MakeSource = Callable[[Note], AudioSource | None]
 """Makes the microphone, or none. Main thread. Raises InputError for one that cannot be."""
@@ -35,8 +35,20 @@ MakeEchoControl = Callable[[Note], EchoControl | None]
 """Makes what keeps the loudspeaker out of the microphone, or nothing. Main thread; may load a library."""
 
 
+OpenRecording = Callable[[str, int], Iterator[bytes]]
+"""Opens the recording of this name so many ms into it: PCM16 24 kHz mono in blocks. Feeder thread; blocks for the disk.
+
+Raises InputError. May be called again for the same recording.
+"""
+
+
 def nothing(*_: object) -> None:
     """Make nothing, or do nothing."""
+
+
+def no_recordings(_name: str, _from_ms: int) -> Iterator[bytes]:
+    """Hold no recording at all."""
+    return iter(())
 
 
 class Drivers(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +63,7 @@ class Drivers(msgspec.Struct, frozen=True, kw_only=True):
     make_source: MakeSource = nothing
     make_sink: MakeSink = nothing
     make_echo_control: MakeEchoControl = nothing
+    open_recording: OpenRecording = no_recordings
     inputs: tuple[Input, ...] = ()
     tools: ToolHost | None = None
     first_facts: tuple[Fact, ...] = ()

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 
-from realtime_cli.audio.core.pcm import bytes_to_ms
+from realtime_cli.audio.core.pcm import BLOCK_MS, bytes_to_ms
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.transcription.commit_segmentation import Cutter
 from realtime_cli.ports import Deliver, EchoControl
 from realtime_cli.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit
-from realtime_cli.session.workers import SendQueue
+from realtime_cli.session.sending import SendQueue
+
+KEPT_S = 8
+"""So much is kept, sent or not, for another connection: a sentence and a half. Older speech would come out of place."""
 
 
 class Microphone:
-    """Lets blocks into the send queue while it is open. Opened, closed and muted on the main thread only."""
+    """Lets blocks into a connection's queue while it is open. All but :meth:`feed` is called on the main thread.
 
-    def __init__(self, queue: SendQueue, post: Callable[[f.Fact], None]) -> None:
-        self._queue = queue
+    Without a connection blocks are only kept, the latest of them.
+    """
+
+    def __init__(self, post: Callable[[f.Fact], None]) -> None:
         self._post = post
+        self._queue: SendQueue | None = None
         self._closed = threading.Event()
         self._closed.set()
-        # Held while a block passes, so that none gets into the send queue behind what closing sends.
+        # Held while a block passes, so that none gets into the queue behind what closing sends, or into the wrong one.
         self._passing = threading.Lock()
+        self._kept: deque[tuple[float, bytes]] = deque(maxlen=KEPT_S * 1000 // BLOCK_MS)
+        """Blocks as they were sent or would have been, with when they were captured."""
+        self._total_ms = 0
         self._cutter: Cutter | None = None
         self._spoken_ms = 0
         self.muted = False
@@ -38,6 +49,7 @@ class Microphone:
         if not self._closed.is_set():
             return None
         self._spoken_ms = 0
+        self._kept.clear()
         self._closed = closed = threading.Event()
         return (lambda pcm: self._hear(closed, pcm)), closed
 
@@ -47,17 +59,38 @@ class Microphone:
             self._closed.set()
         return f.MicClosed(self._spoken_ms, self._cutter.has_speech if self._cutter else True)
 
-    def feed(self, blocks: Iterator[bytes], stopping: threading.Event, *, cut: bool) -> None:
-        """Send a recording as fast as the send queue takes it. Own thread; blocks."""
+    def hold(self) -> None:
+        """There is no connection: keep what comes."""
+        with self._passing:
+            self._queue = None
+
+    def resume(self, queue: SendQueue, seconds: float = 0.0) -> f.MicResumed:
+        """Send to this connection, at first what was captured in the last ``seconds``, as far as it is kept."""
+        since = time.monotonic() - seconds
+        with self._passing:
+            blocks = [pcm for at, pcm in self._kept if at >= since] if seconds else []
+            self._queue = queue
+            if self._cutter:
+                self._cutter = Cutter()
+            for pcm in blocks:
+                self._send(pcm)
+            return f.MicResumed(self._total_ms - sum(bytes_to_ms(len(pcm)) for pcm in blocks))
+
+    def forget(self) -> None:
+        """What was kept is from another time: this machine slept."""
+        with self._passing:
+            self._kept.clear()
+
+    def feed(self, blocks: Iterator[bytes], queue: SendQueue, stopping: threading.Event, *, cut: bool) -> None:
+        """Send a recording as fast as the queue takes it, to its end or the connection's. Own thread; blocks."""
         cutter = Cutter() if cut else None
         for block in blocks:
-            self._queue.put_recorded(block, stopping)
-            if stopping.is_set():
+            if not queue.put_recorded(block, stopping):
                 return
             if cutter:
-                self._cut(cutter.hear(block))
+                self._cut(cutter.hear(block), queue)
         if cutter:
-            self._cut(cutter.finish())
+            self._cut(cutter.finish(), queue)
         self._post(f.Fed())
 
     def _hear(self, closed: threading.Event, pcm: bytes) -> None:
@@ -69,15 +102,24 @@ class Microphone:
                 return
             if not self._spoken_ms:
                 self._post(f.MicOpened())
-            self._spoken_ms += bytes_to_ms(len(pcm))
+            length_ms = bytes_to_ms(len(pcm))
+            self._spoken_ms += length_ms
+            self._total_ms += length_ms
             block = bytes(len(pcm)) if self.muted else pcm
-            self._queue.put_block(block)
-            if self._cutter:
-                self._cut(self._cutter.hear(block))
+            self._kept.append((time.monotonic(), block))
+            self._send(block)
 
-    def _cut(self, cut: f.Cut | None) -> None:
-        """Commit the audio that is in the send queue, if it is cut here; told before the server can answer."""
+    def _send(self, block: bytes) -> None:
+        queue = self._queue
+        if queue is None:
+            return
+        queue.put_block(block)
+        if self._cutter:
+            self._cut(self._cutter.hear(block), queue)
+
+    def _cut(self, cut: f.Cut | None, queue: SendQueue) -> None:
+        """Commit the audio that is in the queue, if it is cut here; told before the server can answer."""
         if cut is None:
             return
         self._post(cut)
-        self._queue.put(InputAudioBufferCommit() if cut.has_speech else InputAudioBufferClear())
+        queue.put(InputAudioBufferCommit() if cut.has_speech else InputAudioBufferClear())

@@ -13,10 +13,13 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 
+from realtime_cli.audio.core.pcm import BLOCK_MS
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.effects import (
     CancelTool,
     CloseMic,
+    Connect,
+    Drop,
     Effect,
     End,
     EndOfAudio,
@@ -25,23 +28,26 @@ from realtime_cli.conversation.effects import (
     Mute,
     OpenMic,
     Play,
+    ResumeMic,
     RunTool,
     Send,
     Show,
     Speak,
+    Use,
 )
 from realtime_cli.conversation.records import AudioReported, Ended, Record
 from realtime_cli.conversation.tool_offers import Offer
-from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConnectionFailed, InternalError, RealtimeError
+from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
 from realtime_cli.ports import AudioSink, AudioSource
-from realtime_cli.protocol.dialects import NotAnEvent, from_wire
-from realtime_cli.protocol.split_characters import SplitCharacters
+from realtime_cli.session.clock import Clock
+from realtime_cli.session.connection import FIRST_EPOCH, Connection
+from realtime_cli.session.connections import Connections
 from realtime_cli.session.drivers import Drivers
 from realtime_cli.session.echo_control import overheard
 from realtime_cli.session.interrupts import Terminated, deferred, die_of, ignored, raising_deadly_signals
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
-from realtime_cli.session.workers import Player, Screen, SendQueue
+from realtime_cli.session.workers import Player, Screen
 
 VIEW = "view"
 """Name of the view's thread."""
@@ -55,8 +61,14 @@ LONGEST_WAIT_S = 0.5
 SIGNAL_EXIT_CODE = 128
 """What shells add to the number of the signal that ended a program."""
 
-SHUTDOWN_S = 3.0
+SHUTDOWN_S = 2.0
 """What all threads together get to end."""
+
+LAST_WORDS_S = 1.0
+"""How long what is still to be sent may take at the end."""
+
+SLOW_NOTICE_BLOCKS = 1000 // BLOCK_MS
+"""How many blocks of speech the network has to lose before the user is told, and told again."""
 
 
 class Session:
@@ -66,16 +78,23 @@ class Session:
         self._drivers = drivers
         self._core = drivers.core
         self._inputs, self._tools = drivers.inputs, drivers.tools
-        self._inbox: SimpleQueue[f.Fact] = SimpleQueue()
-        self._queue = SendQueue()
-        self._mic = Microphone(self._queue, self.post)
+        self._inbox: SimpleQueue[tuple[f.Fact, Connection | None, int]] = SimpleQueue()
+        self._mic = Microphone(self.post)
         self._screen = Screen(drivers.view)
-        self._split = SplitCharacters()
         self._player: Player | None = None
         self._source: AudioSource | None = None
         self._sink: AudioSink | None = None
         self._stopping = threading.Event()
         self._threads = Threads(self._ended_badly)
+        self._connections = Connections(
+            lambda: drivers.make_transport(self.note),
+            drivers.make_encoder,
+            self._threads,
+            lambda connection, fact, size: self._inbox.put((fact, connection, size)),
+            lambda: self._player.undecoded if self._player else 0,
+        )
+        self._clock = Clock()
+        self._told_dropped = 0
         self._exit_code: int | None = None
         self._unshown: RealtimeError | None = None
         self._began = time.monotonic()
@@ -94,7 +113,6 @@ class Session:
         gc.enable()
         drivers = self._drivers
         self._source, self._sink = drivers.make_source(self.note), drivers.make_sink(self.note, self._pending_frames)
-        self._transport, self._encoder = drivers.make_transport(self.note), drivers.make_encoder()
         with ExitStack() as stack:
             stack.callback(self._give_back)
             stack.callback(self._stop)
@@ -119,7 +137,7 @@ class Session:
 
     def post(self, fact: f.Fact) -> None:
         """Tell the conversation something. Any thread; returns at once."""
-        self._inbox.put(fact)
+        self._inbox.put((fact, None, 0))
 
     def note(self, text: str) -> None:
         """Tell the user something. Any thread; returns at once."""
@@ -134,7 +152,7 @@ class Session:
         self._threads.start(VIEW, self._screen.run)
         if self._tools:
             self._threads.start("tools", self._tools.run, self._offered, self._stopping)
-        self._threads.start("websocket", self._run_transport)
+        self._mic.resume(self._connections.connect(FIRST_EPOCH).queue)
         with deferred():
             self._open_devices()
         for each in self._inputs:
@@ -156,7 +174,9 @@ class Session:
         """Ask everything to end, then join under one deadline; what is still to be sent or shown goes out first."""
         self._stopping.set()
         self._mic.close()
-        self._queue.close()
+        current = self._connections.current
+        if current:
+            current.finish()
         if self._tools:
             self._tools.close()
         if self._player:
@@ -164,15 +184,16 @@ class Session:
         self._screen.close()
         deadline = time.monotonic() + SHUTDOWN_S
         try:
-            self._threads.join("sender", deadline)
-            self._transport.close()
+            if current:
+                self._threads.join(current.names[1], time.monotonic() + LAST_WORDS_S)
+            self._connections.close()
             for device in (self._source, self._sink):
                 if device:
                     device.close()
             self._threads.join_all(deadline)
         except KeyboardInterrupt:
             # A second Ctrl-C: no more waiting; the keyboard and the view still give the terminal back.
-            self._transport.close()
+            self._connections.close()
 
     def _wind_up(self) -> None:
         """Ctrl-C: let the core come to its end, which may wait for last words; a second Ctrl-C goes through."""
@@ -193,17 +214,47 @@ class Session:
 
     def _handle_next(self) -> None:
         """One round of the main thread: wait for a fact or for time to pass, and see to it."""
-        now = time.monotonic()
         deadline = self._core.deadline
         wait = PROGRESS_S if self._core.audible else LONGEST_WAIT_S
         if deadline is not None:
-            wait = min(wait, max(0.0, deadline - now))
+            wait = min(wait, max(0.0, deadline - self._clock.now()))
         try:
-            self._tell(self._inbox.get(timeout=wait))
+            fact, connection, size = self._inbox.get(timeout=wait)
         except Empty:
+            self._look_around()
             self._tell_progress()
-            if deadline is not None and time.monotonic() >= deadline:
+            if deadline is not None and self._clock.now() >= deadline:
                 self._tell(f.Tick())
+        else:
+            self._look_around()
+            self._take(fact, connection, size)
+
+    def _look_around(self) -> None:
+        """See whether this machine slept, the server lives, and the network takes what is said."""
+        slept_s = self._clock.slept_s()
+        if slept_s:
+            self._mic.forget()
+            self._tell(f.Slept(slept_s))
+        self._connections.watch(urgent=self._core.urgent, woke=slept_s > 0)
+        dropped = self._connections.dropped_blocks
+        if dropped >= self._told_dropped + SLOW_NOTICE_BLOCKS:
+            self._told_dropped = dropped
+            lost_s = dropped * BLOCK_MS // 1000
+            self.note(f"the network is too slow: {lost_s} s of what was said were lost so far")
+
+    def _take(self, fact: f.Fact, connection: Connection | None, size: int) -> None:
+        """Tell the core a fact, unless it comes from a connection that counts no more."""
+        if connection is not None:
+            connection.seen(size)
+            news = self._connections.news(connection, fact)
+            if news is None:
+                return
+            fact = news
+        if isinstance(fact, f.Lost):
+            self._mic.hold()
+            if not fact.error.recoverable:
+                self._drivers.on_failure(fact.error)
+        self._tell(fact)
 
     def _tell_progress(self) -> None:
         if self._player and self._core.audible:
@@ -211,7 +262,7 @@ class Session:
                 self._tell(f.Heard(part.item_id, part.content_index, part.heard_ms, part.finished))
 
     def _tell(self, fact: f.Fact) -> None:
-        for effect in self._core.handle(fact, time.monotonic()):
+        for effect in self._core.handle(fact, self._clock.now()):
             self._carry_out(effect)
         snapshot = self._core.snapshot()
         self._screen.update(snapshot)
@@ -221,7 +272,20 @@ class Session:
     def _carry_out(self, effect: Effect) -> None:
         match effect:
             case Send():
-                self._queue.put(effect.event)
+                if connection := self._connections.of(effect.epoch):
+                    connection.queue.put(effect.event)
+            case Speak():
+                if connection := self._connections.of(effect.epoch):
+                    connection.speak(effect.dialect)
+            case Connect():
+                self._connections.connect(effect.epoch, standby=effect.standby)
+            case Use():
+                self._connections.use(effect.epoch)
+            case Drop():
+                self._connections.drop(effect.epoch)
+            case ResumeMic():
+                if current := self._connections.current:
+                    self._tell(self._mic.resume(current.queue, effect.seconds))
             case Play() | EndOfAudio() if self._player:
                 self._player.put(effect)
             case Flush():
@@ -235,14 +299,12 @@ class Session:
                 self._show(effect.record)
             case Show():
                 self._show(effect.record)
-            case Speak():
-                self._encoder.dialect = effect.dialect
             case OpenMic():
                 self._open_mic(cut=effect.cut)
             case CloseMic():
                 self._tell(self._mic.close())
             case Feed():
-                self._threads.start("feeder", partial(self._mic.feed, cut=effect.cut), effect.source, self._stopping)
+                self._feed(effect)
             case RunTool():
                 self._threads.start(_name_of(effect.call_id), self._run_tool, effect)
             case CancelTool() if self._tools:
@@ -259,7 +321,7 @@ class Session:
             underruns=self._player.playout.underruns if self._player else 0,
             underflows=self._sink.underflows if self._sink else 0,
             overflows=self._source.overflows if self._source else 0,
-            dropped_blocks=self._queue.dropped_blocks,
+            dropped_blocks=self._connections.dropped_blocks,
         )
 
     def _open_mic(self, *, cut: bool) -> None:
@@ -269,6 +331,15 @@ class Session:
             deliver, closed = opened
             self._threads.start("microphone", self._source.run, deliver, lambda: self.post(f.MicEnded()), closed)
 
+    def _feed(self, effect: Feed) -> None:
+        """Send a recording over the current connection; when that is lost, the core asks for it again."""
+        current = self._connections.current
+        if current is None:
+            return
+        blocks = self._drivers.open_recording(effect.source, effect.from_ms)
+        feed = partial(self._mic.feed, blocks, current.queue, self._stopping, cut=effect.cut)
+        self._threads.start("feeder", feed)
+
     def _offered(self, offers: tuple[Offer, ...]) -> None:
         self.post(f.ToolsReady(offers))
 
@@ -276,21 +347,6 @@ class Session:
         if self._tools:
             outcome = self._tools.call(effect.call_id, effect.name, effect.arguments)
             self.post(f.ToolReturned(effect.call_id, outcome))
-
-    def _run_transport(self) -> None:
-        self._transport.run(self._connected, self._received)
-        if not self._stopping.is_set():
-            self.post(f.Failed(ConnectionFailed("the server closed the connection", "run the command again")))
-
-    def _connected(self) -> None:
-        self.post(f.Opened())
-        self._threads.start("sender", self._queue.run, self._transport.send, self._encoder)
-
-    def _received(self, text: str) -> None:
-        try:
-            self.post(from_wire(text, self._split))
-        except NotAnEvent as error:
-            self.post(f.Failed(error))
 
     def _ended_badly(self, name: str, error: Exception) -> None:
         if isinstance(error, BrokenPipeError):

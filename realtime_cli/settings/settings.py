@@ -19,7 +19,8 @@ from realtime_cli.errors import InputError
 from realtime_cli.protocol.session_options import Eagerness, NoiseReduction, Vad
 from realtime_cli.settings.config_file import ConfigFile, config_path, read_config_file
 
-SERVER, SESSION, TOOLS, AUDIO, VIEW = "Server", "Session", "Tools", "Audio", "View"
+SERVER, SESSION, TURNS = "Server", "Session", "Your turns"
+TOOLS, AUDIO, VIEW = "Tools", "Sound", "Output"
 ENV_PREFIX = "REALTIME_CLI_"
 CACHE_DIR = "REALTIME_CLI_CACHE_DIR"
 
@@ -32,6 +33,7 @@ def _meta(group: str, text: str, *, short: str = "", env: str = "", metavar: str
 Speed = Annotated[float, Meta(ge=0.25, le=1.5)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
+IdleMilliseconds = Annotated[int, Meta(ge=5_000, le=30_000)]
 ToolSeconds = Annotated[float, Meta(gt=0, le=3600)]
 TalkSeconds = Annotated[int, Meta(ge=1, le=900)]
 Count = Annotated[int, Meta(ge=1)]
@@ -40,50 +42,61 @@ Count = Annotated[int, Meta(ge=1)]
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one run. Limits are the protocol's own where it has some."""
 
-    profile: Annotated[str | None, _meta(SERVER, "Settings from [profiles.NAME] of config.toml", metavar="NAME")] = None
     provider: Annotated[str, _meta(SERVER, "auto, openai, azure, local, or another provider's name")] = "auto"
-    local: Annotated[bool, _meta(SERVER, "Short for --provider local")] = False
-    base_url: Annotated[
-        str | None, _meta(SERVER, "Any compatible server: ws, wss, http, https, or host:port", metavar="URL")
-    ] = None
-    dialect: Annotated[Literal["ga", "beta"] | None, _meta(SERVER, "Override what the profile says")] = None
+    local: Annotated[bool, _meta(SERVER, "Short for --provider local: the embedded server")] = False
     model: Annotated[
         str | None, _meta(SERVER, "Model, or Azure deployment", short="-m", env="OPENAI_REALTIME_MODEL")
     ] = None
+    base_url: Annotated[
+        str | None, _meta(SERVER, "Any compatible server: ws, wss, http, https, or host:port", metavar="URL")
+    ] = None
+    dialect: Annotated[Literal["ga", "beta"] | None, _meta(SERVER, "Override what the provider speaks")] = None
+    profile: Annotated[str | None, _meta(SERVER, "Settings from [profiles.NAME] of config.toml", metavar="NAME")] = None
 
     instructions: Annotated[
         str | None, _meta(SESSION, "How the model is to behave; @FILE reads a file", short="-i", metavar="TEXT|@FILE")
     ] = None
-    voice: Annotated[str | None, _meta(SESSION, "The model's voice, such as marin or cedar")] = None
+    voice: Annotated[
+        str | None, _meta(SESSION, "The model's voice, such as marin; id:ID is one of your own", metavar="NAME|id:ID")
+    ] = None
     speed: Annotated[Speed | None, _meta(SESSION, "Speed of the voice, 0.25 to 1.5")] = None
-    language: Annotated[str | None, _meta(SESSION, "Language you speak (ISO 639-1), for the transcript")] = None
-    max_output_tokens: Annotated[
-        int | Literal["inf"] | None, _meta(SESSION, "Limit of one reply: a number or inf", metavar="N|inf")
-    ] = None
-    vad: Annotated[Vad, _meta(SESSION, "Who ends your turns: the server's ear, its understanding, or you")] = "server"
-    vad_threshold: Annotated[Share | None, _meta(SESSION, "How sure of speech the server must be, 0 to 1")] = None
-    silence_ms: Annotated[Milliseconds | None, _meta(SESSION, "Silence that ends your turn")] = None
-    prefix_padding_ms: Annotated[Milliseconds | None, _meta(SESSION, "Audio kept from before speech")] = None
-    eagerness: Annotated[Eagerness | None, _meta(SESSION, "How soon semantic detection answers")] = None
-    noise_reduction: Annotated[NoiseReduction | None, _meta(SESSION, "For a near or a far microphone")] = None
-    transcription_model: Annotated[
-        str | None, _meta(SESSION, "Model for the transcript of your words, or off", metavar="NAME|off")
-    ] = None
-    keywords: Annotated[
-        str | None, _meta(SESSION, "Names and terms the transcript may need, with commas between", metavar="WORDS")
-    ] = None
-    reasoning: Annotated[
-        Literal["minimal", "low", "medium", "high", "xhigh"] | None, _meta(SESSION, "Reasoning effort")
-    ] = None
     text_only: Annotated[bool, _meta(SESSION, "No audio back")] = False
     greet: Annotated[bool, _meta(SESSION, "The model speaks first")] = False
     greeting: Annotated[str | None, _meta(SESSION, "What it is to say first (a wish, in your words)")] = None
-    auto_response: Annotated[bool, _meta(SESSION, "Answer every turn; --no-… leaves it to commands on stdin")] = True
+    reasoning: Annotated[
+        Literal["minimal", "low", "medium", "high", "xhigh"] | None, _meta(SESSION, "Reasoning effort")
+    ] = None
+    max_output_tokens: Annotated[
+        int | Literal["inf"] | None, _meta(SESSION, "Limit of one reply: a number or inf", metavar="N|inf")
+    ] = None
+    truncation: Annotated[
+        str | None, _meta(SESSION, "How the server shortens a long talk", metavar="auto|disabled|SHARE[,TOKENS]")
+    ] = None
+    max_turns: Annotated[Count | None, _meta(SESSION, "End after so many turns of yours")] = None
     side_channel: Annotated[
         tuple[str, ...],
         _meta(SESSION, "After each turn, have something written aside; repeatable", metavar="NAME=TEXT|@FILE"),
     ] = ()
-    max_turns: Annotated[Count | None, _meta(SESSION, "End after so many turns of yours")] = None
+
+    vad: Annotated[Vad, _meta(TURNS, "Who ends your turns: the server's ear, its understanding, or you")] = "server"
+    silence_ms: Annotated[Milliseconds | None, _meta(TURNS, "Silence that ends your turn")] = None
+    idle_timeout_ms: Annotated[
+        IdleMilliseconds | None, _meta(TURNS, "Silence after which the server has the model speak, 5000 to 30000")
+    ] = None
+    eagerness: Annotated[Eagerness | None, _meta(TURNS, "How soon semantic detection answers")] = None
+    vad_threshold: Annotated[Share | None, _meta(TURNS, "How sure of speech the server must be, 0 to 1")] = None
+    prefix_padding_ms: Annotated[Milliseconds | None, _meta(TURNS, "Audio kept from before speech")] = None
+    noise_reduction: Annotated[NoiseReduction | None, _meta(TURNS, "For a near or a far microphone")] = None
+    auto_response: Annotated[bool, _meta(TURNS, "Answer every turn; without, only on a command on stdin")] = True
+    language: Annotated[
+        str | None, _meta(TURNS, "Languages you speak (ISO 639-1, with commas), for the transcript", metavar="CODES")
+    ] = None
+    keywords: Annotated[
+        str | None, _meta(TURNS, "Names and terms the transcript may need, with commas between", metavar="WORDS")
+    ] = None
+    transcription_model: Annotated[
+        str | None, _meta(TURNS, "Model for the transcript of your words, or off", metavar="NAME|off")
+    ] = None
 
     tools: Annotated[
         tuple[str, ...],
@@ -102,8 +115,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "auto"
     tool_timeout: Annotated[ToolSeconds, _meta(TOOLS, "Seconds that one call may take")] = 30.0
 
-    mic: Annotated[str | None, _meta(AUDIO, "Device, WAV file, - (PCM16 24 kHz mono on stdin) or none")] = None
-    speaker: Annotated[str | None, _meta(AUDIO, "Device, .wav file, - (PCM16 24 kHz mono on stdout) or none")] = None
+    mic: Annotated[
+        str | None, _meta(AUDIO, "Device, WAV file, - (PCM16 24 kHz mono on stdin) or none", metavar="WHERE")
+    ] = None
+    speaker: Annotated[
+        str | None, _meta(AUDIO, "Device, .wav file, - (PCM16 24 kHz mono on stdout) or none", metavar="WHERE")
+    ] = None
     ptt: Annotated[bool, _meta(AUDIO, "Push to talk: hold a key, or tap it to start and to send")] = False
     ptt_key: Annotated[str, _meta(AUDIO, "That key: space, tab, f1 to f12, or a character", metavar="KEY")] = "space"
     ptt_max_s: Annotated[TalkSeconds, _meta(AUDIO, "After so long the microphone closes by itself")] = 60

@@ -15,9 +15,7 @@ import msgspec
 import urllib3
 
 from realtime_cli.errors import ConnectionFailed
-from realtime_cli.protocol.codec import decode
-from realtime_cli.protocol.error_codes import refused
-from realtime_cli.protocol.items import ErrorDetail
+from realtime_cli.protocol.error_codes import detail_in, refused
 from realtime_cli.providers.endpoint import Endpoint
 from realtime_cli.transport.dialing import system_proxy
 
@@ -30,6 +28,12 @@ ANSWER_TIMEOUT_S = 20.0
 
 MAX_ANSWER_BYTES = 1_000_000
 """An answer repeats the session: its instructions and tools."""
+
+
+NO_SECRETS = "few compatible servers do: give its clients a key of the server's own, or name another server"
+
+_NO_SUCH_PLACE = frozenset({404, 405, 426, 501})
+"""How servers answer that serve websockets only, or not this."""
 
 
 class ClientSecret(msgspec.Struct, frozen=True):
@@ -60,9 +64,9 @@ def mint(
     except msgspec.DecodeError:
         answer = None
     if status != 200:
-        raise refused(status, _detail(answer), url, place.key_variable)
+        raise _no_secret(status, answer, url, place)
     if not isinstance(answer, dict) or not isinstance(answer.get("value"), str) or not answer["value"]:
-        raise ConnectionFailed(f"{url} answered with something that is no client secret", "check --base-url")
+        raise ConnectionFailed(f"{url} answered with something that is no client secret", NO_SECRETS)
     expires_at = answer.get("expires_at")
     return ClientSecret(answer["value"], expires_at if isinstance(expires_at, int) else None, answer)
 
@@ -102,7 +106,8 @@ def _post(url: str, headers: Mapping[str, str], body: bytes, answer_timeout_s: f
     except urllib3.exceptions.TimeoutError as error:
         raise ConnectionFailed(f"{host} does not answer", "check --base-url and the network") from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise ConnectionFailed(f"{host} breaks off the connection", "try again") from error
+        remedy = f"it may mint no client secrets; {NO_SECRETS}"
+        raise ConnectionFailed(f"{host} breaks off the connection", remedy) from error
 
 
 def _pool(url: str) -> urllib3.PoolManager:
@@ -120,9 +125,9 @@ def _pool(url: str) -> urllib3.PoolManager:
     )
 
 
-def _detail(answer: Any) -> ErrorDetail:
-    """What the server says went wrong, in OpenAI's shape or in another's."""
-    error = answer.get("error") if isinstance(answer, dict) else None
-    if isinstance(error, dict):
-        return decode(ErrorDetail, error)
-    return ErrorDetail(message=error if isinstance(error, str) else "")
+def _no_secret(status: int, answer: Any, url: str, place: Endpoint) -> ConnectionFailed:
+    """Why there is none: most compatible servers have no such thing."""
+    detail = detail_in(answer)
+    if status in _NO_SUCH_PLACE and not detail.code:
+        return ConnectionFailed(f"{place.where} mints no client secrets (HTTP {status})", NO_SECRETS)
+    return refused(status, detail, msgspec.structs.replace(place.target, where=url))

@@ -98,7 +98,9 @@ def _connect(host: str, port: int, patience: Patience, on_step: Callable[[str], 
         name = host.encode() if host.isascii() else host
         found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError):
-        raise ConnectionFailed(f"the name {host} is unknown", "check --base-url and the network") from None
+        raise ConnectionFailed(
+            f"the name {host} is unknown", "check --base-url and the network", recoverable=True
+        ) from None
     on_step("DNS")
     failure: OSError | None = None
     for tried, (family, kind, protocol, _, address) in enumerate(found):
@@ -115,9 +117,11 @@ def _connect(host: str, port: int, patience: Patience, on_step: Callable[[str], 
             on_step("TCP")
             return sock
     if isinstance(failure, TimeoutError):
-        raise ConnectionFailed(f"{host} port {port} does not answer", "check --base-url and the network")
+        raise ConnectionFailed(
+            f"{host} port {port} does not answer", "check --base-url and the network", recoverable=True
+        )
     why = "refuses the connection" if isinstance(failure, ConnectionRefusedError) else f"cannot be reached ({failure})"
-    raise ConnectionFailed(f"{host} port {port} {why}", "is the server running? check --base-url")
+    raise ConnectionFailed(f"{host} port {port} {why}", "is the server running? check --base-url", recoverable=True)
 
 
 def _connect_to(sock: socket.socket, address: tuple[object, ...], patience: Patience) -> None:
@@ -145,11 +149,15 @@ def _encrypt(sock: socket.socket, host: str, patience: Patience) -> ssl.SSLSocke
             "for an authority of your own set SSL_CERT_FILE",
         ) from None
     except TimeoutError:
-        raise ConnectionFailed(f"{host} does not answer the TLS handshake", "check --base-url") from None
+        raise ConnectionFailed(
+            f"{host} does not answer the TLS handshake", "check --base-url", recoverable=True
+        ) from None
     except OSError as error:
         why = getattr(error, "reason", None) or error.strerror or "no reason given"
         raise ConnectionFailed(
-            f"{host} fails the TLS handshake ({why})", "does it speak TLS at all? if not, use ws:// or http://"
+            f"{host} fails the TLS handshake ({why})",
+            "does it speak TLS at all? if not, use ws:// or http://",
+            recoverable=isinstance(error, ConnectionError | ssl.SSLEOFError),
         ) from None
     return secured
 
@@ -212,6 +220,7 @@ def _tunnel(sock: socket.socket, host: str, port: int, proxy: SplitResult, patie
         raise ConnectionFailed(
             f"the proxy {proxy.hostname} does not let us through to {authority} ({' '.join(status) or 'no status'})",
             "check https_proxy, or make an exception in no_proxy",
+            recoverable=status[:1] == [] or status[0].startswith("5"),
         )
 
 
@@ -226,5 +235,7 @@ def _until_blank_line(sock: socket.socket, proxy: SplitResult, patience: Patienc
                 break
             answer += piece
     except OSError as error:
-        raise ConnectionFailed(f"the proxy {proxy.hostname} does not answer ({error})", "check https_proxy") from None
+        raise ConnectionFailed(
+            f"the proxy {proxy.hostname} does not answer ({error})", "check https_proxy", recoverable=True
+        ) from None
     return answer

@@ -9,6 +9,8 @@ from queue import SimpleQueue
 from typing import Literal, Protocol, TypeAlias
 
 from realtime_cli.errors import ConnectionFailed
+from realtime_cli.server.connection import Ending
+from realtime_cli.server.core.core import SessionPlan
 
 Kind = Literal["realtime", "transcription"]
 """What a session is for: a conversation, or transcripts alone."""
@@ -27,9 +29,7 @@ class ServerEnd(Protocol):
 class VoiceServer(Protocol):
     """What the transport connects to."""
 
-    def connect(
-        self, deliver: Callable[[str], None], ended: Callable[[str | None], None], *, kind: Kind = "realtime"
-    ) -> ServerEnd:
+    def connect(self, deliver: Callable[[str], None], ended: Callable[[Ending], None], plan: SessionPlan) -> ServerEnd:
         """A new connection; both callbacks come on a thread of the server's, ``ended`` once and last."""
 
     def close(self) -> None:
@@ -43,13 +43,6 @@ Blocks for seconds. Raises :mod:`realtime_cli.errors`, or CancelledError when it
 """
 
 
-class _Ended:
-    """The last thing in the queue, and what went wrong if anything did."""
-
-    def __init__(self, problem: str | None) -> None:
-        self.problem = problem
-
-
 class LoopbackTransport:
     """One connection to a server in this process (:class:`realtime_cli.ports.Transport`)."""
 
@@ -58,7 +51,7 @@ class LoopbackTransport:
         self._kind = kind
         self._make_server = make_server
         self._on_notice = on_notice
-        self._messages: SimpleQueue[str | _Ended] = SimpleQueue()
+        self._messages: SimpleQueue[str | Ending] = SimpleQueue()
         self._closing = threading.Event()
         self._server_end: ServerEnd | None = None
 
@@ -72,12 +65,10 @@ class LoopbackTransport:
         except CancelledError:
             return
         try:
-            server_end = server.connect(
-                self._messages.put, lambda problem: self._messages.put(_Ended(problem)), kind=self._kind
-            )
+            server_end = server.connect(self._messages.put, self._messages.put, SessionPlan(kind=self._kind))
             self._server_end = server_end
             on_open()
-            while not isinstance(message := self._messages.get(), _Ended):
+            while not isinstance(message := self._messages.get(), Ending):
                 on_message(message)
             server_end.close()
         finally:
@@ -91,7 +82,15 @@ class LoopbackTransport:
             raise ConnectionFailed("the local voice server is not connected yet")
         self._server_end.receive(text)
 
+    def watch(self, *, urgent: bool, woke: bool = False) -> None:
+        """Nothing: what is in this process is there."""
+
+    @property
+    def silent_s(self) -> float:
+        """Always 0.0: no silence here means anything."""
+        return 0.0
+
     def close(self) -> None:
         """Ask ``run`` to end. Any thread; does not wait; may be called twice or before ``run``."""
         self._closing.set()
-        self._messages.put(_Ended(None))
+        self._messages.put(Ending())

@@ -16,22 +16,23 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import select
 import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Literal
 
 import websocket
 
 from realtime_cli.errors import ConnectionFailed, RealtimeError
-from realtime_cli.protocol.codec import from_json
-from realtime_cli.protocol.error_codes import closed, refused
-from realtime_cli.protocol.items import ErrorDetail
-from realtime_cli.protocol.redaction import loggable, redact
+from realtime_cli.protocol.redaction import loggable
 from realtime_cli.providers.endpoint import Endpoint
 from realtime_cli.transport.dialing import Cancelled, dial
+from realtime_cli.transport.failures import failed_handshake, lost, secrets_of
+from realtime_cli.transport.liveness import Limits, Liveness, Verdict
 
 OnWire = Callable[[Literal["sent", "received"], str], None]
 """Told of each message, secrets hidden and audio shortened, on the thread that sends or receives it."""
@@ -39,12 +40,15 @@ OnWire = Callable[[Literal["sent", "received"], str], None]
 CONNECT_TIMEOUT_S = 10.0
 """TCP, TLS and the websocket handshake together; servers on other continents need less than one."""
 
-PING_INTERVAL_S = 15.0
-PING_TIMEOUT_S = 10.0
-"""With these a dead network is noticed within 10 to 35 s, also while nobody speaks; OpenAI itself pings each 20 s."""
-
 STALL_TIMEOUT_S = 20.0
 """How long one read or write may stand still in the middle of a message before the connection counts as lost."""
+
+WAITING_BYTES = 32 << 10
+"""How much the system may take that the network has not: half a second of speech. What waits for a slow network waits
+in the program, where the oldest goes first."""
+
+PROMPT_BYTES = 64 << 10
+"""The longest message that the slowest network worth talking over passes on within seconds."""
 
 FAREWELL_S = 2.0
 """How long a failed ``send`` waits for ``run`` to find out why, so that both tell the same."""
@@ -62,18 +66,17 @@ class WebSocketTransport:
         endpoint: Endpoint,
         *,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
-        ping_interval_s: float = PING_INTERVAL_S,
-        ping_timeout_s: float = PING_TIMEOUT_S,
+        limits: Limits | None = None,
         on_wire: OnWire | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._connect_timeout_s = connect_timeout_s
-        self._ping_interval_s = ping_interval_s
-        self._ping_timeout_s = ping_timeout_s
+        self._liveness = Liveness(limits or Limits())
         self._on_wire = on_wire
         self._closing = threading.Event()
         self._ended = threading.Event()
         self._failure: Exception | None = None
+        self._unresponsive = False  # set before the socket is shut down because the server answers no more
         self._lock = threading.Lock()  # the socket is made and closed by run's thread while close may want to use it
         self._sock: socket.socket | None = None
         self._sending = threading.Lock()  # held while a message is on its way, so that close never waits behind one
@@ -100,13 +103,32 @@ class WebSocketTransport:
             raise ConnectionFailed("there is no connection yet", "wait for the session to open")
         try:
             with self._sending:
+                self._liveness.sending(time.monotonic() if len(text) <= PROMPT_BYTES else None)
                 connection.send(text)
+                self._liveness.sending(None)
         except (websocket.WebSocketException, OSError) as error:
             self._hang_up()
             self._ended.wait(FAREWELL_S)
-            raise self._failure or self._lost(error) from None
+            raise self._failure or self._why(error) from None
         if self._on_wire:
-            self._on_wire("sent", loggable(text, self._secrets))
+            self._on_wire("sent", loggable(text, secrets_of(self._endpoint)))
+
+    def watch(self, *, urgent: bool, woke: bool = False) -> None:
+        """See whether the server lives; one that does not is lost, and ``run`` says so. Any thread; does not wait."""
+        if woke:
+            self._liveness.woke()
+        now = time.monotonic()
+        verdict = self._liveness.judge(now, urgent=urgent)
+        if verdict is Verdict.ASK and self._ping():
+            self._liveness.asked(now)
+        elif verdict is Verdict.DEAD:
+            self._unresponsive = True
+            self._hang_up()
+
+    @property
+    def silent_s(self) -> float:
+        """For how long nothing has come from the server. Any thread."""
+        return self._liveness.silent_s(time.monotonic())
 
     def close(self) -> None:
         """Ask ``run`` to end. Any thread; does not wait; may be called twice or before ``run``.
@@ -116,10 +138,6 @@ class WebSocketTransport:
         self._closing.set()
         self._say_farewell()
         self._hang_up()
-
-    @property
-    def _secrets(self) -> tuple[str, ...]:
-        return (self._endpoint.key,) if self._endpoint.key else ()
 
     def _run(self, on_open: Callable[[], None], on_message: Callable[[str], None]) -> None:
         try:
@@ -143,15 +161,21 @@ class WebSocketTransport:
         """Handshake, then messages to the end. Returns the first error, the library's own for a close included."""
         errors: list[Exception] = []
 
+        def lives(*_: Any) -> None:
+            self._liveness.heard(time.monotonic())
+
         def opened(app: Any) -> None:
             sock.settimeout(STALL_TIMEOUT_S)
+            _keep_little(sock)
             self._connection = app.sock
+            lives()
             on_open()
 
         def received(_app: Any, data: bytes) -> None:
+            lives()
             text = self._text(data)
             if self._on_wire:
-                self._on_wire("received", loggable(text, self._secrets))
+                self._on_wire("received", loggable(text, secrets_of(self._endpoint)))
             on_message(text)
 
         def failed(app: Any, error: Exception) -> None:
@@ -167,11 +191,11 @@ class WebSocketTransport:
             on_open=opened,
             on_message=received,
             on_error=failed,
+            on_ping=lives,
+            on_pong=lives,
             socket=sock,
         )
         app.run_forever(
-            ping_interval=self._ping_interval_s,
-            ping_timeout=self._ping_timeout_s,
             skip_utf8_validation=True,
             suppress_origin=True,
             # The library opens a socket of its own only to follow a redirect. An impossible proxy prevents that.
@@ -189,42 +213,13 @@ class WebSocketTransport:
             return
         if error is not None and not network:
             raise error
-        raise self._translated(error) from None
+        raise self._why(error) from None
 
-    def _translated(self, error: Exception | None) -> ConnectionFailed:
-        where, key_variable = self._endpoint.where, self._endpoint.key_variable
-        if isinstance(error, websocket.WebSocketBadStatusException) and error.status_code:
-            return refused(error.status_code, _detail(error.resp_body, self._secrets), where, key_variable)
+    def _why(self, error: Exception | None) -> ConnectionFailed:
+        """What ended the connection, in words for the user."""
         if self._connection is None:
-            return self._failed_handshake(error)
-        if isinstance(error, websocket.WebSocketConnectionClosedException) and hasattr(error, "status_code"):
-            return closed(
-                error.status_code, redact(getattr(error, "reason", None) or "", self._secrets), where, key_variable
-            )
-        return self._lost(error)
-
-    def _failed_handshake(self, error: Exception | None) -> ConnectionFailed:
-        where = self._endpoint.where
-        if isinstance(error, websocket.WebSocketTimeoutException | TimeoutError):
-            return ConnectionFailed(
-                f"{where} took the connection but does not answer", "is this a Realtime endpoint? check --base-url"
-            )
-        if isinstance(error, websocket.WebSocketProxyException):
-            return ConnectionFailed(f"{where} redirects elsewhere", "find out where it is now and use --base-url")
-        if isinstance(error, websocket.WebSocketConnectionClosedException | OSError):
-            return ConnectionFailed(
-                f"{where} closes the connection at once", "is this a Realtime endpoint? ws:// or wss://?"
-            )
-        return ConnectionFailed(f"{where} is no websocket server", "check --base-url: is this a Realtime endpoint?")
-
-    def _lost(self, error: Exception | None) -> ConnectionFailed:
-        where = self._endpoint.where
-        if isinstance(error, websocket.WebSocketTimeoutException | TimeoutError):
-            return ConnectionFailed(f"{where} does not answer any more", "check the network")
-        if isinstance(error, websocket.WebSocketProtocolException | websocket.WebSocketPayloadException):
-            return ConnectionFailed(f"{where} breaks the websocket protocol", "check --base-url")
-        why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
-        return ConnectionFailed(f"the connection to {where} was lost{why}", "check the network")
+            return failed_handshake(error, self._endpoint)
+        return lost(TimeoutError() if self._unresponsive else error, self._endpoint)
 
     def _text(self, data: bytes) -> str:
         try:
@@ -233,6 +228,22 @@ class WebSocketTransport:
             raise ConnectionFailed(
                 f"{self._endpoint.where} sent something that is not text", "is this a Realtime endpoint?"
             ) from None
+
+    def _ping(self) -> bool:
+        """Send a ping if that takes no waiting: a message on its way, or a full buffer, will tell soon enough."""
+        connection = self._connection
+        if connection is None or not connection.connected or not self._sending.acquire(blocking=False):
+            return False
+        try:
+            writable = connection.sock is not None and bool(select.select([], [connection.sock], [], 0)[1])
+            if writable:
+                connection.ping()
+        except (websocket.WebSocketException, OSError, ValueError):
+            return False  # closed meanwhile
+        else:
+            return writable
+        finally:
+            self._sending.release()
 
     def _say_farewell(self) -> None:
         """Send a close frame, unless a message is stuck in a dead network: then there is nobody to say farewell to."""
@@ -255,15 +266,9 @@ class WebSocketTransport:
                 self._sock.shutdown(socket.SHUT_RDWR)
 
 
-def _detail(body: bytes | None, secrets: tuple[str, ...]) -> ErrorDetail:
-    """What the body of an HTTP answer says went wrong, if it says so in OpenAI's way."""
-    try:
-        error = from_json(body or b"").get("error")
-    except ValueError:
-        return ErrorDetail()
-    if not isinstance(error, dict):
-        return ErrorDetail()
-    return ErrorDetail(
-        code=str(error.get("code") or error.get("type") or ""),
-        message=redact(str(error.get("message") or ""), secrets),
-    )
+def _keep_little(sock: socket.socket) -> None:
+    """Let the system keep little that is not sent yet, where it can be told so (Linux, macOS: tcp(7))."""
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    if option is not None:
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, option, WAITING_BYTES)

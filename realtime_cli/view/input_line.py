@@ -7,7 +7,7 @@ from typing import NamedTuple
 from rich.text import Text
 from wcwidth import iter_graphemes, wcswidth
 
-from realtime_cli.view.text import neutralise
+from realtime_cli.printable import neutralise
 
 PROMPT = "❯ "
 PROMPT_CELLS = 2

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from realtime_cli.conversation.records import Record, Snapshot
+from realtime_cli.printable import json_line
 
 
 class JsonView:
@@ -26,7 +27,7 @@ class JsonView:
         """Write one line. Raises BrokenPipeError."""
         fields: dict[str, Any] = msgspec.to_builtins(record)
         line = {"type": fields.pop("type"), "t": round(t, 3), **fields}
-        self._out.write(msgspec.json.encode(line) + b"\n")
+        self._out.write(json_line(line).encode() + b"\n")
         self._out.flush()
 
     def draw(self, snapshot: Snapshot) -> None:

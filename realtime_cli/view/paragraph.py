@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from realtime_cli.conversation.records import Line, Notice, Trouble
-from realtime_cli.view.text import neutralise, one_line
+from realtime_cli.printable import neutralise, one_line
 from realtime_cli.view.transcript import Done
 
 LABELS = {"user": ("you", "bold cyan"), "assistant": (" ai", "bold magenta")}

@@ -24,8 +24,8 @@ from realtime_cli.conversation.records import (
     Trouble,
     UserSaid,
 )
+from realtime_cli.printable import one_line, printable
 from realtime_cli.view.replies import ReplyWriter
-from realtime_cli.view.text import one_line, printable
 from realtime_cli.view.tool_lines import call_text, question_text, result_text
 
 
@@ -54,7 +54,7 @@ class PlainView:
             case UserSaid() if self._echo_user and record.text:
                 self._note(f"you: {record.text}")
             case SessionStarted() if not self._streaming:
-                self._note(f"connected to {record.provider} · {record.model}")
+                self._note(f"connected to {' · '.join(filter(None, (record.provider, record.model)))}")
             case Notice():
                 self._note(record.text)
             case Aside():

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 
 from realtime_cli.conversation.records import Phase, Record, Snapshot
 from realtime_cli.ports import View
-from realtime_cli.view.text import one_line
+from realtime_cli.printable import one_line
 
 Status = Callable[[Snapshot, int], str]
 """What the line says: at most so many cells."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TextIO
 
 from realtime_cli.conversation.records import AssistantDelta, AssistantSaid, Record, Snapshot, Trouble
+from realtime_cli.printable import one_line, printable
 from realtime_cli.view.replies import ReplyWriter
-from realtime_cli.view.text import one_line, printable
 
 
 class QuietView:

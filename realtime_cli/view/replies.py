@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from realtime_cli.conversation.records import AssistantDelta, AssistantSaid
-from realtime_cli.view.text import printable
+from realtime_cli.printable import printable
 
 
 class ReplyWriter:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import Phase, Snapshot, ToolAsked
-from realtime_cli.view.text import one_line
+from realtime_cli.printable import one_line
 from realtime_cli.view.tool_lines import question_text
 
 PHASES = {

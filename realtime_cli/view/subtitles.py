@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from realtime_cli.conversation.records import Transcribed
-from realtime_cli.view.text import one_line
+from realtime_cli.printable import one_line
 
 Format = Literal["txt", "srt", "vtt", "json"]
 

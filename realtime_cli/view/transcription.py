@@ -8,8 +8,8 @@ from typing import TextIO
 from realtime_cli.conversation.records import Notice, Record, SessionStarted, Snapshot, Transcribed, Trouble
 from realtime_cli.errors import InputError
 from realtime_cli.ports import View
+from realtime_cli.printable import one_line, printable
 from realtime_cli.view.subtitles import Writer
-from realtime_cli.view.text import one_line, printable
 
 
 class TranscriptView:

@@ -6,6 +6,8 @@ Source: the Realtime API's ``audio/pcm`` format, whose only rate is 24000
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 RATE_HZ = 24_000
 """The sample rate of ``audio/pcm`` in both directions."""
 
@@ -43,3 +45,12 @@ def base64_frames(encoded: str) -> int:
     """Frames in a base64 string of wire audio, told from its length alone (RFC 4648, 4) without decoding it."""
     size = len(encoded) * 3 // 4 - encoded[-2:].count("=")
     return size // FRAME_BYTES
+
+
+def later_part(blocks: Iterable[bytes], from_ms: int) -> Iterator[bytes]:
+    """Wire audio in blocks, without its first ``from_ms`` milliseconds."""
+    skip = ms_to_frames(from_ms) * FRAME_BYTES
+    for block in blocks:
+        if skip < len(block):
+            yield block[skip:]
+        skip = max(0, skip - len(block))

@@ -33,7 +33,7 @@ from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol.client_events import InputAudioBufferCommit
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import Dialect, dialect_of
-from realtime_cli.protocol.error_codes import Severity, classify, dialect_shown_by, fatal_error
+from realtime_cli.protocol.error_codes import Key, Severity, classify, dialect_shown_by, fatal_error
 from realtime_cli.protocol.items import ErrorDetail, Usage
 
 SETUP, MARKER = "evt_setup", "evt_marker"
@@ -50,7 +50,7 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How this transcription is made."""
 
     provider: str
-    key_variable: str = ""
+    key: Key = Key()
     model: str
     session: Mapping[str, Any]
     """The body of the ``session.update``, in the dialect that the server is taken to speak."""
@@ -58,8 +58,8 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The same in the dialects that it may turn out to speak; none where there is no doubt."""
     server_cuts: bool = True
     """The server's voice detection finds the pieces of speech (``turn_detection`` is not null)."""
-    recording: Any = None
-    """What to transcribe; None for the microphone."""
+    recording: str | None = None
+    """The name of what to transcribe (``session.drivers.OpenRecording``); None for the microphone."""
     settle_s: float = 1.0
     """How long after the end of the audio the server may still find speech in it."""
     answer_timeout_s: float = 60.0
@@ -115,6 +115,11 @@ class Transcription:
         )
 
     @property
+    def urgent(self) -> bool:
+        """Whether somebody speaks, or a transcript is owed."""
+        return self._pieces.speaking or self._pieces.pending
+
+    @property
     def audible(self) -> bool:
         """Nothing is ever played."""
         return False
@@ -138,7 +143,7 @@ class Transcription:
                 return [Show(Notice(text=fact.text))]
             case f.Quit():
                 return self._quit(fact.exit_code, now)
-            case f.Failed():
+            case f.Failed() | f.Lost():
                 return self._fail(fact.error)
         return []
 
@@ -204,7 +209,7 @@ class Transcription:
         if corrected := self._guess.correct(dialect_shown_by(error)):
             return [*corrected, self._guess.update(SETUP)]
         if severity is Severity.FATAL or not self._session_id:
-            return self._fail(fatal_error(error, self.options.key_variable))
+            return self._fail(fatal_error(error, self.options.key))
         if error.event_id == SETUP:
             return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
         if error.event_id == MARKER:

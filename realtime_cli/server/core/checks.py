@@ -1,6 +1,6 @@
 """Checks of single values in client events: each takes a value and the path of its field, and returns what to keep.
 
-All raise :class:`~realtime_cli.server.core.refusal.Refusal` with the path.
+All raise :class:`Refusal` with the path.
 """
 
 from __future__ import annotations
@@ -8,16 +8,51 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from realtime_cli.server.core.refusal import Refusal, invalid, missing, unknown
+from realtime_cli.protocol.items import ErrorDetail
 
 Check: TypeAlias = Callable[[Any, str], Any]
 Fields: TypeAlias = Mapping[str, Check]
 
-MAX_OUTPUT_TOKENS = 4096
-"""The documented bound of ``max_output_tokens``."""
+MAX_INTEGER = 2**31 - 1
+"""Every number of the protocol counts ms, tokens or positions: larger ones are mistakes."""
 
-METADATA_PAIRS, METADATA_KEY, METADATA_VALUE = 16, 64, 512
-"""The documented bounds of ``metadata``."""
+
+class Refusal(Exception):
+    """A client event that cannot be obeyed; the session goes on.
+
+    ``code`` and ``param`` as the remote service uses them; ``param`` is the path of the offending field.
+    """
+
+    def __init__(self, code: str | None, message: str, param: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.param = param
+
+    def to_error(self, event_id: str | None = None) -> ErrorDetail:
+        """As the ``error`` event has it; ``event_id`` is what the client called its event."""
+        return ErrorDetail(
+            type="invalid_request_error",
+            code=self.code,
+            message=self.message,
+            param=self.param,
+            event_id=event_id,
+        )
+
+
+def missing(param: str) -> Refusal:
+    """A required field is not there."""
+    return Refusal("missing_required_parameter", f"Missing required parameter: '{param}'.", param)
+
+
+def unknown(param: str) -> Refusal:
+    """A field that the protocol does not have."""
+    return Refusal("unknown_parameter", f"Unknown parameter: '{param}'.", param)
+
+
+def invalid(param: str, message: str) -> Refusal:
+    """A value that does not fit."""
+    return Refusal("invalid_value", f"Invalid value for '{param}': {message}", param)
 
 
 def string(value: Any, path: str) -> str:
@@ -44,13 +79,13 @@ def one_of(*names: str) -> Check:
 
     def check(value: Any, path: str) -> str:
         if not isinstance(value, str) or value not in names:
-            raise invalid(path, f"{value!r}. Supported values are: {', '.join(repr(name) for name in names)}.")
+            raise invalid(path, f"{value!r:.80}. Supported values are: {', '.join(repr(name) for name in names)}.")
         return value
 
     return check
 
 
-def integer(low: int, high: int | None = None) -> Check:
+def integer(low: int, high: int = MAX_INTEGER) -> Check:
     """A whole number in a range, both ends included."""
 
     def check(value: Any, path: str) -> int:
@@ -79,6 +114,11 @@ def nullable(check: Check) -> Check:
     return lambda value, path: None if value is None else check(value, path)
 
 
+def text_or_record(text: Check, fields: Check) -> Check:
+    """A string that passes ``text``, or an object that passes ``fields``."""
+    return lambda value, path: fields(value, path) if isinstance(value, Mapping) else text(value, path)
+
+
 def list_of(check: Check) -> Check:
     """A list whose every element passes."""
 
@@ -90,18 +130,33 @@ def list_of(check: Check) -> Check:
     return check_list
 
 
+def map_of(check: Check) -> Check:
+    """An object with any keys, whose every value passes."""
+
+    def check_map(value: Any, path: str) -> dict[str, Any]:
+        return {name: check(inner, f"{path}.{name}") for name, inner in mapping(value, path).items()}
+
+    return check_map
+
+
 def record(fields: Fields, required: tuple[str, ...] = ()) -> Check:
     """An object that has only these fields."""
 
     def check(value: Any, path: str) -> dict[str, Any]:
-        if not isinstance(value, Mapping):
-            raise invalid(path, "expected an object.")
+        given = mapping(value, path)
         for name in required:
-            if name not in value:
+            if name not in given:
                 raise missing(f"{path}.{name}")
-        return {name: known(fields, name, path)(inner, f"{path}.{name}") for name, inner in value.items()}
+        return {name: known(fields, name, path)(inner, f"{path}.{name}") for name, inner in given.items()}
 
     return check
+
+
+def mapping(value: Any, path: str) -> Mapping[str, Any]:
+    """An object."""
+    if not isinstance(value, Mapping):
+        raise invalid(path, "expected an object.")
+    return value
 
 
 def known(fields: Fields, name: str, path: str) -> Check:
@@ -111,68 +166,8 @@ def known(fields: Fields, name: str, path: str) -> Check:
     return fields[name]
 
 
-def modalities(value: Any, path: str) -> list[str]:
-    """``["audio"]`` or ``["text"]``; audio always brings its transcript, so both together are refused."""
-    if value not in (["audio"], ["text"]):
-        raise invalid(path, f"{value!r}. Supported combinations are: ['audio'] and ['text'].")
-    return list(value)
-
-
-def output_tokens(value: Any, path: str) -> int | str:
-    """A number of tokens, or ``"inf"``."""
-    if value == "inf":
-        return "inf"
-    return int(integer(1, MAX_OUTPUT_TOKENS)(value, path))
-
-
-def metadata(value: Any, path: str) -> dict[str, str]:
-    """Up to sixteen short strings by name."""
-    if not isinstance(value, Mapping):
-        raise invalid(path, "expected an object.")
-    if len(value) > METADATA_PAIRS:
-        raise invalid(path, f"at most {METADATA_PAIRS} pairs.")
-    for key, text in value.items():
-        if len(key) > METADATA_KEY or len(string(text, f"{path}.{key}")) > METADATA_VALUE:
-            raise invalid(f"{path}.{key}", f"keys up to {METADATA_KEY}, values up to {METADATA_VALUE} characters.")
-    return dict(value)
-
-
-def audio_format(value: Any, path: str) -> dict[str, Any]:
-    """``{"type": "audio/pcm", "rate": 24000}``, ``{"type": "audio/pcmu"}`` or ``{"type": "audio/pcma"}``."""
-    kind = record({"type": one_of("audio/pcm", "audio/pcmu", "audio/pcma"), "rate": anything}, ("type",))(value, path)
-    if kind["type"] != "audio/pcm":
-        return {"type": kind["type"]}
-    if kind.get("rate", 24000) != 24000:
-        raise invalid(f"{path}.rate", "the only rate of audio/pcm is 24000.")
-    return {"type": "audio/pcm", "rate": 24000}
-
-
-def voice(value: Any, path: str) -> Any:
-    """A voice's name, or ``{"id": …}`` of a custom one."""
-    return value if isinstance(value, str) else record({"id": string}, ("id",))(value, path)
-
-
-def tool(value: Any, path: str) -> dict[str, Any]:
-    """A function or MCP tool. The embedded model calls none, so only their outline is checked."""
-    if not isinstance(value, Mapping):
-        raise invalid(path, "expected an object.")
-    kind = one_of("function", "mcp")(value.get("type"), f"{path}.type")
-    needed = "name" if kind == "function" else "server_label"
-    if needed not in value:
-        raise missing(f"{path}.{needed}")
-    return dict(value)
-
-
-def tool_choice(value: Any, path: str) -> Any:
-    """``none``, ``auto``, ``required``, or an object that names one tool."""
-    if isinstance(value, Mapping):
-        one_of("function", "mcp")(value.get("type"), f"{path}.type")
-        return dict(value)
-    return one_of("none", "auto", "required")(value, path)
-
-
-def _bounds(kind: str, value: float, low: float, high: float | None, path: str) -> None:
+def _bounds(kind: str, value: float, low: float, high: float, path: str) -> None:
     if value < low:
         raise Refusal(f"{kind}_below_min_value", f"Invalid '{path}': expected >= {low}, but got {value}.", path)
-    if high is not None and value > high:
+    if value > high:
         raise Refusal(f"{kind}_above_max_value", f"Invalid '{path}': expected <= {high}, but got {value}.", path)

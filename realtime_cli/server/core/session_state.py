@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from realtime_cli.server.core import checks
-from realtime_cli.server.core.checks import Check, Fields, boolean, nullable, one_of, record, string
-from realtime_cli.server.core.refusal import Refusal, invalid, missing
+from realtime_cli.server.core.checks import Refusal, invalid, known, mapping, missing, one_of, record
+from realtime_cli.server.core.session_fields import AUDIO_FIELDS, SESSION_FIELDS, TURN_FIELDS, SessionType
 from realtime_cli.server.listening.endpointing import (
     DEFAULT_PREFIX_PADDING_MS,
     DEFAULT_THRESHOLD,
     EAGERNESS_SILENCE_MS,
     Endpointing,
 )
-
-SessionType: TypeAlias = Literal["realtime", "transcription"]
 
 DEFAULT_VOICE = "alloy"
 
@@ -42,88 +39,18 @@ _SEMANTIC_VAD: dict[str, Any] = {
 }
 _TURN_DETECTION = {"server_vad": _SERVER_VAD, "semantic_vad": _SEMANTIC_VAD}
 
-_TURN_FIELDS: Mapping[str, Fields] = {
-    "server_vad": {
-        "type": string,
-        "threshold": checks.decimal(0.0, 1.0),
-        "prefix_padding_ms": checks.integer(0),
-        "silence_duration_ms": checks.integer(0),
-        "idle_timeout_ms": nullable(checks.integer(5000, 30000)),
-        "create_response": boolean,
-        "interrupt_response": boolean,
-    },
-    "semantic_vad": {
-        "type": string,
-        "eagerness": one_of("low", "medium", "high", "auto"),
-        "create_response": boolean,
-        "interrupt_response": boolean,
-    },
-}
-_TRANSCRIPTION: Check = record(
-    {
-        "model": string,
-        "language": nullable(string),
-        "languages": nullable(checks.list_of(string)),
-        "keywords": nullable(checks.list_of(string)),
-        "prompt": nullable(string),
-        "delay": nullable(one_of("minimal", "low", "medium", "high", "xhigh")),
-    }
-)
-_NOISE_REDUCTION: Check = record(
-    {"type": one_of("near_field", "far_field"), "strength": checks.decimal(0.0, 1.0)}, ("type",)
-)
-_AUDIO_INPUT: Fields = {
-    "format": checks.audio_format,
-    "noise_reduction": _NOISE_REDUCTION,
-    "transcription": _TRANSCRIPTION,
-    "turn_detection": checks.anything,
-}
-_AUDIO_OUTPUT: Fields = {
-    "format": checks.audio_format,
-    "voice": checks.voice,
-    "speed": checks.decimal(0.25, 1.5),
-}
-_AUDIO: Mapping[str, Mapping[str, Fields]] = {
-    "realtime": {"input": _AUDIO_INPUT, "output": _AUDIO_OUTPUT},
-    "transcription": {"input": _AUDIO_INPUT},
-}
-_COMMON: Fields = {"type": string, "include": checks.list_of(string)}
-_REPLY_FIELDS: Fields = {
-    "instructions": string,
-    "output_modalities": checks.modalities,
-    "tools": checks.list_of(checks.tool),
-    "tool_choice": checks.tool_choice,
-    "max_output_tokens": checks.output_tokens,
-    "prompt": nullable(checks.anything),
-    "reasoning": nullable(checks.anything),
-    "parallel_tool_calls": boolean,
-}
-_FIELDS: Mapping[str, Fields] = {
-    "realtime": {
-        **_COMMON,
-        **_REPLY_FIELDS,
-        "model": string,
-        "truncation": checks.anything,
-        "tracing": checks.anything,
-    },
-    "transcription": _COMMON,
-}
-RESPONSE_FIELDS: Fields = {
-    **_REPLY_FIELDS,
-    "conversation": one_of("auto", "none"),
-    "input": checks.list_of(checks.anything),
-    "metadata": nullable(checks.metadata),
-    "audio": record({"output": record({"format": checks.audio_format, "voice": checks.voice})}),
-}
-"""What ``response.create`` may override."""
+_MERGED = frozenset({"transcription", "noise_reduction"})
+"""Parts of the input's settings of which an update may name some fields and keep the others."""
 
 
 class SessionState:
     """The effective session of one connection."""
 
-    def __init__(self, session_id: str, model: str, kind: SessionType) -> None:
+    def __init__(self, session_id: str, model: str, kind: SessionType, expires_at: int | None = None) -> None:
+        """``expires_at``: when the session ends, in seconds since 1970."""
         self.id = session_id
         self.kind = kind
+        self._expires_at = expires_at
         audio_input = {
             "format": {"type": "audio/pcm", "rate": 24000},
             "noise_reduction": None,
@@ -152,7 +79,9 @@ class SessionState:
 
     def to_object(self) -> dict[str, Any]:
         """The whole session as ``session.created`` and ``session.updated`` show it, a copy."""
-        return {"id": self.id, "object": f"realtime.{_OBJECT[self.kind]}", **deepcopy(self._body)}
+        shown = {"id": self.id, "object": f"realtime.{_OBJECT[self.kind]}"}
+        expiry = {} if self._expires_at is None else {"expires_at": self._expires_at}
+        return {**shown, **expiry, **deepcopy(self._body)}
 
     def update(self, changes: Mapping[str, Any], voice_used: bool) -> None:
         """Merge a ``session.update``. ``voice_used``: audio was sent in the current voice, so it is fixed.
@@ -164,12 +93,12 @@ class SessionState:
         if changes["type"] != self.kind:
             raise invalid("session.type", f"{changes['type']!r}. This is a {self.kind} session and stays one.")
         body = deepcopy(self._body)
-        fields = _FIELDS[self.kind]
+        fields = SESSION_FIELDS[self.kind]
         for name, value in changes.items():
             if name == "audio":
                 self._merge_audio(body["audio"], value)
                 continue
-            check = checks.known(fields, name, "session")
+            check = known(fields, name, "session")
             kept = deepcopy(self._defaults.get(name)) if value is None else check(value, f"session.{name}")
             # Clients of the agents SDKs name the remote service's models here; the one that answers is fixed.
             if name != "model":
@@ -183,19 +112,19 @@ class SessionState:
         self._body = body
 
     def _merge_audio(self, audio: dict[str, Any], changes: Any) -> None:
-        sides = _AUDIO[self.kind]
-        for side, side_changes in _object(changes, "session.audio").items():
+        sides = AUDIO_FIELDS[self.kind]
+        for side, side_changes in mapping(changes, "session.audio").items():
             path = f"session.audio.{side}"
             if side not in sides:
-                checks.known({}, side, "session.audio")
-            for name, value in _object(side_changes, path).items():
-                check = checks.known(sides[side], name, path)
+                known({}, side, "session.audio")
+            for name, value in mapping(side_changes, path).items():
+                check = known(sides[side], name, path)
                 if value is None:
                     default = self._defaults["audio"][side][name]
                     audio[side][name] = None if name == "turn_detection" else deepcopy(default)
                 elif name == "turn_detection":
                     audio[side][name] = _turn_detection(audio[side][name], value, f"{path}.{name}")
-                elif name == "transcription":
+                elif name in _MERGED:
                     audio[side][name] = {**(audio[side][name] or {}), **check(value, f"{path}.{name}")}
                 else:
                     audio[side][name] = check(value, f"{path}.{name}")
@@ -254,18 +183,17 @@ class SessionState:
 _OBJECT = {"realtime": "session", "transcription": "transcription_session"}
 
 
-def _object(value: Any, path: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise invalid(path, "expected an object.")
-    return value
-
-
 def _turn_detection(current: Mapping[str, Any] | None, changes: Any, path: str) -> dict[str, Any]:
-    """Changes of the same kind merge; another kind begins with its own defaults."""
-    changes = _object(changes, path)
+    """Changes of the same kind merge; another kind begins with its own defaults, which a null brings back."""
+    changes = mapping(changes, path)
     kind = changes.get("type", current["type"] if current else None)
     if kind is None:
         raise missing(f"{path}.type")
-    one_of(*_TURN_DETECTION)(kind, f"{path}.type")
-    base = current if current and current["type"] == kind else _TURN_DETECTION[kind]
-    return {**base, **record(_TURN_FIELDS[kind])(changes, path)}
+    defaults = _TURN_DETECTION[one_of(*_TURN_DETECTION)(kind, f"{path}.type")]
+    base = current if current and current["type"] == kind else defaults
+    given = {name: value for name, value in changes.items() if value is not None}
+    for name in changes:
+        known(TURN_FIELDS[kind], name, path)
+    cleared = {name: defaults[name] for name in changes if name not in given and name in defaults}
+    kept = record(TURN_FIELDS[kind])(given, path)
+    return {name: value for name, value in {**base, **cleared, **kept}.items() if name in defaults}

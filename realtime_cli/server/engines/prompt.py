@@ -49,6 +49,7 @@ def primed(messages: Sequence[Message]) -> list[ChatMessage]:
     chat = [_chat("system", SYSTEM)]
     for question, answer in EXAMPLES:
         chat += [_chat("user", question), _chat("assistant", answer)]
+    messages = [said for message in messages for said in _in_words(message)]
     instructions = "\n".join(message.text for message in messages if message.role == "system" and message.text.strip())
     if instructions:
         chat.append(_chat("system", _clip(instructions, SYSTEM_BYTES)))
@@ -59,6 +60,16 @@ def primed(messages: Sequence[Message]) -> list[ChatMessage]:
     elif turns[-1].role == "assistant":
         chat.append(_chat("user", CONTINUE))
     return chat
+
+
+def _in_words(message: Message) -> list[Message]:
+    """Calls, their outputs and pictures told in words: the model was trained on nothing else."""
+    if message.role == "tool":
+        return [Message("system", f"The function returned: {message.text}")]
+    called = [f"The function {call.name} was called with {call.arguments}." for call in message.calls]
+    unseen = "(a picture, which you cannot see)" if message.images else ""
+    text = " ".join(part for part in (message.text, unseen) if part)
+    return [Message(message.role, text), *(Message("system", said) for said in called)]
 
 
 def _recent(turns: Sequence[Message]) -> Sequence[Message]:

@@ -21,7 +21,7 @@ KEPT_SILENCE_S = 30
 _FRAMES_PER_MS = EAR_RATE_HZ // 1000
 
 
-class Ear:
+class InputAudio:
     """The input buffer and the voice activity detection of one connection."""
 
     def __init__(self, make_vad: Callable[[], VoiceActivity]) -> None:

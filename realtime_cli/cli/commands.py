@@ -1,0 +1,207 @@
+"""What each command is called, takes and says of itself. What it does is in a module of its own, loaded when it runs.
+
+Options that are settings come from :mod:`realtime_cli.settings.settings`, by their groups; only what belongs to one
+command alone is declared here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from typer import Argument, Option
+
+from realtime_cli.settings.settings import AUDIO, SERVER, SESSION, TOOLS, TURNS, VIEW
+
+if TYPE_CHECKING:
+    from realtime_cli.view.subtitles import Format
+
+LISTENING = ("mic", "ptt", "ptt_key", "ptt_max_s", "half_duplex", "aec", "mute")
+"""Settings about a microphone, which a turn that is typed or read from a file has no use for."""
+
+FORMATS: tuple[Format, ...] = ("txt", "srt", "vtt", "json")
+"""Of the transcript that ``transcribe`` writes."""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """One command as the command line knows it.
+
+    The function that runs it takes the resolved settings, the environment, and the command's own parameters by name,
+    and returns the exit code.
+    """
+
+    name: str
+    """As it is typed; ``config show`` is ``show`` in the group ``config``."""
+    help: str
+    examples: tuple[str, ...]
+    """Command lines that work as written, without the program's name."""
+    own: tuple[inspect.Parameter, ...] = ()
+    groups: tuple[str, ...] = ()
+    """The groups of settings it takes, in the order of its help."""
+    also: tuple[str, ...] = ()
+    """Single settings of other groups."""
+    without: tuple[str, ...] = ()
+    """Settings of its groups that it does not take."""
+    listed: tuple[str, ...] = ()
+    """The settings that its help lists where it takes more than concern it at first; empty: all."""
+    more: str = ""
+    """A word below the options."""
+    takes_flags: bool = False
+    """Its function also gets ``flags``: what the command line alone says of the settings."""
+
+    @property
+    def function(self) -> tuple[str, str]:
+        """The module in this package and the function in it: ``config show`` is ``show`` in ``config``."""
+        module, _, function = self.name.partition(" ")
+        return module, function or "run"
+
+
+def _own(name: str, kind: Any, declared: Any, default: Any = None) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, declared]
+    )
+
+
+def _flag(name: str, *names: str, help: str) -> inspect.Parameter:
+    return _own(name, bool, Option(*names, help=help, show_default=False), False)
+
+
+COMMANDS = (
+    Command(
+        name="chat",
+        help="Talk: microphone and speaker, until Ctrl-C, /quit, or the end of a file microphone.",
+        examples=(
+            "chat --voice marin",
+            'chat --mic "USB" --speaker "Headset" --ptt',
+            "chat --local --mic examples/question.wav --speaker reply.wav",
+        ),
+        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, VIEW),
+    ),
+    Command(
+        name="say",
+        help="Say one thing in writing; the reply streams to stdout as it comes.",
+        examples=(
+            'say "Name three rivers."',
+            'git diff | realtime-cli say - -i "Write a commit message."',
+            "say --interactive",
+        ),
+        own=(
+            _own("text", str | None, Argument(help="What to say; - reads it from stdin", metavar="[TEXT]")),
+            _flag("interactive", "--interactive", "-I", help="Several turns: one a line of stdin"),
+            _own("image", list[Path] | None, Option(help="Show it a PNG or JPEG; repeatable", metavar="FILE")),
+        ),
+        groups=(SERVER, SESSION, AUDIO, TOOLS, VIEW),
+        without=(*LISTENING, "max_turns"),
+    ),
+    Command(
+        name="ask",
+        help="Ask a spoken question from a file; the reply goes to stdout, and is spoken with --speaker.\n\n"
+        "Several files are several turns of one conversation.",
+        examples=(
+            "ask examples/question.wav --local",
+            "ask first.wav second.flac --speaker reply.wav",
+        ),
+        own=(
+            _own(
+                "files",
+                list[Path],
+                Argument(help="Recordings, in any format that libsndfile reads", metavar="FILE..."),
+                inspect.Parameter.empty,
+            ),
+            _flag("as_item", "--as-item", help="Send each as one item, not as a stream"),
+        ),
+        groups=(SERVER, SESSION, AUDIO, TURNS, TOOLS, VIEW),
+        also=("language", "keywords", "transcription_model"),
+        without=(
+            *LISTENING,
+            "max_turns",
+            *("vad", "vad_threshold", "silence_ms", "prefix_padding_ms", "idle_timeout_ms", "eagerness"),
+            *("noise_reduction", "auto_response"),
+        ),
+    ),
+    Command(
+        name="transcribe",
+        help="Write down what is said into the microphone, until Ctrl-C, or in a recording. Nobody answers.",
+        examples=(
+            "transcribe talk.mp3 -o talk.srt",
+            'transcribe --language de --keywords "Realtime, Lovelace"',
+        ),
+        own=(
+            _own("file", Path | None, Argument(help="A recording; without one, the microphone", metavar="[FILE]")),
+            _own("form", str, Option("--format", help="txt, srt, vtt or json", metavar="|".join(FORMATS)), default=""),
+            _own(
+                "output",
+                Path | None,
+                Option("--output", "-o", help="Write the transcript to this file", metavar="FILE"),
+            ),
+        ),
+        groups=(SERVER, TURNS, VIEW),
+        also=("mic",),
+        without=("auto_response", "idle_timeout_ms", "stats"),
+    ),
+    Command(
+        name="devices",
+        help="List audio devices, the defaults marked, with their own rates.",
+        examples=("devices", "devices --json"),
+        also=("json", "debug"),
+    ),
+    Command(
+        name="doctor",
+        help="Check all that a chat needs: one line a check, with the fix. Exit 0 only if chat would work.",
+        examples=("doctor", "doctor --local", "doctor --no-sound --no-turn --json"),
+        own=(
+            _flag("no_sound", "--no-sound", help="Play no chirp"),
+            _flag("no_turn", "--no-turn", help="Ask nothing, which costs a few tokens"),
+        ),
+        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS),
+        also=("json", "debug"),
+        without=("max_turns",),
+        listed=(
+            *("mic", "speaker", "provider", "local", "model", "base_url", "dialect", "profile"),
+            *("tools", "mcp", "json", "debug"),
+        ),
+        more="It takes every other option of chat, too, and checks what chat would do with it.",
+    ),
+    Command(
+        name="config show",
+        help="Print each setting, its value and where it came from; add flags to see what they would change.",
+        examples=("config show", "config show --profile work --json"),
+        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, VIEW),
+        listed=("profile", "json", "debug"),
+        more="It takes every option of chat, too, and shows what would count.",
+        takes_flags=True,
+    ),
+    Command(
+        name="token",
+        help="Mint an ephemeral client secret with these session options; it alone goes to stdout.",
+        examples=(
+            "token --instructions @guide.md --voice marin --expires-in 600",
+            "token --transcription --language en --json",
+        ),
+        own=(
+            _own(
+                "expires_in",
+                int | None,
+                Option("--expires-in", help="How long sessions can be started with it, 10 to 7200", metavar="SECONDS"),
+            ),
+            _flag("transcription", "--transcription", help="For transcriptions, not for talks"),
+        ),
+        groups=(SERVER, SESSION, TURNS),
+        also=("json", "debug"),
+        without=("max_turns", "greet", "greeting", "side_channel"),
+        listed=(
+            *("provider", "model", "base_url", "profile"),
+            *("instructions", "voice", "language", "transcription_model", "vad", "json", "debug"),
+        ),
+        more="It takes every other option of a session, too; see realtime-cli chat --help.",
+    ),
+)
+"""In the order of the help."""
+
+GROUPS = {"config": "What is set, and where it came from."}
+"""Commands that only hold others."""
+
+HELP = "help"
+"""``realtime-cli help chat`` is ``realtime-cli chat --help``."""

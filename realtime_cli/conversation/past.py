@@ -1,0 +1,232 @@
+"""The past of a conversation: what was said, as it was heard, what was called, and what that gave. Pure.
+
+It is what another connection is told, so that the model goes on where it was: after a lost connection, when a session
+comes to its age limit, and for a conversation that is taken up again. What was not heard is no part of it.
+
+Each entry is a frozen record with a ``kind``, one JSON object for who keeps it (:func:`encoded`, :func:`decoded`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from realtime_cli.conversation.effects import Effect, Send, Show
+from realtime_cli.conversation.records import AssistantSaid, ToolCalled, ToolFinished, UserSaid
+from realtime_cli.protocol.client_events import ConversationItemCreate
+from realtime_cli.protocol.items import Content, Item
+
+RESTORED = "past_"
+"""How the ids of items begin that another connection is told of. Short: some servers allow 32 characters."""
+
+ITEM_TOKENS = 4
+"""What an item costs beside its words."""
+
+BYTES_A_TOKEN = 3
+"""A cautious estimate: English has about four bytes of UTF-8 a token, Chinese three, and JSON fewer than prose
+(https://platform.openai.com/docs/concepts#tokens)."""
+
+IMAGE_TOKENS = 1000
+"""About what an image costs (https://platform.openai.com/docs/guides/images-vision#calculating-costs)."""
+
+
+class User(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="user"):
+    """A turn of the user's: its text, or the transcript of its speech."""
+
+    text: str
+    item_id: str = ""
+    parts: tuple[Content, ...] = ()
+    """What else belongs to it, such as images."""
+    late: bool = False
+    """Its transcript came after the answer to it was told: it belongs before that."""
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="model"):
+    """A reply of the model's, as far as it was heard; ``interrupted`` when it had more to say."""
+
+    text: str
+    item_id: str = ""
+    interrupted: bool = False
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="call"):
+    """A function that the model called; ``arguments`` is the JSON that it wrote."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="result"):
+    """What the model was told about a call."""
+
+    call_id: str
+    output: str
+    failed: bool = False
+
+
+Entry: TypeAlias = User | Model | Call | Result
+
+
+class Past:
+    """All that happened, oldest first; it only grows. Not thread-safe: the core's thread owns it."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._entries: list[Entry] = list(entries)
+        self._parts: dict[str, tuple[Content, ...]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """A copy of it."""
+        return tuple(self._entries)
+
+    def append(self, entry: Entry) -> None:
+        """Something more happened."""
+        self._entries.append(entry)
+
+    def take(self, effect: Effect) -> Entry | None:
+        """Remember what an effect of the core's tells or sends, if it is part of the past; that entry, if so."""
+        match effect:
+            case Send(event=ConversationItemCreate(item=Item(role="user") as item)) if item.id:
+                if parts := tuple(part for part in item.content or () if part.type != "input_text"):
+                    self._parts[item.id] = parts
+                return None
+            case Show(record=record) if (entry := self._entry_of(record)) is not None:
+                self.append(entry)
+                return entry
+        return None
+
+    def restoring(
+        self, budget_tokens: int, *, open_calls: frozenset[str] = frozenset(), more: Sequence[Entry] = ()
+    ) -> list[ConversationItemCreate]:
+        """The events that tell a new connection of all this, in order, the newest first within the budget.
+
+        ``open_calls``: calls whose results are still to come; other calls without a result are left out. ``more``:
+        what comes behind the past and is still going on.
+        """
+        items = items_of([*self._entries, *more], budget_tokens, open_calls=open_calls)
+        named = (msgspec.structs.replace(item, id=f"{RESTORED}{number:06d}") for number, item in enumerate(items, 1))
+        return [ConversationItemCreate(item=item) for item in named]
+
+    def _entry_of(self, record: object) -> Entry | None:
+        match record:
+            case UserSaid():
+                parts = self._parts.pop(record.item_id, ())
+                if not (record.text or parts):
+                    return None
+                return User(text=record.text, item_id=record.item_id, parts=parts, late=record.late)
+            case AssistantSaid() if record.text:
+                return Model(text=record.text, item_id=record.item_id, interrupted=record.interrupted)
+            case ToolCalled() if not record.server:
+                return Call(call_id=record.call_id, name=record.name, arguments=record.arguments)
+            case ToolFinished() if self._is_open(record.call_id):
+                return Result(call_id=record.call_id, output=record.output, failed=record.failed)
+        return None
+
+    def _is_open(self, call_id: str) -> bool:
+        """Whether the latest that is known of this call is the call itself."""
+        for entry in reversed(self._entries):
+            if isinstance(entry, Call | Result) and entry.call_id == call_id:
+                return isinstance(entry, Call)
+        return False
+
+
+def items_of(entries: Sequence[Entry], budget_tokens: int, *, open_calls: frozenset[str] = frozenset()) -> list[Item]:
+    """The items of the newest entries that cost ``budget_tokens`` or less, in order; always of the newest one.
+
+    A call and its result go together or not at all. A late turn of the user's goes before the reply it came behind.
+    """
+    ordered = _in_order(entries)
+    partner = _pairs(ordered, open_calls)
+    chosen: set[int] = set()
+    left = budget_tokens
+    for index in range(len(ordered) - 1, -1, -1):
+        if index in chosen or index not in partner:
+            continue
+        unit = {index, partner[index]}
+        cost = sum(_tokens(ordered[each]) for each in unit)
+        if cost > left and chosen:
+            break
+        left -= cost
+        chosen |= unit
+    return [_item(ordered[index]) for index in sorted(chosen)]
+
+
+def encoded(entry: Entry) -> bytes:
+    """One line of JSON, without its end."""
+    return msgspec.json.encode(entry)
+
+
+def decoded(line: bytes) -> Entry | None:
+    """The entry of such a line; None for one that is torn, or of a kind that is not known."""
+    try:
+        entry: Entry = msgspec.json.decode(line, type=User | Model | Call | Result)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return entry
+
+
+def _in_order(entries: Sequence[Entry]) -> list[Entry]:
+    ordered: list[Entry] = []
+    for entry in entries:
+        at = len(ordered)
+        if isinstance(entry, User) and entry.late:
+            while at and not isinstance(ordered[at - 1], User):
+                at -= 1
+            at = at or len(ordered)
+        ordered.insert(at, entry)
+    return ordered
+
+
+def _pairs(entries: Sequence[Entry], open_calls: frozenset[str]) -> Mapping[int, int]:
+    """For each entry that may be told, the one that it goes with: a result for a call, itself for all others."""
+    pairs: dict[int, int] = {}
+    waiting: dict[str, int] = {}
+    for index, entry in enumerate(entries):
+        match entry:
+            case Call():
+                waiting[entry.call_id] = index
+            case Result() if entry.call_id in waiting:
+                call = waiting.pop(entry.call_id)
+                pairs[call], pairs[index] = index, call
+            case User() | Model():
+                pairs[index] = index
+    pairs |= {index: index for call_id, index in waiting.items() if call_id in open_calls}
+    return pairs
+
+
+def _tokens(entry: Entry) -> int:
+    match entry:
+        case User():
+            images = sum(1 for part in entry.parts if part.image_url)
+            # Sound costs ten tokens a second of 24,000 samples of two bytes (protocol's pricing page), in base64.
+            sound = sum(len(part.audio or "") for part in entry.parts) // 6400
+            return _cost(entry.text) + images * IMAGE_TOKENS + sound
+        case Model():
+            return _cost(entry.text)
+        case Call():
+            return _cost(entry.name + entry.arguments)
+        case Result():
+            return _cost(entry.output)
+
+
+def _cost(text: str) -> int:
+    return ITEM_TOKENS - -len(text.encode("utf-8", "replace")) // BYTES_A_TOKEN
+
+
+def _item(entry: Entry) -> Item:
+    match entry:
+        case User():
+            words = (Content(type="input_text", text=entry.text),) if entry.text else ()
+            return Item(type="message", role="user", content=(*words, *entry.parts))
+        case Model():
+            return Item(type="message", role="assistant", content=(Content(type="output_text", text=entry.text),))
+        case Call():
+            return Item(type="function_call", call_id=entry.call_id, name=entry.name, arguments=entry.arguments)
+        case Result():
+            return Item(type="function_call_output", call_id=entry.call_id, output=entry.output)

@@ -1,0 +1,213 @@
+"""A recording of a conversation: a stereo WAV file, the user on the left, on the right what was heard of the model.
+
+Both channels are placed by one clock, so that they stay together for hours whatever the two devices' own clocks do,
+and where a device lost something. The file can be played at any moment, also after the program was killed: what its
+header claims is always there (http://soundfile.sapp.org/doc/WaveFormat/).
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import BinaryIO, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from realtime_cli.audio.core.pcm import RATE_HZ, ms_to_frames
+
+Samples = npt.NDArray[np.int16]
+
+WRITE_S = 0.5
+"""How often the file grows: what a killed program loses of its last words."""
+
+GAP_FRAMES = ms_to_frames(500)
+"""Audio that comes this much later than the last ended was preceded by silence: a closed microphone, a device lost."""
+
+WINDOW_S = 2.0
+"""Blocks may be late for many reasons but are never early, so that the earliest in so long tells where they belong."""
+
+TOLERANCE_FRAMES = ms_to_frames(10)
+"""How far audio may be from its place before it is moved there: half a block."""
+
+LAG_FRAMES = ms_to_frames(1000)
+"""A channel that is so much behind the other is silent until it says more."""
+
+MAX_DATA_BYTES = 0xFFFF_FFFF - 36
+"""What the header of a WAV file can say: twelve hours."""
+
+_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_CHANNELS, _SAMPLE_BYTES = 2, 2
+_FRAME_BYTES = _CHANNELS * _SAMPLE_BYTES
+
+
+class Track:
+    """One channel: what came of it and is not in the file yet, and where the next block belongs. Pure."""
+
+    def __init__(self, *, by_clock: bool = True) -> None:
+        """Without ``by_clock`` a block stands behind the one before it, whenever it came."""
+        self._by_clock = by_clock
+        self._waiting: deque[Samples] = deque()
+        self.end = 0
+        """Frames from the beginning of the recording to the end of what came."""
+        self._window: deque[tuple[int, int]] = deque()
+        self._too_many = 0
+        """Frames still to be left out, as what came is ahead of its place."""
+
+    def add(self, samples: Samples, start: int) -> None:
+        """Take a block, shape ``(frames,)``, that began ``start`` frames after the recording as far as is known."""
+        if self._by_clock and not self._too_many:
+            late = self._late_by(start)
+            self.pad_to(self.end + late)
+            self._too_many = max(0, -late)
+        left_out = min(self._too_many, len(samples))
+        self._too_many -= left_out
+        self._append(samples[left_out:])
+
+    def pad_to(self, end: int) -> None:
+        """Silence up to ``end``, if that is later than what came."""
+        if end > self.end:
+            self._append(np.zeros(end - self.end, np.int16))
+
+    def take(self, frames: int) -> Samples:
+        """The next ``frames`` frames for the file; so many have come."""
+        taken = np.zeros(frames, np.int16)
+        at = 0
+        while at < frames:
+            block = self._waiting.popleft()
+            count = min(len(block), frames - at)
+            taken[at : at + count] = block[:count]
+            if count < len(block):
+                self._waiting.appendleft(block[count:])
+            at += count
+        return taken
+
+    def _late_by(self, start: int) -> int:
+        """By how many frames to move the block: by none, unless it or all in the window are out of their place."""
+        late = start - self.end
+        if late >= GAP_FRAMES or not self.end:
+            self._window.clear()
+            return late
+        self._window.append((start, late))
+        while self._window[0][0] < start - WINDOW_S * RATE_HZ:
+            self._window.popleft()
+        if start - self._window[0][0] < WINDOW_S * RATE_HZ / 2:
+            return 0
+        least = min(each for _, each in self._window)
+        if abs(least) < TOLERANCE_FRAMES:
+            return 0
+        self._window.clear()
+        return least
+
+    def _append(self, samples: Samples) -> None:
+        self._waiting.append(samples)
+        self.end += len(samples)
+
+
+class _Block(msgspec.Struct, frozen=True):
+    channel: Literal["user", "model"]
+    samples: Samples
+    start_s: float
+
+
+class Recorder:
+    """Writes the recording; ``run`` is the body of its thread. Whoever hears something hands it over and goes on."""
+
+    def __init__(
+        self, path: Path, on_notice: Callable[[str], None], *, clock: Callable[[], float] = time.monotonic,
+        by_clock: bool = True,
+    ) -> None:  # fmt: skip
+        """``on_notice`` is told, on the recorder's thread, of a file that cannot be written: it is then given up.
+
+        ``by_clock`` is False where the model is not heard at the pace of a clock, but as fast as it speaks.
+        """
+        self.path = path
+        self._on_notice = on_notice
+        self._clock = clock
+        self._tracks = {"user": Track(), "model": Track(by_clock=by_clock)}
+        self._queue: SimpleQueue[_Block | None] = SimpleQueue()
+        self._began = clock()
+        self._ended = threading.Event()
+        self._frames = 0
+
+    def spoke(self, pcm: bytes) -> None:
+        """The microphone gave this just now: PCM16 24 kHz mono. Any thread; returns at once."""
+        samples = np.frombuffer(pcm, "<i2").astype(np.int16)
+        self._put("user", samples, self._clock() - len(samples) / RATE_HZ)
+
+    def heard(self, samples: Samples, latency_s: float = 0.0) -> None:
+        """The loudspeaker took this just now, and plays it ``latency_s`` later. Any thread; returns at once."""
+        self._put("model", samples, self._clock() + latency_s)
+
+    def run(self) -> None:
+        """Write what is heard and said, until :meth:`close`. Own thread; blocks."""
+        try:
+            # Nobody but its owner hears what was said.
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            with open(descriptor, "r+b", buffering=0) as file:  # noqa: PTH123 -- the mode is given to os.open
+                self._write_header(file)
+                self._record(file)
+        except OSError as error:
+            self._ended.set()
+            self._on_notice(f"the recording ends here: {self.path}: {error.strerror or error}")
+
+    def close(self) -> None:
+        """Let ``run`` write what is left, and end. Any thread; does not wait; may be called twice."""
+        self._ended.set()
+        self._queue.put(None)
+
+    def _put(self, channel: Literal["user", "model"], samples: Samples, start_s: float) -> None:
+        if not self._ended.is_set():
+            self._queue.put(_Block(channel, samples, start_s - self._began))
+
+    def _record(self, file: BinaryIO) -> None:
+        due = self._clock() + WRITE_S
+        open_ = True
+        while open_:
+            try:
+                block = self._queue.get(timeout=WRITE_S)
+                open_ = block is not None
+                if block is not None:
+                    self._tracks[block.channel].add(block.samples, round(block.start_s * RATE_HZ))
+            except Empty:
+                pass
+            if not open_ or self._clock() >= due:
+                self._write(file, everything=not open_)
+                due = self._clock() + WRITE_S
+
+    def _write(self, file: BinaryIO, *, everything: bool) -> None:
+        ends = [track.end for track in self._tracks.values()]
+        until = max(ends) if everything else max(min(ends), max(ends) - LAG_FRAMES)
+        frames = until - self._frames
+        if frames <= 0:
+            return
+        for track in self._tracks.values():
+            track.pad_to(until)
+        both = np.column_stack([self._tracks[name].take(frames) for name in ("user", "model")])
+        if (self._frames + frames) * _FRAME_BYTES > MAX_DATA_BYTES:
+            raise OSError(27, "a WAV file holds no more than twelve hours")
+        _write_all(file, both.astype("<i2").tobytes())
+        self._frames += frames
+        # Behind the audio that it tells of, so that it never claims what is not there.
+        self._write_header(file)
+
+    def _write_header(self, file: BinaryIO) -> None:
+        data = self._frames * _FRAME_BYTES
+        riff = (b"RIFF", 36 + data, b"WAVE")
+        form = (b"fmt ", 16, 1, _CHANNELS, RATE_HZ, RATE_HZ * _FRAME_BYTES, _FRAME_BYTES, 8 * _SAMPLE_BYTES)
+        file.seek(0)
+        _write_all(file, _HEADER.pack(*riff, *form, b"data", data))
+        file.seek(0, os.SEEK_END)
+
+
+def _write_all(file: BinaryIO, data: bytes) -> None:
+    """An unbuffered file may take a part only."""
+    while data:
+        data = data[file.write(data) :]

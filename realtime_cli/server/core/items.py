@@ -1,0 +1,296 @@
+"""The conversation's items as the server remembers them, in order: what of each was heard, what a model reads of it.
+
+Nothing grows for ever: what is too old for the model to read loses what only cancelling and truncating need, and beyond
+:data:`MOST_ITEMS` or :data:`MOST_CHARS` the oldest items are gone, as if they had been deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from realtime_cli.protocol.items import Content, InputTokens, Item
+from realtime_cli.server.core.checks import Refusal, invalid
+from realtime_cli.server.engines.interface import FunctionCall, Message
+
+ROOT = "root"
+"""As ``previous_item_id``: before all others."""
+
+CONTEXT_CHARS = 1400
+"""How much of the conversation a reply reads: about ten short turns, with room below the embedded model's own limit
+of 2000 bytes for what the user says next, so that the beginning changes only in :meth:`Items.shorten`."""
+
+IMAGE_CHARS = 3000
+"""What a picture counts for: models read it as about 765 tokens
+(https://platform.openai.com/docs/guides/images-vision#calculating-costs)."""
+
+MOST_ITEMS = 1000
+"""Two hours of lively talk."""
+
+MOST_CHARS = 64_000_000
+"""Pictures are long: a message may bring 15 MB of them."""
+
+INPUT_TOKENS_PER_S = 10
+"""What the remote service counts for a second of the user's audio."""
+
+CHARS_PER_TOKEN = 4
+"""The usual rule of thumb for English text."""
+
+TRUNCATION_SLACK_MS = 20
+"""A truncation may lie this far behind the end: clients round up, or count the block that is being played."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One spoken sentence of a reply, and where in the item's audio it lies."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+
+    def heard(self, until_ms: int) -> str:
+        """The whole words that lie before ``until_ms``, in proportion to the sentence's length."""
+        if until_ms >= self.end_ms:
+            return self.text
+        if until_ms <= self.start_ms:
+            return ""
+        letters = len(self.text) * (until_ms - self.start_ms) // (self.end_ms - self.start_ms)
+        cut = self.text[: letters + 1]
+        return cut[: cut.rfind(" ") + 1]
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """An item and what the wire does not show of it."""
+
+    item: Item
+    speech_ms: int = 0
+    """Length of the user's audio."""
+    waiting: bool = False
+    """The user's audio has not been recognised yet."""
+    committed: bool = False
+    """Made of the input buffer: the client may want to see what was recognised."""
+    ends_turn: bool = False
+    """The user was heard to stop speaking: an answer is due."""
+    sentences: list[Sentence] = field(default_factory=list)
+    """What the assistant said aloud."""
+    audio_ms: int = 0
+    """Length of the assistant's audio, as far as it was not truncated."""
+    cut: bool = False
+    """The client truncated it; what is still being made of it does not count."""
+    chars: int = 0
+    """What it counted for in memory when it was added."""
+
+    @property
+    def id(self) -> str:
+        """The item's id."""
+        return self.item.id or ""
+
+    def recognised(self, text: str) -> None:
+        """The user's audio said ``text``."""
+        self.waiting = False
+        parts = self.item.content or ()
+        heard = tuple(replace(part, transcript=text) if part.type == "input_audio" else part for part in parts)
+        self.item = replace(self.item, content=heard)
+
+    def say(self, sentence: Sentence) -> None:
+        """The assistant's audio got longer."""
+        self.sentences.append(sentence)
+        self.audio_ms = sentence.end_ms
+
+    def truncate(self, audio_end_ms: int) -> None:
+        """Forget what of the assistant's audio lies after ``audio_end_ms``."""
+        self.sentences = [
+            Sentence(heard, one.start_ms, min(one.end_ms, audio_end_ms))
+            for one in self.sentences
+            if (heard := one.heard(audio_end_ms)) or one.start_ms < audio_end_ms
+        ]
+        self.audio_ms = min(self.audio_ms, audio_end_ms)
+        transcript = "".join(one.text for one in self.sentences).rstrip()
+        self.item = replace(self.item, content=(Content(type="output_audio", transcript=transcript),))
+        self.cut = True
+
+
+class Items:
+    """Entries in conversation order. One reader, no lock. Raises Refusal for what the client asks in vain."""
+
+    def __init__(self, context_chars: int = CONTEXT_CHARS) -> None:
+        """``context_chars``: how much of the conversation the model is given to read."""
+        self._context_chars = context_chars
+        self._by_id: dict[str, Entry] = {}
+        self._order: list[Entry] = []
+        self._first_read = 0
+        """Entries before this one are too old for the model."""
+        self._chars = 0
+
+    def add(self, entry: Entry, previous_item_id: str | None = None) -> str | None:
+        """Put an item after another, first (``root``) or last (None). Returns the id of the item before it."""
+        if entry.id in self._by_id:
+            raise invalid("item.id", f"an item with id '{entry.id}' already exists.")
+        at = len(self._order)
+        if previous_item_id == ROOT:
+            at = 0
+        elif previous_item_id is not None:
+            at = self._at(self.find(previous_item_id, "item_not_found", "previous_item_id")) + 1
+        previous = self._order[at - 1].id if at else None
+        self._order.insert(at, entry)
+        self._by_id[entry.id] = entry
+        entry.chars = _size(entry.item)
+        self._chars += entry.chars
+        if at < self._first_read:
+            self._first_read += 1
+        while len(self._order) > MOST_ITEMS or (self._chars > MOST_CHARS and len(self._order) > 1):
+            self._remove(0)
+        return previous
+
+    def find(self, item_id: str, code: str = "item_not_found", param: str = "item_id") -> Entry:
+        """The entry of an item. Raises Refusal with ``code`` and ``param``."""
+        found = self._by_id.get(item_id)
+        if found is None:
+            raise Refusal(code, f"Item with item_id '{item_id}' not found.", param)
+        return found
+
+    def __contains__(self, item_id: str) -> bool:
+        """Whether the conversation has an item of this id."""
+        return item_id in self._by_id
+
+    def has(self, entry: Entry) -> bool:
+        """Whether it is still part of the conversation."""
+        return self._by_id.get(entry.id) is entry
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def previous_id(self, entry: Entry) -> str | None:
+        """The id of the item before this one."""
+        at = self._at(entry)
+        return self._order[at - 1].id if at else None
+
+    def readable(self) -> tuple[Entry, ...]:
+        """Those that a reply reads."""
+        return tuple(self._order[self._first_read :])
+
+    def shorten(self) -> bool:
+        """When there is too much to read, forget the older half at one stroke; returns whether it was done.
+
+        What a model has read it need not read again as long as the beginning stays the same, so the beginning must
+        change seldom, and not while the user waits: reading anew takes about a second.
+        """
+        kept = self._order[self._first_read :]
+        if sum(_read_chars(entry.item) for entry in kept) <= self._context_chars:
+            return False
+        room = self._context_chars // 2
+        for at in range(len(kept) - 2, -1, -1):
+            room -= _read_chars(kept[at].item)
+            if room < 0:
+                for old in kept[: at + 1]:
+                    old.sentences = []
+                self._first_read += at + 1
+                return True
+        return False
+
+    def delete(self, item_id: str) -> None:
+        """Remove an item."""
+        self._remove(self._at(self.find(item_id, "item_delete_invalid_item_id")))
+
+    def truncate(self, item_id: str, content_index: int, audio_end_ms: int) -> int:
+        """Forget what of an assistant's audio lies after ``audio_end_ms``; returns where it ends now."""
+        entry = self.find(item_id, "item_truncate_invalid_item_id")
+        part = (entry.item.content or (Content(),))[0]
+        if part.type != "output_audio":
+            raise invalid("item_id", "only assistant audio items can be truncated.")
+        if content_index != 0:
+            raise invalid("content_index", "the item has one content part, with index 0.")
+        if audio_end_ms < 0:
+            raise Refusal("integer_below_min_value", "Invalid 'audio_end_ms': expected >= 0.", "audio_end_ms")
+        if audio_end_ms > entry.audio_ms + TRUNCATION_SLACK_MS:
+            message = f"Audio content of {entry.audio_ms}ms is already shorter than {audio_end_ms}ms"
+            raise Refusal("invalid_value", message, "audio_end_ms")
+        entry.truncate(min(audio_end_ms, entry.audio_ms))
+        return entry.audio_ms
+
+    def _at(self, entry: Entry) -> int:
+        """Where it stands; what is asked for is nearly always among the last."""
+        for at in range(len(self._order) - 1, -1, -1):
+            if self._order[at] is entry:
+                return at
+        raise ValueError(f"{entry.id} is not part of the conversation")
+
+    def _remove(self, at: int) -> None:
+        entry = self._order.pop(at)
+        del self._by_id[entry.id]
+        self._chars -= entry.chars
+        if at < self._first_read:
+            self._first_read -= 1
+
+
+def messages(instructions: str, entries: Iterable[Entry]) -> tuple[Message, ...]:
+    """What a model reads: the instructions, then what the items say. Shortening it further is the model's affair.
+
+    Chat completions want each call's output right behind the message that made the call, and no call without one.
+    """
+    items = [entry.item for entry in entries]
+    outputs = {item.call_id: item.output or "" for item in items if item.type == "function_call_output"}
+    called = {item.call_id for item in items if item.type == "function_call"}
+    found = [Message("system", instructions)] if instructions else []
+    answers: list[Message] = []
+    for item in items:
+        if item.type == "function_call":
+            call_id = item.call_id or ""
+            if call_id in outputs:
+                _add_call(found, FunctionCall(call_id, item.name or "", item.arguments or ""), bool(answers))
+                answers.append(Message("tool", outputs.pop(call_id), call_id=call_id))
+            continue
+        if item.type == "function_call_output":
+            if item.call_id not in called:
+                found += [*answers, Message("system", f"A function returned: {item.output}")]
+                answers = []
+            continue
+        message = _message(item)
+        if message.text or message.images:
+            found += [*answers, message]
+            answers = []
+    return (*found, *answers)
+
+
+def tokens(instructions: str, entries: Sequence[Entry]) -> InputTokens:
+    """What reading these costs: the user's speech by its length, all else by its letters."""
+    letters = len(instructions) + sum(_read_chars(entry.item) for entry in entries if not entry.speech_ms)
+    speech_ms = sum(entry.speech_ms for entry in entries)
+    return InputTokens(
+        text_tokens=-(-letters // CHARS_PER_TOKEN),
+        audio_tokens=speech_ms * INPUT_TOKENS_PER_S // 1000,
+        cached_tokens=0,
+    )
+
+
+def words(item: Item) -> str:
+    """What a message says."""
+    return " ".join(part.words.strip() for part in item.content or () if part.words.strip())
+
+
+def _add_call(found: list[Message], call: FunctionCall, follows_call: bool) -> None:
+    """Calls belong to the assistant's message before them, or make one of their own."""
+    last = found[-1] if found else None
+    if last is not None and last.role == "assistant" and (follows_call or not last.calls):
+        found[-1] = replace(last, calls=(*last.calls, call))
+    else:
+        found.append(Message("assistant", calls=(call,)))
+
+
+def _message(item: Item) -> Message:
+    images = tuple(part.image_url for part in item.content or () if part.image_url)
+    role = item.role if item.role in ("user", "assistant") else "system"
+    return Message(role, words(item), images)  # type: ignore[arg-type]  # mypy does not narrow by membership
+
+
+def _read_chars(item: Item) -> int:
+    pictures = sum(IMAGE_CHARS for part in item.content or () if part.image_url)
+    return pictures + len(words(item)) + sum(len(text or "") for text in (item.name, item.arguments, item.output))
+
+
+def _size(item: Item) -> int:
+    """Letters that it takes in memory. Transcripts come later and are short."""
+    return _read_chars(item) + sum(len(part.image_url or "") for part in item.content or ())

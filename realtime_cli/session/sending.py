@@ -1,0 +1,152 @@
+"""What is sent over one connection: in order, in the server's shape, and never much too late."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from realtime_cli.audio.core.pcm import BLOCK_MS, RATE_HZ
+from realtime_cli.protocol.client_events import (
+    ClientEvent,
+    ConversationItemCreate,
+    InputAudioBufferClear,
+    InputAudioBufferCommit,
+)
+from realtime_cli.protocol.dialects import Dialect, append_message, to_wire
+
+if TYPE_CHECKING:
+    from realtime_cli.audio.core.resampling import ByteResampler
+
+MAX_WAITING_S = 5
+"""So much microphone audio may wait for a slow network; more would arrive as a monologue from the past."""
+
+MAX_WAITING_BLOCKS = MAX_WAITING_S * 1000 // BLOCK_MS
+
+
+class Encoder:
+    """Puts what is sent into the server's dialect, and audio into its rate. Sender thread."""
+
+    def __init__(self, dialect: Dialect, input_rate_hz: int = RATE_HZ) -> None:
+        self.dialect = dialect
+        """Any thread may change it, before it queues what is the first to be in another dialect."""
+        self._resampler: ByteResampler | None = None
+        if input_rate_hz != RATE_HZ:
+            from realtime_cli.audio.core.resampling import ByteResampler  # numpy: needed with few servers only
+
+            self._resampler = ByteResampler(RATE_HZ, input_rate_hz)
+
+    def block(self, pcm: bytes) -> Iterator[str]:
+        """The message for a block of PCM16 24 kHz; none while the resampler holds it back."""
+        if self._resampler is not None:
+            pcm = self._resampler.feed(pcm)
+        if pcm:
+            yield append_message(pcm)
+
+    def event(self, event: ClientEvent) -> Iterator[str]:
+        """The message for an event, behind the rest of the audio that it is about."""
+        if self._resampler is not None and isinstance(event, InputAudioBufferCommit | InputAudioBufferClear):
+            rest = self._resampler.finish()
+            if rest:
+                yield append_message(rest)
+        if self._resampler is not None and isinstance(event, ConversationItemCreate):
+            event = _resampled(event, self._resampler)
+        yield to_wire(event, self.dialect)
+
+
+class SendQueue:
+    """All that goes to the server over one connection, in order: a commit can never overtake its audio."""
+
+    def __init__(self) -> None:
+        # Device threads, the main thread and the feeder put while the sender takes: held for as long as that takes.
+        self._changed = threading.Condition()
+        self._waiting: deque[bytes | ClientEvent] = deque()
+        self._blocks = 0
+        self._closed = False
+        self.dropped_blocks = 0
+        """Microphone blocks that were lost because the network was too slow."""
+
+    def put(self, event: ClientEvent) -> None:
+        """Queue an event. Any thread; returns at once."""
+        with self._changed:
+            self._waiting.append(event)
+            self._changed.notify_all()
+
+    def put_block(self, pcm: bytes) -> None:
+        """Queue a microphone block; when too many wait, the oldest goes. Device thread; returns at once."""
+        with self._changed:
+            if self._blocks >= MAX_WAITING_BLOCKS:
+                self._drop_oldest_block()
+            self._waiting.append(pcm)
+            self._blocks += 1
+            self._changed.notify_all()
+
+    def put_recorded(self, pcm: bytes, stopping: threading.Event) -> bool:
+        """Queue a block of a recording; blocks while too many wait. Feeder thread. False when nobody sends any more."""
+        with self._changed:
+            while self._blocks >= MAX_WAITING_BLOCKS and not self._closed:
+                self._changed.wait(0.1)
+                if stopping.is_set():
+                    return False
+            if self._closed:
+                return False
+            self._waiting.append(pcm)
+            self._blocks += 1
+            self._changed.notify_all()
+            return True
+
+    def close(self) -> None:
+        """Let :meth:`run` return once all that is queued has been sent."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def abandon(self) -> None:
+        """Forget what is queued, and let :meth:`run` return: there is no network to send it over."""
+        with self._changed:
+            self._waiting.clear()
+            self._blocks = 0
+            self._closed = True
+            self._changed.notify_all()
+
+    def run(self, send: Callable[[str], None], encoder: Encoder) -> None:
+        """Send until closed. Sender thread. Raises ConnectionFailed."""
+        while (message := self._next()) is not None:
+            texts = encoder.block(message) if isinstance(message, bytes) else encoder.event(message)
+            for text in texts:
+                send(text)
+
+    def _next(self) -> bytes | ClientEvent | None:
+        with self._changed:
+            while not self._waiting:
+                if self._closed:
+                    return None
+                self._changed.wait()
+            message = self._waiting.popleft()
+            if isinstance(message, bytes):
+                self._blocks -= 1
+                self._changed.notify_all()
+            return message
+
+    def _drop_oldest_block(self) -> None:
+        for index, message in enumerate(self._waiting):
+            if isinstance(message, bytes):
+                del self._waiting[index]
+                self._blocks -= 1
+                self.dropped_blocks += 1
+                return
+
+
+def _resampled(event: ConversationItemCreate, resampler: ByteResampler) -> ConversationItemCreate:
+    """The event with the audio of its item, if it has any, at the server's rate."""
+    content = tuple(
+        msgspec.structs.replace(part, audio=base64.b64encode(resampler.whole(base64.b64decode(part.audio))).decode())
+        if part.audio
+        else part
+        for part in event.item.content or ()
+    )
+    return msgspec.structs.replace(event, item=msgspec.structs.replace(event.item, content=content or None))

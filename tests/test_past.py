@@ -1,0 +1,150 @@
+"""The past of a conversation, as another connection is told of it."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from realtime_cli.conversation.effects import Send, Show
+from realtime_cli.conversation.past import (
+    RESTORED,
+    Call,
+    Entry,
+    Model,
+    Past,
+    Result,
+    User,
+    decoded,
+    encoded,
+    items_of,
+)
+from realtime_cli.conversation.records import AssistantSaid, ToolCalled, ToolFinished, UserSaid
+from realtime_cli.protocol.client_events import ConversationItemCreate
+from realtime_cli.protocol.dialects import Dialect, to_wire
+from realtime_cli.protocol.items import Content, Item
+from tests.schema_check import check_beta_client_event, check_client_event
+
+words = st.text(max_size=60)
+call_ids = st.sampled_from(["c1", "c2", "c3"])
+entries: st.SearchStrategy[Entry] = st.one_of(
+    st.builds(User, text=words, item_id=words, late=st.booleans()),
+    st.builds(Model, text=words, item_id=words, interrupted=st.booleans()),
+    st.builds(Call, call_id=call_ids, name=words, arguments=words),
+    st.builds(Result, call_id=call_ids, output=words, failed=st.booleans()),
+)
+pasts = st.lists(entries, max_size=30)
+budgets = st.integers(0, 400)
+
+
+def text_of(item: Item) -> str:
+    return item.words if item.type == "message" else item.output or item.arguments or ""
+
+
+@given(pasts, budgets, st.frozensets(call_ids))
+def test_no_result_goes_without_its_call_and_no_call_without_its_result_unless_it_is_open(
+    past: list[Entry], budget: int, open_calls: frozenset[str]
+) -> None:
+    open_now: list[str] = []
+    for item in items_of(past, budget, open_calls=open_calls):
+        if item.type == "function_call":
+            open_now.append(item.call_id or "")
+        if item.type == "function_call_output":
+            open_now.remove(item.call_id or "")
+    assert set(open_now) <= open_calls
+
+
+@given(pasts)
+def test_with_room_enough_every_word_goes_in_order(past: list[Entry]) -> None:
+    said = [entry.text for entry in past if isinstance(entry, User | Model)]
+    items = [text_of(item) for item in items_of(past, 10**9) if item.type == "message"]
+    if not any(isinstance(entry, User) and entry.late for entry in past):
+        assert items == said
+    assert sorted(items) == sorted(said)
+
+
+@given(pasts, budgets)
+def test_what_is_left_out_is_the_oldest(past: list[Entry], budget: int) -> None:
+    whole = items_of(past, 10**9)
+    kept = items_of(past, budget)
+    messages = [item for item in kept if item.type == "message"]
+    every = [item for item in whole if item.type == "message"]
+    assert messages == every[len(every) - len(messages) :]
+    assert bool(kept) == bool(whole)
+
+
+@given(pasts, budgets)
+def test_more_budget_never_tells_less(past: list[Entry], budget: int) -> None:
+    assert len(items_of(past, budget)) <= len(items_of(past, budget + 50))
+
+
+@given(entries)
+def test_an_entry_survives_being_kept(entry: Entry) -> None:
+    line = encoded(entry)
+    assert decoded(line) == entry
+    assert b"\n" not in line
+    assert "kind" in json.loads(line)
+
+
+def test_a_torn_line_and_an_unknown_kind_are_nothing() -> None:
+    whole = encoded(User(text="Hello?"))
+    assert decoded(whole[:-3]) is None
+    assert decoded(b'{"kind": "dance", "text": "x"}') is None
+    assert decoded(b'{"kind": "user", "text": "\xff"}') is None
+
+
+def test_each_event_is_what_servers_of_both_shapes_take() -> None:
+    past = Past(
+        [
+            User(text="Look.", parts=(Content(type="input_image", image_url="data:image/png;base64,AA=="),)),
+            Call(call_id="c1", name="look", arguments="{}"),
+            Result(call_id="c1", output="a cat"),
+            Model(text="A cat."),
+        ]
+    )
+    events = past.restoring(1000)
+    assert [event.item.id for event in events] == [f"{RESTORED}{number:06d}" for number in range(1, 5)]
+    for event in events:
+        check_client_event(json.loads(to_wire(event, Dialect.GA)))
+    for event in Past(past.entries[1:]).restoring(1000):
+        check_beta_client_event(json.loads(to_wire(event, Dialect.BETA)))
+
+
+def test_the_past_is_what_was_told_and_only_as_far_as_it_was_heard() -> None:
+    past = Past()
+    image = Content(type="input_image", image_url="data:image/png;base64,AA==")
+    item = Item(id="typed_1", type="message", role="user", content=(Content(type="input_text", text="Look."), image))
+    for effect in (
+        Send(ConversationItemCreate(item=item)),
+        Show(UserSaid(item_id="typed_1", text="Look.")),
+        Show(AssistantSaid(item_id="a", text="I see", heard_ms=400, interrupted=True)),
+        Show(UserSaid(item_id="noise", text="")),
+        Show(AssistantSaid(item_id="b", text="", heard_ms=0, interrupted=True)),
+        Show(ToolCalled(call_id="c1", name="f", arguments="{}")),
+        Show(ToolFinished(call_id="c1", name="f", output="7", failed=False, duration_ms=3)),
+        Show(ToolFinished(call_id="elsewhere", name="f", output="7", failed=False, duration_ms=3)),
+    ):
+        past.take(effect)
+    assert past.entries == (
+        User(text="Look.", item_id="typed_1", parts=(image,)),
+        Model(text="I see", item_id="a", interrupted=True),
+        Call(call_id="c1", name="f", arguments="{}"),
+        Result(call_id="c1", output="7"),
+    )
+
+
+def test_a_turn_whose_words_came_late_goes_before_its_answer() -> None:
+    past = [User(text="one"), Model(text="1"), Model(text="2"), User(text="two", late=True), User(text="three")]
+    assert [text_of(item) for item in items_of(past, 1000)] == ["one", "two", "1", "2", "three"]
+
+
+def test_the_newest_turn_goes_whatever_it_costs() -> None:
+    past = [User(text="short"), User(text="long " * 1000)]
+    assert [text_of(item)[:4] for item in items_of(past, 10)] == ["long"]
+
+
+def test_a_call_that_still_runs_is_told_without_its_result() -> None:
+    past = [User(text="Go."), Call(call_id="c1", name="f", arguments="{}"), Call(call_id="c2", name="f", arguments="")]
+    told = items_of(past, 1000, open_calls=frozenset({"c2"}))
+    assert [item.call_id for item in told] == [None, "c2"]
