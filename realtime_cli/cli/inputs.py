@@ -10,6 +10,9 @@ from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
 from realtime_cli.ports import Input
 from realtime_cli.settings.settings import Environment, Settings
+from realtime_cli.terminal.json_commands import json_commands
+from realtime_cli.terminal.keys import talk_key_named
+from realtime_cli.terminal.typed_turns import MuteSwitch, typed_turns
 from realtime_cli.view.choose import is_live
 
 HOW_TO_TYPE = "write a message and press Enter; /help lists commands, Ctrl-D ends"
@@ -38,8 +41,6 @@ def chat_inputs(settings: Settings, environment: Environment) -> Inputs:
     if not has_keyboard(settings):
         return Inputs(_json_commands(settings), lambda: Controls(half_duplex=half_duplex))
     if settings.ptt or is_live(settings, streaming=False, environ=environment):
-        from realtime_cli.terminal.keys import talk_key_named  # only where there is a keyboard
-
         return _single_keys(
             Controls(
                 push_to_talk=settings.ptt,
@@ -49,8 +50,6 @@ def chat_inputs(settings: Settings, environment: Environment) -> Inputs:
                 half_duplex=half_duplex,
             )
         )
-    from realtime_cli.terminal.typed_turns import MuteSwitch, typed_turns  # other chats do without
-
     return Inputs((typed_turns(sys.stdin.buffer, [MuteSwitch(on=settings.mute).command()], at_end=f.Quit()),))
 
 
@@ -58,14 +57,12 @@ def interactive_inputs(settings: Settings, environment: Environment) -> Inputs:
     """A typed conversation's: a line to edit under the live view, else lines of standard input."""
     if sys.stdin.isatty() and is_live(settings, streaming=False, environ=environment):
         return _single_keys(Controls(listens=False))
-    from realtime_cli.terminal.typed_turns import typed_turns  # other turns do without
-
     hints = (HOW_TO_TYPE,) if sys.stdin.isatty() else ()
     return Inputs((typed_turns(sys.stdin.buffer),), hints=hints)
 
 
 def _single_keys(controls: Controls) -> Inputs:
-    from realtime_cli.terminal.chat_keyboard import ChatKeyboard  # only where there is a keyboard
+    from realtime_cli.terminal.chat_keyboard import ChatKeyboard  # wcwidth: only where there is a keyboard
 
     keys = ChatKeyboard(controls)
     return Inputs((keys,), lambda: keys.controls)
@@ -75,6 +72,4 @@ def _json_commands(settings: Settings) -> tuple[Input, ...]:
     """What drives the chat in the keyboard's place: commands on standard input, for a program that reads ``--json``."""
     if not settings.json or settings.mic == "-":
         return ()
-    from realtime_cli.terminal.json_commands import json_commands  # for programs only
-
     return (json_commands(sys.stdin.buffer),)

@@ -5,7 +5,7 @@ The stream is a pipe, a file, or a terminal that edits lines itself, as it does 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from realtime_cli.conversation import facts as f
@@ -49,17 +49,18 @@ def typed_turns(stream: BinaryIO, commands: Iterable[SlashCommand] = (), *, at_e
     ``/quit`` in a pipe or a file ends it: what was asked before is still answered. At a terminal it ends at once.
     """
     table = SlashCommands(commands)
-    told: Callable[[f.Fact], f.Fact] = lambda fact: fact  # noqa: E731
-    if not stream.isatty():
-        told = _ended_softly
+    ended = False
+
+    def told(fact: f.Fact) -> f.Fact:
+        nonlocal ended
+        if not isinstance(fact, f.Quit) or stream.isatty():
+            return fact
+        ended = True
+        return ENDED
 
     def facts(line: str) -> Iterable[f.Fact]:
-        if not line:
+        if not line or ended:
             return []
         return map(told, table.facts(line)) if line.startswith("/") else [f.Typed(line)]
 
     return LineInput(stream, facts, at_end)
-
-
-def _ended_softly(fact: f.Fact) -> f.Fact:
-    return f.InputsEnded() if isinstance(fact, f.Quit) else fact

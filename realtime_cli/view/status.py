@@ -77,8 +77,8 @@ def _state(snapshot: Snapshot, controls: Controls, talking_s: int) -> Part:
         return Part(f"{symbol} {snapshot.phase.value}, muted", "bold red", 0, "state")
     if controls.half_duplex and snapshot.phase is Phase.SPEAKING:
         return Part(f"{symbol} speaking, not listening", style, 0, "state")
-    if controls.push_to_talk and snapshot.phase is Phase.LISTENING:
-        # The microphone is closed: nobody listens.
+    if snapshot.phase is Phase.LISTENING and (controls.push_to_talk or not controls.listens):
+        # There is no microphone, or it is closed: nobody listens.
         return Part("○ ready", style, 0, "state")
     return Part(f"{symbol} {snapshot.phase.value}", style, 0, "state")
 
@@ -104,8 +104,9 @@ def _hints(snapshot: Snapshot, controls: Controls) -> list[Part]:
     elif snapshot.question:
         keys = [("y yes", 1), ("n no", 1), ("a always", 2), ("Ctrl-C quit", 9)]
     else:
-        speech = (_talk_hint(snapshot, controls), 1) if controls.push_to_talk else (_mute_hint(controls), 3)
-        keys = [speech, ("? keys", 9), ("Ctrl-C quit", 2)]
+        speech = [(_talk_hint(snapshot, controls), 1)] if controls.push_to_talk else []
+        mute = [(_mute_hint(controls), 3)] if controls.mutes else []
+        keys = [*speech, *mute, ("? keys", 9), ("Ctrl-C quit", 2)]
     return [Part(text, "", rank, "key") for text, rank in keys]
 
 
