@@ -86,6 +86,10 @@ class AudioSink(Protocol):
     def underflows(self) -> int:
         """How often there was nothing to play because this machine was too busy; devices only. Any thread."""
 
+    @property
+    def latency_ms(self) -> float:
+        """How long after it was pulled a frame is heard, as far as is known; 0.0 before :meth:`open`. Any thread."""
+
     def open(self) -> None:
         """Check and open the sink; may block for a device's start. Main thread. Raises AudioError or InputError."""
 
@@ -104,6 +108,35 @@ class EchoControl(Protocol):
 
     def clean(self, pcm: bytes) -> bytes:
         """What was captured next, as long as that: PCM16 24 kHz mono. Device thread; returns within a millisecond."""
+
+
+class Journal(Protocol):
+    """Keeps what is told."""
+
+    def put(self, record: Record, t: float) -> None:
+        """Keep what was told ``t`` seconds after the start. Any thread; returns at once."""
+
+    def run(self) -> None:
+        """Write until closed, whatever goes wrong. Own thread."""
+
+    def close(self) -> None:
+        """Let ``run`` write what is left, and end. Any thread; does not wait; may be called twice."""
+
+
+class Recorder(Protocol):
+    """Keeps what is heard on both sides."""
+
+    def spoke(self, pcm: bytes) -> None:
+        """The user said this just now: PCM16 24 kHz mono. Any thread; returns at once."""
+
+    def heard(self, samples: npt.NDArray[np.int16], latency_s: float = 0.0) -> None:
+        """This is heard of the model in ``latency_s``: int16, shape ``(frames,)``, 24 kHz. Any thread; at once."""
+
+    def run(self) -> None:
+        """Write until closed, whatever goes wrong. Own thread."""
+
+    def close(self) -> None:
+        """Let ``run`` write what is left, and end. Any thread; does not wait; may be called twice."""
 
 
 class Transport(Protocol):

@@ -124,7 +124,6 @@ def test_enter_stops_what_is_being_said_and_escape_too() -> None:
         terminal.wait_for("goes on")
         terminal.send("stop\r")
         terminal.wait_until(lambda: len(server.of_type("response.create")) == 2, "the second request")
-        terminal.wait_until(lambda: sum("goes on" in row for row in terminal.everything()) == 2, "the second reply")
         terminal.send("\x1b")
         terminal.wait_until(cancelled.is_set, "the second cancel")
         terminal.send("\x04")

@@ -29,8 +29,11 @@ class Journal:
     cannot be written is tried again with the next line, and told once each time it begins to fail.
     """
 
-    def __init__(self, path: Path, header: Header, on_notice: Callable[[str], None]) -> None:
-        """``on_notice`` is told, on the journal's thread, that saving fails, and that it works again."""
+    def __init__(self, path: Path, header: Header, on_notice: Callable[[str], None], *, at_once: bool = False) -> None:
+        """``on_notice`` is told, on the journal's thread, that saving fails, and that it works again.
+
+        ``at_once``: the file is made although nothing was said yet, as there is a recording beside it.
+        """
         self.path = path
         self._header = header
         self._on_notice = on_notice
@@ -41,7 +44,7 @@ class Journal:
         self._descriptor: int | None = None
         self._end = 0
         self._failing = False
-        self._worth_saving = False
+        self._worth_saving = at_once
         self._closed = threading.Event()
 
     def put(self, record: Record, t: float) -> None:
