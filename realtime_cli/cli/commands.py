@@ -235,7 +235,7 @@ COMMANDS = (
     Command(
         name="sessions show",
         help="Print a conversation as it was on the screen.",
-        examples=("sessions show last", "sessions show k3f --json"),
+        examples=("sessions show last", "sessions show 3kf --json"),
         own=(_NAME,),
         also=("json", "debug"),
     ),
@@ -244,8 +244,8 @@ COMMANDS = (
         help="Write a conversation in another form, to stdout or a file.",
         examples=(
             "sessions export last > talk.md",
-            "sessions export k3f -o talk.srt",
-            "sessions export k3f -o talk.wav",
+            "sessions export 3kf -o talk.srt",
+            "sessions export 3kf -o talk.wav",
         ),
         own=(
             _NAME,
@@ -262,7 +262,7 @@ COMMANDS = (
     Command(
         name="sessions play",
         help="Play a recorded conversation, its lines running along.",
-        examples=("sessions play last", "sessions play k3f --from 1:30", 'sessions play k3f --match "capital"'),
+        examples=("sessions play last", "sessions play 3kf --from 1:30", 'sessions play 3kf --match "capital"'),
         own=(
             _NAME,
             _own("start", str | None, Option("--from", help="Begin at this time: 90 or 1:30", metavar="TIME")),
@@ -274,7 +274,7 @@ COMMANDS = (
     Command(
         name="sessions delete",
         help="Delete conversations and their recordings, after asking.",
-        examples=("sessions delete last", "sessions delete k3f 9m2 --yes"),
+        examples=("sessions delete last", "sessions delete 3kf 9m2 --yes"),
         own=(
             _own("names", list[str], Argument(help="Ids, or unique beginnings of them", metavar="ID..."), _REQUIRED),
             _flag("yes", "--yes", "-y", help="Do not ask"),

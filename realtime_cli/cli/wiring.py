@@ -133,7 +133,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         Drivers(
             core=conversation,
             view=with_progress(view, settings, environment, status) if status else view,
-            make_transport=way_to(server, settings, speech=shape != "typed" or plays),
+            make_transport=way_to(server, settings, speech=shape != "typed" or plays, wire_log=kept.wire_log),
             make_encoder=server.encoder,
             make_source=make_source,
             make_sink=make_sink,
@@ -143,6 +143,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             tools=tools,
             make_journal=kept.make_journal,
             make_recorder=kept.make_recorder,
+            wire_log=kept.wire_log,
             first_facts=(*(f.Noted(text) for text in (*notices, *hints, *kept.notices)), *_greeting(settings), *facts),
             on_failure=on_failure(settings),
         )

@@ -84,10 +84,6 @@ class StopReply(msgspec.Struct, frozen=True):
     """A key stops what is being said, or about to be: as an interruption does, but no turn of the user's follows."""
 
 
-class Discarded(msgspec.Struct, frozen=True):
-    """Push-to-talk: what is being said into the microphone is not to be sent."""
-
-
 class Released(msgspec.Struct, frozen=True):
     """The talk key went up, or can no longer be held."""
 
@@ -143,9 +139,9 @@ class ToolsReady(msgspec.Struct, frozen=True):
 
 
 class ToolReturned(msgspec.Struct, frozen=True):
-    """A function call came to its end, one way or another."""
+    """A run of a function came to its end, one way or another."""
 
-    call_id: str
+    run_id: str
     outcome: Outcome
 
 
@@ -192,7 +188,6 @@ Fact: TypeAlias = (
     | InputsEnded
     | MicEnded
     | StopReply
-    | Discarded
     | Pressed
     | Released
     | MicOpened

@@ -24,6 +24,7 @@ from realtime_cli.conversation.effects import (
     End,
     EndOfAudio,
     Feed,
+    FeedSilence,
     Flush,
     Mute,
     OpenMic,
@@ -38,7 +39,7 @@ from realtime_cli.conversation.effects import (
 from realtime_cli.conversation.records import AudioReported, Ended, Record
 from realtime_cli.conversation.tool_offers import Offer
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
-from realtime_cli.ports import AudioSink, AudioSource, Journal, Recorder
+from realtime_cli.ports import AudioSink, AudioSource, Journal, Keeper, Recorder
 from realtime_cli.session.clock import Clock
 from realtime_cli.session.connection import FIRST_EPOCH, Connection
 from realtime_cli.session.connections import Connections
@@ -154,10 +155,8 @@ class Session:
     def _start(self) -> None:
         """Connect first: the handshake goes on while the audio libraries load and the devices open."""
         self._threads.start(VIEW, self._screen.run)
-        if self._journal:
-            self._threads.start("journal", self._journal.run)
-        if self._recorder:
-            self._threads.start("recorder", self._recorder.run)
+        for keeper in self._keepers():
+            self._threads.start("keeper", keeper.run)
         if self._tools:
             self._threads.start("tools", self._tools.run, self._offered, self._stopping)
         self._mic.resume(self._connections.connect(FIRST_EPOCH).queue)
@@ -166,6 +165,9 @@ class Session:
         for each in self._inputs:
             each.open()
             self._threads.start("input", each.run, self.post, self._stopping)
+
+    def _keepers(self) -> list[Keeper]:
+        return [keeper for keeper in (self._journal, self._recorder, self._drivers.wire_log) if keeper]
 
     def _open_devices(self) -> None:
         if self._sink:
@@ -192,9 +194,8 @@ class Session:
         if self._player:
             self._player.close()
         self._screen.close()
-        for keeper in (self._journal, self._recorder):
-            if keeper:
-                keeper.close()
+        for keeper in self._keepers():
+            keeper.close()
         deadline = time.monotonic() + SHUTDOWN_S
         try:
             if current:
@@ -318,11 +319,13 @@ class Session:
                 self._tell(self._mic.close())
             case Feed():
                 self._feed(effect)
+            case FeedSilence():
+                self._feed_silence(effect.duration_ms)
             case RunTool():
-                self._threads.start(_name_of(effect.call_id), self._run_tool, effect)
+                self._threads.start(_name_of(effect.run_id), self._run_tool, effect)
             case CancelTool() if self._tools:
-                self._tools.cancel(effect.call_id)
-                self._threads.forget(_name_of(effect.call_id))
+                self._tools.cancel(effect.run_id)
+                self._threads.forget(_name_of(effect.run_id))
             case End():
                 self._exit_code = effect.exit_code
 
@@ -356,13 +359,19 @@ class Session:
         feed = partial(self._mic.feed, blocks, current.queue, self._stopping, cut=effect.cut)
         self._threads.start("feeder", feed)
 
+    def _feed_silence(self, duration_ms: int) -> None:
+        """Send silence behind what was said, over the current connection."""
+        if current := self._connections.current:
+            feed = partial(self._mic.feed_silence, duration_ms, current.queue, self._stopping)
+            self._threads.start("silence", feed)
+
     def _offered(self, offers: tuple[Offer, ...]) -> None:
         self.post(f.ToolsReady(offers))
 
     def _run_tool(self, effect: RunTool) -> None:
         if self._tools:
-            outcome = self._tools.call(effect.call_id, effect.name, effect.arguments)
-            self.post(f.ToolReturned(effect.call_id, outcome))
+            outcome = self._tools.call(effect.run_id, effect.name, effect.arguments)
+            self.post(f.ToolReturned(effect.run_id, outcome))
 
     def _ended_badly(self, name: str, error: Exception) -> None:
         if isinstance(error, BrokenPipeError):
@@ -375,6 +384,6 @@ class Session:
         self.post(f.Failed(failure))
 
 
-def _name_of(call_id: str) -> str:
+def _name_of(run_id: str) -> str:
     """The name of the thread that runs a function."""
-    return f"call {call_id}"
+    return f"call {run_id}"

@@ -22,6 +22,7 @@ TOOLS, AUDIO, SAVING, VIEW = "Tools", "Sound", "Saving", "Output"
 ENV_PREFIX = "REALTIME_CLI_"
 CACHE_DIR = "REALTIME_CLI_CACHE_DIR"
 CONFIG_DIR = "REALTIME_CLI_CONFIG_DIR"
+DATA_DIR = "REALTIME_CLI_DATA_DIR"
 
 FolderMay = Literal["never", "always", "text", "address", "provider"]
 """Whether the ``.env`` of a folder that the user has not trusted may set something; see ``trust.py``.

@@ -99,7 +99,7 @@ class ChatKeyboard:
             case Answered():
                 post(f.Decided(action.answer))
             case Stop():
-                post(f.Discarded() if self._snapshot.talking else f.StopReply())
+                post(f.StopReply())
             case Entered(text):
                 self._remember(text)
                 for fact in self._commands.facts(text) if text.startswith("/") else (f.Typed(text),):
