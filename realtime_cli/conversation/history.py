@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from realtime_cli.audio.core.pcm import frames_to_ms, ms_to_frames
+from realtime_cli.audio.core.pcm import FRAME_BYTES, frames_to_ms, ms_to_frames
 from realtime_cli.conversation.records import Line
 
 UNNAMED = "unnamed "
@@ -19,12 +19,17 @@ SPOKEN_CHARS_PER_S = 18
 
 
 class PartAudio(msgspec.Struct):
-    """The audio of one content part: frames received, milliseconds heard, and whether each is all there is."""
+    """The audio of one content part: bytes received, milliseconds heard, and whether each is all there is."""
 
-    received_frames: int = 0
+    received_bytes: int = 0
     heard_ms: int = 0
     complete: bool = False
     finished: bool = False
+
+    @property
+    def received_frames(self) -> int:
+        """Whole frames received."""
+        return self.received_bytes // FRAME_BYTES
 
     @property
     def received_ms(self) -> int:

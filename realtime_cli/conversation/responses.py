@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from realtime_cli.audio.core.pcm import base64_frames
+from realtime_cli.audio.core.pcm import base64_bytes
 from realtime_cli.conversation.effects import Effect, EndOfAudio, Flush, Play, Send, Show
 from realtime_cli.conversation.facts import Flushed, Heard
 from realtime_cli.conversation.history import UNNAMED, Entry, History, PartAudio
@@ -108,7 +108,7 @@ class Replies(msgspec.Struct):
                 return self._whole_text(entry, event.transcript)
             case OutputAudioDelta() if self.options.plays:
                 part = entry.parts.setdefault(event.content_index, PartAudio())
-                part.received_frames += base64_frames(event.delta)
+                part.received_bytes += base64_bytes(event.delta)
                 return [Play(entry.item_id, event.content_index, event.delta)]
             case OutputAudioDone():
                 return self._end_audio(entry, event.content_index)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import binascii
 import time
 from queue import Empty, SimpleQueue
 
+from realtime_cli.audio.core.delta_decoder import DeltaDecoder
 from realtime_cli.conversation.effects import EndOfAudio, Play
 from realtime_cli.conversation.records import Record, Snapshot
 from realtime_cli.ports import View
@@ -20,6 +20,8 @@ class Player:
     def __init__(self) -> None:
         from realtime_cli.audio.core.playout import Playout  # numpy: text turns do without it
 
+        self._decoder = DeltaDecoder()
+        self._decoded_epoch = 0
         self.playout = Playout()
         self._queue: SimpleQueue[tuple[int, Play | EndOfAudio] | None] = SimpleQueue()
         self._put_characters = self._decoded_characters = 0
@@ -40,22 +42,22 @@ class Player:
         self._queue.put(None)
 
     def run(self) -> None:
-        """Decode until closed. Playback thread. Audio that is not base64 is silence, as no other can be made of it."""
+        """Decode until closed. Playback thread."""
         import numpy as np
 
         while (job := self._queue.get()) is not None:
             epoch, effect = job
+            if epoch != self._decoded_epoch:
+                self._decoder, self._decoded_epoch = DeltaDecoder(), epoch
             now = time.monotonic()
             if isinstance(effect, EndOfAudio):
+                self._decoder.finish(effect.item_id, effect.content_index)
                 self.playout.finish(epoch, effect.item_id, effect.content_index, now)
                 continue
             self._decoded_characters += len(effect.delta)
-            try:
-                pcm = binascii.a2b_base64(effect.delta)
-            except binascii.Error:
-                continue
-            samples = np.frombuffer(pcm, dtype="<i2", count=len(pcm) // 2)
-            self.playout.push(epoch, effect.item_id, effect.content_index, samples, now)
+            pcm = self._decoder.decode(effect.item_id, effect.content_index, effect.delta)
+            if pcm:
+                self.playout.push(epoch, effect.item_id, effect.content_index, np.frombuffer(pcm, "<i2"), now)
 
 
 class Screen:

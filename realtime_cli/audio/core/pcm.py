@@ -41,10 +41,9 @@ def bytes_to_ms(size: int) -> int:
     return frames_to_ms(size // FRAME_BYTES)
 
 
-def base64_frames(encoded: str) -> int:
-    """Frames in a base64 string of wire audio, told from its length alone (RFC 4648, 4) without decoding it."""
-    size = len(encoded) * 3 // 4 - encoded[-2:].count("=")
-    return size // FRAME_BYTES
+def base64_bytes(encoded: str) -> int:
+    """Bytes in a base64 string, told from its length alone (RFC 4648, 4) without decoding it."""
+    return len(encoded) * 3 // 4 - encoded[-2:].count("=")
 
 
 def later_part(blocks: Iterable[bytes], from_ms: int) -> Iterator[bytes]:
