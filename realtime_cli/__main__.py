@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import signal
 import sys
+
+if __name__ == "__main__" and __spec__ is not None and not sys.flags.safe_path:
+    # ``python -m`` looks for every module in the working folder first, and that may be anybody's.
+    del sys.path[0]
+if sys.platform == "win32":
+    # Nor for programs: https://learn.microsoft.com/windows/win32/api/processenv/nf-processenv-needcurrentdirectoryforexepathw
+    os.environ["NODEFAULTCURRENTDIRECTORYINEXEPATH"] = "1"
+
+import gc
+import signal
 import threading
 from contextlib import suppress
 

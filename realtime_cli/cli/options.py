@@ -14,7 +14,8 @@ from realtime_cli.cli.commands import Command
 from realtime_cli.cli.help import HelpfulCommand
 from realtime_cli.cli.printing import complain, tell_traceback
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
-from realtime_cli.settings.settings import Field, fields, load_environment
+from realtime_cli.settings.environment import load_environment
+from realtime_cli.settings.settings import Field, fields
 from realtime_cli.settings.sources import resolve
 
 OFF = "no_"
@@ -58,6 +59,8 @@ def _run(command: Command, flags: Mapping[str, Any], values: Mapping[str, Any]) 
     debug = bool(flags.get("debug"))
     try:
         environment = load_environment()
+        for notice in environment.notices:
+            complain(notice)
         settings = resolve(flags, environment)
         debug = settings.debug
         module, name = command.function

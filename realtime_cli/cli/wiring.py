@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from msgspec.structs import replace
 
 from realtime_cli.cli.printing import tell_traceback
+from realtime_cli.cli.saving import saving
 from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
 from realtime_cli.cli.which_server import find_server, way_to
 from realtime_cli.controls import Controls
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 Shape = Literal["typed", "recorded", "voice"]
 """What the user's turns are: written, read from files, or spoken into a microphone."""
 
+COMMANDS: dict[Shape, str] = {"typed": "say", "recorded": "ask", "voice": "chat"}
+"""What a conversation of each shape is held with."""
+
 MAX_NAME_CHARS = 64
 """Of a side channel: a good deal less than what metadata take (512), but it stands before every line."""
 
@@ -72,6 +76,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     ``plays``: ``make_sink`` makes one. ``status``: a line for the bottom of a terminal, where no live view is.
     """
     server = find_server(settings, environment)
+    settings = server.careful(settings)
     provider, notices = server.provider, server.notices
     if provider is LOCAL:
         from realtime_cli.cli.fetching import fetch_weights_visibly  # the optional part
@@ -106,6 +111,14 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         )
     )
 
+    kept = saving(
+        settings,
+        environment,
+        command=COMMANDS[shape],
+        provider=provider.name,
+        model=settings.model or "",
+        by_clock=shape == "voice",
+    )
     view = choose_view(
         settings, streaming=shape != "voice", echo_user=shape != "typed", controls=controls, environ=environment
     )
@@ -113,7 +126,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         Drivers(
             core=conversation,
             view=with_progress(view, settings, environment, status) if status else view,
-            make_transport=way_to(server, settings, speech=shape != "typed" or plays),
+            make_transport=way_to(server, settings, speech=shape != "typed" or plays, wire_log=kept.wire_log),
             make_encoder=server.encoder,
             make_source=make_source,
             make_sink=make_sink,
@@ -121,7 +134,10 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             open_recording=open_recording,
             inputs=inputs,
             tools=tools,
-            first_facts=(*(f.Noted(text) for text in (*notices, *hints)), *_greeting(settings), *facts),
+            make_journal=kept.make_journal,
+            make_recorder=kept.make_recorder,
+            wire_log=kept.wire_log,
+            first_facts=(*(f.Noted(text) for text in (*notices, *hints, *kept.notices)), *_greeting(settings), *facts),
             on_failure=on_failure(settings),
         )
     )

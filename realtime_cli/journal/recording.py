@@ -51,9 +51,7 @@ _FRAME_BYTES = _CHANNELS * _SAMPLE_BYTES
 class Track:
     """One channel: what came of it and is not in the file yet, and where the next block belongs. Pure."""
 
-    def __init__(self, *, by_clock: bool = True) -> None:
-        """Without ``by_clock`` a block stands behind the one before it, whenever it came."""
-        self._by_clock = by_clock
+    def __init__(self) -> None:
         self._waiting: deque[Samples] = deque()
         self.end = 0
         """Frames from the beginning of the recording to the end of what came."""
@@ -61,20 +59,25 @@ class Track:
         self._too_many = 0
         """Frames still to be left out, as what came is ahead of its place."""
 
-    def add(self, samples: Samples, start: int) -> None:
-        """Take a block, shape ``(frames,)``, that began ``start`` frames after the recording as far as is known."""
-        if self._by_clock and not self._too_many:
+    def add(self, samples: Samples) -> None:
+        """Take a block, shape ``(frames,)``, that stands right behind what came."""
+        self._waiting.append(samples)
+        self.end += len(samples)
+
+    def place(self, samples: Samples, start: int) -> None:
+        """Take a block that began ``start`` frames after the recording, as far as is known."""
+        if not self._too_many:
             late = self._late_by(start)
             self.pad_to(self.end + late)
             self._too_many = max(0, -late)
         left_out = min(self._too_many, len(samples))
         self._too_many -= left_out
-        self._append(samples[left_out:])
+        self.add(samples[left_out:])
 
     def pad_to(self, end: int) -> None:
         """Silence up to ``end``, if that is later than what came."""
         if end > self.end:
-            self._append(np.zeros(end - self.end, np.int16))
+            self.add(np.zeros(end - self.end, np.int16))
 
     def take(self, frames: int) -> Samples:
         """The next ``frames`` frames for the file; so many have come."""
@@ -106,10 +109,6 @@ class Track:
         self._window.clear()
         return least
 
-    def _append(self, samples: Samples) -> None:
-        self._waiting.append(samples)
-        self.end += len(samples)
-
 
 class _Block(msgspec.Struct, frozen=True):
     channel: Literal["user", "model"]
@@ -126,12 +125,14 @@ class Recorder:
     ) -> None:  # fmt: skip
         """``on_notice`` is told, on the recorder's thread, of a file that cannot be written: it is then given up.
 
-        ``by_clock`` is False where the model is not heard at the pace of a clock, but as fast as it speaks.
+        ``by_clock`` is False where neither side is heard at the pace of a clock, recordings being sent and replies
+        written as fast as they come: then each stands behind what the other said.
         """
         self.path = path
         self._on_notice = on_notice
         self._clock = clock
-        self._tracks = {"user": Track(), "model": Track(by_clock=by_clock)}
+        self._by_clock = by_clock
+        self._tracks = {"user": Track(), "model": Track()}
         self._queue: SimpleQueue[_Block | None] = SimpleQueue()
         self._began = clock()
         self._ended = threading.Event()
@@ -144,7 +145,8 @@ class Recorder:
 
     def heard(self, samples: Samples, latency_s: float = 0.0) -> None:
         """The loudspeaker took this just now, and plays it ``latency_s`` later. Any thread; returns at once."""
-        self._put("model", samples, self._clock() + latency_s)
+        # The buffer may be the device's own, which it fills again.
+        self._put("model", samples.copy(), self._clock() + latency_s)
 
     def run(self) -> None:
         """Write what is heard and said, until :meth:`close`. Own thread; blocks."""
@@ -175,12 +177,20 @@ class Recorder:
                 block = self._queue.get(timeout=WRITE_S)
                 open_ = block is not None
                 if block is not None:
-                    self._tracks[block.channel].add(block.samples, round(block.start_s * RATE_HZ))
+                    self._place(block)
             except Empty:
                 pass
             if not open_ or self._clock() >= due:
                 self._write(file, everything=not open_)
                 due = self._clock() + WRITE_S
+
+    def _place(self, block: _Block) -> None:
+        track = self._tracks[block.channel]
+        if self._by_clock:
+            track.place(block.samples, round(block.start_s * RATE_HZ))
+        else:
+            track.pad_to(max(each.end for each in self._tracks.values()))
+            track.add(block.samples)
 
     def _write(self, file: BinaryIO, *, everything: bool) -> None:
         ends = [track.end for track in self._tracks.values()]

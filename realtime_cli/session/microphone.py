@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from realtime_cli.audio.core.pcm import BLOCK_MS, bytes_to_ms
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.transcription.commit_segmentation import Cutter
-from realtime_cli.ports import Deliver, EchoControl
+from realtime_cli.ports import Deliver, EchoControl, Recorder
 from realtime_cli.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit
 from realtime_cli.session.sending import MAX_WAITING_S, SendQueue
 
@@ -39,6 +39,8 @@ class Microphone:
         self.muted = False
         """Send silence instead: the server must hear that the speaker stopped."""
         self.echo: EchoControl | None = None
+        self.recorder: Recorder | None = None
+        """Is given all that is sent."""
 
     def open(self, *, cut: bool) -> tuple[Deliver, threading.Event] | None:
         """Where the source is to deliver, and what ends it; None where it is open already.
@@ -87,6 +89,8 @@ class Microphone:
         for block in blocks:
             if not queue.put_recorded(block, stopping):
                 return
+            if self.recorder:
+                self.recorder.spoke(block)
             if cutter:
                 self._cut(cutter.hear(block), queue)
         if cutter:
@@ -107,6 +111,8 @@ class Microphone:
             self._total_ms += length_ms
             block = bytes(len(pcm)) if self.muted else pcm
             self._kept.append((time.monotonic(), block))
+            if self.recorder:
+                self.recorder.spoke(block)
             self._send(block)
 
     def _send(self, block: bytes) -> None:

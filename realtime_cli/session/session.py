@@ -38,12 +38,12 @@ from realtime_cli.conversation.effects import (
 from realtime_cli.conversation.records import AudioReported, Ended, Record
 from realtime_cli.conversation.tool_offers import Offer
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
-from realtime_cli.ports import AudioSink, AudioSource
+from realtime_cli.ports import AudioSink, AudioSource, Journal, Keeper, Recorder
 from realtime_cli.session.clock import Clock
 from realtime_cli.session.connection import FIRST_EPOCH, Connection
 from realtime_cli.session.connections import Connections
 from realtime_cli.session.drivers import Drivers
-from realtime_cli.session.echo_control import overheard
+from realtime_cli.session.echo_control import overheard, recorded
 from realtime_cli.session.interrupts import deferred, ignored
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
@@ -77,6 +77,8 @@ class Session:
         self._inputs, self._tools = drivers.inputs, drivers.tools
         self._inbox: SimpleQueue[tuple[f.Fact, Connection | None, int]] = SimpleQueue()
         self._mic = Microphone(self.post)
+        self._journal: Journal | None = None
+        self._recorder: Recorder | None = None
         self._screen = Screen(drivers.view)
         self._player: Player | None = None
         self._source: AudioSource | None = None
@@ -102,6 +104,8 @@ class Session:
         gc.enable()
         drivers = self._drivers
         self._source, self._sink = drivers.make_source(self.note), drivers.make_sink(self.note, self._pending_frames)
+        self._journal, self._recorder = drivers.make_journal(self.note), drivers.make_recorder(self.note)
+        self._mic.recorder = self._recorder
         with ExitStack() as stack:
             stack.callback(self._give_back)
             stack.callback(self._stop)
@@ -136,6 +140,8 @@ class Session:
     def _start(self) -> None:
         """Connect first: the handshake goes on while the audio libraries load and the devices open."""
         self._threads.start(VIEW, self._screen.run)
+        for keeper in self._keepers():
+            self._threads.start("keeper", keeper.run)
         if self._tools:
             self._threads.start("tools", self._tools.run, self._offered, self._stopping)
         self._mic.resume(self._connections.connect(FIRST_EPOCH).queue)
@@ -145,6 +151,9 @@ class Session:
             each.open()
             self._threads.start("input", each.run, self.post, self._stopping)
 
+    def _keepers(self) -> list[Keeper]:
+        return [keeper for keeper in (self._journal, self._recorder, self._drivers.wire_log) if keeper]
+
     def _open_devices(self) -> None:
         if self._sink:
             self._player = Player()
@@ -152,6 +161,8 @@ class Session:
             self._sink.open()
             self._threads.start("playback", self._player.run)
             pull = overheard(self._player.playout.pull, echo) if echo else self._player.playout.pull
+            if self._recorder:
+                pull = recorded(pull, self._recorder, self._sink)
             self._threads.start("speaker", self._sink.run, pull, self._stopping)
         if self._source:
             self._source.open()
@@ -168,6 +179,8 @@ class Session:
         if self._player:
             self._player.close()
         self._screen.close()
+        for keeper in self._keepers():
+            keeper.close()
         deadline = time.monotonic() + SHUTDOWN_S
         try:
             if current:
@@ -300,7 +313,10 @@ class Session:
                 self._exit_code = effect.exit_code
 
     def _show(self, record: Record) -> None:
-        self._screen.put(record, time.monotonic() - self._began)
+        t = time.monotonic() - self._began
+        self._screen.put(record, t)
+        if self._journal:
+            self._journal.put(record, t)
 
     def _audio_report(self) -> AudioReported:
         return AudioReported(

@@ -55,6 +55,7 @@ class WavSink:
     """
 
     underflows = 0
+    latency_ms = 0.0
 
     def __init__(self, path: Path, pending: Callable[[], int] | None = None) -> None:
         self.path = path

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from realtime_cli.server.engines.interface import Message
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from realtime_cli.server.engines.interface import Message
 
 ChatMessage = dict[str, str]
 
