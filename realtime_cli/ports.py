@@ -174,6 +174,9 @@ class Input(Protocol):
     def open(self) -> None:
         """Take the keyboard, if it is one. Main thread. Raises InputError."""
 
+    def see(self, snapshot: Snapshot) -> None:
+        """How things stand, which some keys depend on. Main thread, after each fact; returns at once."""
+
     def run(self, post: Callable[[Fact], None], stopping: threading.Event) -> None:
         """Post facts until ``stopping`` is set or there are no more. Own thread. Raises InputError."""
 
@@ -190,10 +193,10 @@ class ToolHost(Protocol):
         Raises InputError when something does not start.
         """
 
-    def call(self, call_id: str, name: str, arguments: str) -> Outcome:
+    def call(self, run_id: str, name: str, arguments: str) -> Outcome:
         """Run a function; blocks until it is done. Whatever goes wrong is an outcome. Any thread, several at once."""
 
-    def cancel(self, call_id: str) -> None:
+    def cancel(self, run_id: str) -> None:
         """Give a call up, as far as it can be cancelled. Any thread; returns at once."""
 
     def close(self) -> None:

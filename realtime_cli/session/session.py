@@ -24,6 +24,7 @@ from realtime_cli.conversation.effects import (
     End,
     EndOfAudio,
     Feed,
+    FeedSilence,
     Flush,
     Mute,
     OpenMic,
@@ -44,7 +45,7 @@ from realtime_cli.session.connection import FIRST_EPOCH, Connection
 from realtime_cli.session.connections import Connections
 from realtime_cli.session.drivers import Drivers
 from realtime_cli.session.echo_control import overheard, recorded
-from realtime_cli.session.interrupts import deferred, ignored
+from realtime_cli.session.interrupts import Terminated, deferred, die_of, ignored, raising_deadly_signals
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
 from realtime_cli.session.workers import Player, Screen
@@ -57,6 +58,9 @@ PROGRESS_S = 0.05
 
 LONGEST_WAIT_S = 0.5
 """The longest uninterrupted wait: on Windows a wait without end cannot be interrupted by Ctrl-C."""
+
+SIGNAL_EXIT_CODE = 128
+"""What shells add to the number of the signal that ended a program."""
 
 SHUTDOWN_S = 2.0
 """What all threads together get to end."""
@@ -100,6 +104,14 @@ class Session:
 
     def run(self) -> int:
         """Hold the conversation; blocks until it ends, and returns the exit code. Raises errors of opening a device."""
+        try:
+            with raising_deadly_signals():
+                return self._hold()
+        except Terminated as end:
+            die_of(end.signum)
+            raise
+
+    def _hold(self) -> int:
         # It rests while the program starts. (Not frozen: extension modules complain at exit of what was never freed.)
         gc.enable()
         drivers = self._drivers
@@ -120,6 +132,9 @@ class Session:
                 self._wind_up()
             except RealtimeError as error:
                 self._tell(f.Failed(error))
+            except Terminated as end:
+                self._tell(f.Quit(exit_code=SIGNAL_EXIT_CODE + end.signum))
+                raise
         if self._unshown is not None:
             # There was no view left to show it.
             raise self._unshown
@@ -266,7 +281,10 @@ class Session:
     def _tell(self, fact: f.Fact) -> None:
         for effect in self._core.handle(fact, self._clock.now()):
             self._carry_out(effect)
-        self._screen.update(self._core.snapshot())
+        snapshot = self._core.snapshot()
+        self._screen.update(snapshot)
+        for each in self._inputs:
+            each.see(snapshot)
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -304,11 +322,13 @@ class Session:
                 self._tell(self._mic.close())
             case Feed():
                 self._feed(effect)
+            case FeedSilence():
+                self._feed_silence(effect.duration_ms)
             case RunTool():
-                self._threads.start(_name_of(effect.call_id), self._run_tool, effect)
+                self._threads.start(_name_of(effect.run_id), self._run_tool, effect)
             case CancelTool() if self._tools:
-                self._tools.cancel(effect.call_id)
-                self._threads.forget(_name_of(effect.call_id))
+                self._tools.cancel(effect.run_id)
+                self._threads.forget(_name_of(effect.run_id))
             case End():
                 self._exit_code = effect.exit_code
 
@@ -342,13 +362,19 @@ class Session:
         feed = partial(self._mic.feed, blocks, current.queue, self._stopping, cut=effect.cut)
         self._threads.start("feeder", feed)
 
+    def _feed_silence(self, duration_ms: int) -> None:
+        """Send silence behind what was said, over the current connection."""
+        if current := self._connections.current:
+            feed = partial(self._mic.feed_silence, duration_ms, current.queue, self._stopping)
+            self._threads.start("silence", feed)
+
     def _offered(self, offers: tuple[Offer, ...]) -> None:
         self.post(f.ToolsReady(offers))
 
     def _run_tool(self, effect: RunTool) -> None:
         if self._tools:
-            outcome = self._tools.call(effect.call_id, effect.name, effect.arguments)
-            self.post(f.ToolReturned(effect.call_id, outcome))
+            outcome = self._tools.call(effect.run_id, effect.name, effect.arguments)
+            self.post(f.ToolReturned(effect.run_id, outcome))
 
     def _ended_badly(self, name: str, error: Exception) -> None:
         if isinstance(error, BrokenPipeError):
@@ -361,6 +387,6 @@ class Session:
         self.post(f.Failed(failure))
 
 
-def _name_of(call_id: str) -> str:
+def _name_of(run_id: str) -> str:
     """The name of the thread that runs a function."""
-    return f"call {call_id}"
+    return f"call {run_id}"
