@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +32,9 @@ Never blocks; callable on a device thread.
 
 Note = Callable[[str], None]
 """Takes one line for the user. Any thread; returns at once."""
+
+OnWire = Callable[[Literal["sent", "received"], str], None]
+"""Takes a message that passed, fit for a log: without secrets and payloads. Any thread; returns at once."""
 
 
 class Core(Protocol):
@@ -86,6 +89,10 @@ class AudioSink(Protocol):
     def underflows(self) -> int:
         """How often there was nothing to play because this machine was too busy; devices only. Any thread."""
 
+    @property
+    def latency_ms(self) -> float:
+        """How long after it was pulled a frame is heard, as far as is known; 0.0 before :meth:`open`. Any thread."""
+
     def open(self) -> None:
         """Check and open the sink; may block for a device's start. Main thread. Raises AudioError or InputError."""
 
@@ -104,6 +111,33 @@ class EchoControl(Protocol):
 
     def clean(self, pcm: bytes) -> bytes:
         """What was captured next, as long as that: PCM16 24 kHz mono. Device thread; returns within a millisecond."""
+
+
+class Keeper(Protocol):
+    """Writes what it is given into a file."""
+
+    def run(self) -> None:
+        """Write until closed, whatever goes wrong. Own thread."""
+
+    def close(self) -> None:
+        """Let ``run`` write what is left, and end. Any thread; does not wait; may be called twice."""
+
+
+class Journal(Keeper, Protocol):
+    """Keeps what is told."""
+
+    def put(self, record: Record, t: float) -> None:
+        """Keep what was told ``t`` seconds after the start. Any thread; returns at once."""
+
+
+class Recorder(Keeper, Protocol):
+    """Keeps what is heard on both sides."""
+
+    def spoke(self, pcm: bytes) -> None:
+        """The user said this just now: PCM16 24 kHz mono. Any thread; returns at once."""
+
+    def heard(self, samples: npt.NDArray[np.int16], latency_s: float = 0.0) -> None:
+        """This is heard of the model in ``latency_s``: int16, shape ``(frames,)``, 24 kHz. Any thread; at once."""
 
 
 class Transport(Protocol):
@@ -140,6 +174,9 @@ class Input(Protocol):
     def open(self) -> None:
         """Take the keyboard, if it is one. Main thread. Raises InputError."""
 
+    def see(self, snapshot: Snapshot) -> None:
+        """How things stand, which some keys depend on. Main thread, after each fact; returns at once."""
+
     def run(self, post: Callable[[Fact], None], stopping: threading.Event) -> None:
         """Post facts until ``stopping`` is set or there are no more. Own thread. Raises InputError."""
 
@@ -156,10 +193,10 @@ class ToolHost(Protocol):
         Raises InputError when something does not start.
         """
 
-    def call(self, call_id: str, name: str, arguments: str) -> Outcome:
+    def call(self, run_id: str, name: str, arguments: str) -> Outcome:
         """Run a function; blocks until it is done. Whatever goes wrong is an outcome. Any thread, several at once."""
 
-    def cancel(self, call_id: str) -> None:
+    def cancel(self, run_id: str) -> None:
         """Give a call up, as far as it can be cancelled. Any thread; returns at once."""
 
     def close(self) -> None:

@@ -24,6 +24,7 @@ def environment(**variables: str) -> dict[str, str]:
     return {
         **kept,
         "REALTIME_CLI_CONFIG_DIR": str(ROOT / "tests" / "none"),
+        "REALTIME_CLI_SAVE": "false",
         "PYTHONWARNINGS": "error",
         "PYTHONPATH": str(ROOT),
         **variables,

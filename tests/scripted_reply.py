@@ -33,7 +33,7 @@ class Reply:
         talk.send({"type": "response.created", "response": self._response("in_progress", [])})
         self._opened = False
 
-    def say(self, text: str, *, audio_ms: int = 0, delta_ms: int = 200, pauses_s: tuple[float, ...] = ()) -> None:
+    def say(self, text: str, *, audio_ms: int = 0, delta_bytes: int = 9600, pauses_s: tuple[float, ...] = ()) -> None:
         """Stream ``text``, as a transcript with ``audio_ms`` of tone if the reply is spoken.
 
         ``pauses_s``: seconds to stall before each audio delta, over and over; for jitter.
@@ -47,11 +47,10 @@ class Reply:
         if self._text_only:
             return
         sound = tone(audio_ms)
-        step = RATE_HZ * delta_ms // 1000 * 2
-        for number, start in enumerate(range(0, len(sound), step)):
+        for number, start in enumerate(range(0, len(sound), delta_bytes)):
             if pauses_s:
                 self._talk.pause(pauses_s[number % len(pauses_s)])
-            delta = base64.b64encode(sound[start : start + step]).decode()
+            delta = base64.b64encode(sound[start : start + delta_bytes]).decode()
             self._talk.send({"type": "response.output_audio.delta", **self._place(), "delta": delta})
 
     def finish(self, status: str = "completed", reason: str | None = None) -> None:

@@ -54,6 +54,18 @@ def test_a_recording_of_any_format_becomes_the_wire_s_own(
     assert abs(len(decoded(path)) - 2 * RATE_HZ) <= RATE_HZ // 10
 
 
+def test_a_wav_that_was_streamed_and_promises_what_it_cannot_know_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "streamed.wav"
+    soundfile.write(path, noise(1.0), RATE_HZ)
+    whole = path.read_bytes()
+    for promised in (2_000_000_000, 1_000_000_000, 0x7FFF_F000, 0xFFFF_FFFF):
+        path.write_bytes(whole[:40] + struct.pack("<I", promised) + whole[44:])
+        assert len(decoded(path)) == RATE_HZ
+    path.write_bytes(whole[:40] + struct.pack("<I", 999_999_999) + whole[44:])
+    with pytest.raises(InputError, match=r"cut off after 1\.0 s of 20833"):
+        decoded(path)
+
+
 def band_limited(seconds: float) -> Samples:
     """A chirp up to 3 kHz, which every format here can hold."""
     t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ

@@ -8,8 +8,8 @@ import pytest
 
 from realtime_cli.errors import InputError
 from realtime_cli.providers.profiles import PROVIDERS
-from realtime_cli.server.engines.weights import cache_folder
-from realtime_cli.settings.settings import Environment, fields, load_environment
+from realtime_cli.settings.environment import load_environment
+from realtime_cli.settings.settings import Environment, fields
 from realtime_cli.settings.sources import resolve
 
 ROOT = Path(__file__).parent.parent
@@ -81,13 +81,6 @@ def test_dotenv_is_found_in_a_parent_and_the_real_environment_wins(
     assert environment.origin("OPENAI_REALTIME_MODEL") == "OPENAI_REALTIME_MODEL in .env"
 
 
-def test_the_folder_of_the_weights_may_be_named_in_dotenv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("REALTIME_CLI_CACHE_DIR", "")
-    (tmp_path / ".env").write_text(f"REALTIME_CLI_CACHE_DIR={tmp_path / 'weights'}\n")
-    load_environment(tmp_path)
-    assert cache_folder() == tmp_path / "weights"
-
-
 def test_the_example_file_lists_every_variable_and_no_other() -> None:
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
     listed = {line.removeprefix("#").split("=")[0].strip() for line in lines if "=" in line}
@@ -100,5 +93,7 @@ def test_the_example_file_lists_every_variable_and_no_other() -> None:
         "OPENAI_API_VERSION",
         "REALTIME_CLI_CACHE_DIR",
         "REALTIME_CLI_CONFIG_DIR",
+        "REALTIME_CLI_SERVE_TOKEN",
+        "REALTIME_CLI_DATA_DIR",
     }
     assert listed == wanted

@@ -15,7 +15,8 @@ from realtime_cli.audio.core.reference import LEAST_LEAD, MOST_LEAD, START_LEAD,
 from realtime_cli.session.echo_control import HALF_DUPLEX, choose_echo_control, overheard
 from realtime_cli.settings.settings import Settings
 from tests.audio_signals import Samples, noise
-from tests.echo_scene import PATHS, Floats, Scene, Verdict, controlled, judge, scene, send_through, started_ms
+from tests.echo_scene import PATHS, Scene, Verdict, controlled, judge, scene, send_through, started_ms
+from tests.echo_talk import Path, self_interruptions_s, shifted_in_pitch
 from tests.needs import need_espeak
 
 SPEECH = noise(1.0)
@@ -69,20 +70,56 @@ def test_without_the_canceller_a_gate_keeps_the_echo_out_and_lets_loud_words_in(
     assert judged.within(QUICK_MS) >= 5, judged.noticed_ms
 
 
-def shifted(echo: Floats) -> Floats:
-    """Another pitch: an echo that no canceller can know, as loud as before."""
-    seconds = np.arange(len(echo)) / RATE_HZ
-    return (echo * np.cos(2 * np.pi * 150 * seconds) * np.sqrt(2)).astype(np.float32)
-
-
 def test_a_canceller_that_does_badly_is_replaced_by_the_gate_with_one_notice() -> None:
     told: list[str] = []
-    acted = scene(60, *PATHS[1], spoil=shifted)
+    acted = scene(60, *PATHS[1], spoil=lambda echo: shifted_in_pitch(echo, 0))
     canceller = EchoCanceller(webrtc_canceller(), told.append)
     sent = send_through(acted, controlled(canceller))
     assert told == [f"{POOR}: {GATED}"]
     assert not canceller.cancels
     assert not [ms for ms in started_ms(sent) if ms > 20_000]
+
+
+# --- An echo that changes while they talk: each false turn would stop the reply, and the next reply begins as badly
+
+HEADPHONES = Path(0, None)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        pytest.param((HEADPHONES, Path(12, -12, 80)), id="the headphones are pulled out"),
+        pytest.param((HEADPHONES, Path(12, -25, 80)), id="the loudspeaker was nearly muted and is still soft"),
+        pytest.param((HEADPHONES, Path(12, 0, 40)), id="the loudspeaker is turned up fully"),
+        pytest.param((Path(0, -12, 80), Path(15, None), Path(25, -12, 80)), id="headphones in between"),
+        pytest.param((Path(0, -12, 80), Path(18, -6, 200)), id="a second loudspeaker, louder and later"),
+        pytest.param((Path(0, -12, 80), Path(18, -12, 120), Path(26, -12, 60)), id="another delay, and another"),
+    ],
+)
+def test_the_model_does_not_interrupt_itself_when_its_echo_changes(paths: tuple[Path, ...]) -> None:
+    told: list[str] = []
+    assert not self_interruptions_s(EchoCanceller(webrtc_canceller(), told.append), paths, 35)
+    assert not told
+
+
+def test_an_echo_that_nothing_can_know_ends_with_the_gate_and_one_notice() -> None:
+    told: list[str] = []
+    canceller = EchoCanceller(webrtc_canceller(), told.append)
+    false_s = self_interruptions_s(canceller, (HEADPHONES, Path(12, -6, 150)), 48, spoil=shifted_in_pitch)
+    assert told == [f"{POOR}: {GATED}"]
+    assert max(false_s) < 40
+
+
+def test_interruptions_are_heard_after_the_loudspeaker_was_exchanged() -> None:
+    first, second = scene(30, -12, 80), scene(30, -6, 200, interruptions=3)
+    acted = Scene(
+        np.concatenate((first.played, second.played)),
+        np.concatenate((first.heard, second.heard)),
+        tuple((begin + 30, end + 30) for begin, end in second.spoken),
+    )
+    judged = verdict(acted, EchoCanceller(webrtc_canceller(), print))
+    assert judged.false_starts == 0
+    assert judged.within(QUICK_MS) == 3, judged.noticed_ms
 
 
 def test_a_canceller_is_missing_where_its_package_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,7 @@ def test_an_hour_of_devices_with_clocks_of_their_own_and_losses_stays_aligned_to
             settled_at = captured + 3 * RATE_HZ
         start = round(captured / 1.0001)
         late = ms_to_frames(dice.choice((0, 0, 1, 5, 60)))
-        track.add(block(1), start + late)
+        track.place(block(1), start + late)
         captured += BLOCK_FRAMES
         if captured > settled_at:
             worst = max(worst, abs(track.end - round(captured / 1.0001)))
@@ -95,7 +95,7 @@ def test_a_late_block_is_not_taken_for_a_gap() -> None:
     track = Track()
     for number in range(500):
         late = ms_to_frames(200) if number % 50 == 7 else 0
-        track.add(block(1), number * BLOCK_FRAMES + late)
+        track.place(block(1), number * BLOCK_FRAMES + late)
     assert track.end == 500 * BLOCK_FRAMES
 
 
@@ -114,13 +114,18 @@ def test_a_microphone_that_was_closed_leaves_silence_as_long_as_it_was(tmp_path:
     assert sound[3 * RATE_HZ :, 0].all()
 
 
-def test_a_reply_that_is_written_faster_than_it_is_spoken_is_whole(tmp_path: Path) -> None:
-    sound = record(
-        tmp_path / "talk.wav",
-        lambda recorder, _clock: [recorder.heard(ramp(n * RATE_HZ, RATE_HZ)) for n in range(5)] and None,
-        by_clock=False,
-    )
-    assert (sound[:, 1] == ramp(0, 5 * RATE_HZ)).all()
+def test_what_is_sent_and_written_as_fast_as_it_comes_stands_in_turns(tmp_path: Path) -> None:
+    def play(recorder: Recorder, _clock: Clock) -> None:
+        for _turn in range(2):
+            for at in range(0, RATE_HZ, BLOCK_FRAMES):
+                recorder.spoke(ramp(at, BLOCK_FRAMES).astype("<i2").tobytes())
+            recorder.heard(ramp(0, 2 * RATE_HZ))
+
+    sound = record(tmp_path / "talk.wav", play, by_clock=False)
+    assert len(sound) == 6 * RATE_HZ
+    for begin in (0, 3 * RATE_HZ):
+        assert (sound[begin : begin + RATE_HZ, 0] == ramp(0, RATE_HZ)).all()
+        assert (sound[begin + RATE_HZ : begin + 3 * RATE_HZ, 1] == ramp(0, 2 * RATE_HZ)).all()
 
 
 def test_only_the_owner_may_hear_it_and_nothing_that_is_there_is_overwritten(tmp_path: Path) -> None:
@@ -183,8 +188,8 @@ while True:
 
 @pytest.mark.parametrize("frames", [1, 7, 480, 1000])
 def test_a_track_gives_back_what_it_took_whatever_the_sizes(frames: int) -> None:
-    track = Track(by_clock=False)
+    track = Track()
     for at in range(0, 7000, 700):
-        track.add(ramp(at, 700), 0)
+        track.add(ramp(at, 700))
     taken = [track.take(min(frames, 7000 - at)) for at in range(0, 7000, frames)]
     assert (np.concatenate(taken) == ramp(0, 7000)).all()

@@ -102,7 +102,12 @@ def test_a_file_named_with_an_at_sign_is_looked_for_beside_the_config_file(tmp_p
         ("[profiles.work]\nprofile = 'x'", ["[profiles.work]", "profile"]),
         ("[defaults]\nsilense-ms = 1", ["[defaults]", "silense_ms", "did you mean silence_ms?"]),
         ("[profile.work]\nvoice = 'x'", ["[profile]", "did you mean profiles?"]),
-        ("voice = 'x'", ["[voice]", "defaults, mcp, profiles, providers"]),
+        ("voice = 'x'", ["voice stands outside", "write [defaults]"]),
+        ("stats = true", ["stats stands outside", "write [defaults]"]),
+        ("[default]", ["[default]", "did you mean defaults?"]),
+        ("[defaults]\nsilence-ms = 1\nsilence_ms = 2", ["silence_ms twice"]),
+        ("[trust]\nfolders = 'x'", ["folders in [trust]"]),
+        ("[trust]\nfolders = ['x']", ["no whole path"]),
         ("profiles = 3", ["[profiles]", "table"]),
         ("[profiles]\nwork = 3", ["[profiles.work]", "table"]),
         ("[defaults]\nvoice = \n", ["not valid TOML", "line 2"]),
@@ -334,7 +339,7 @@ def test_config_show_says_whether_a_key_is_set_and_never_what_it_is(tmp_path: Pa
 def test_without_a_file_nothing_is_loaded_to_read_it() -> None:
     program = (
         "import sys\n"
-        "from realtime_cli.settings.settings import load_environment\n"
+        "from realtime_cli.settings.environment import load_environment\n"
         "load_environment()\n"
         "sys.exit('tomllib was loaded' if 'tomllib' in sys.modules else 0)"
     )

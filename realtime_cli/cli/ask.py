@@ -51,7 +51,7 @@ class Sending:
         """The recording of this path, block by block, from so far into it. Blocks for the disk."""
         recording = Recording(Path(name))
         self._label, self._sent_ms = f"sending {recording.path.name}", from_ms
-        self._length_ms = recording.duration_ms
+        self._length_ms = recording.duration_ms or 0
         for block in later_part(recording.blocks(RECORDED_BLOCK_BYTES), from_ms):
             yield block
             self._sent_ms += bytes_to_ms(len(block))
@@ -72,7 +72,7 @@ def _overwritten(files: list[Path], speaker: str | None) -> Path:
 
 def _check_length(recording: Recording) -> None:
     length_ms = recording.duration_ms
-    if length_ms > ITEM_MS:
+    if length_ms is not None and length_ms > ITEM_MS:
         raise InputError(
             f"{recording.path} lasts {length_ms // 1000} s, and an event of at most {MAX_EVENT_BYTES >> 20} MB holds "
             f"{ITEM_MS // 1000} s",

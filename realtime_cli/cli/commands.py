@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from typer import Argument, Option
 
-from realtime_cli.settings.settings import AUDIO, SERVER, SESSION, TOOLS, TURNS, VIEW
+from realtime_cli.settings.settings import AUDIO, SAVING, SERVER, SESSION, TOOLS, TURNS, VIEW
 
 if TYPE_CHECKING:
     from realtime_cli.view.subtitles import Format
@@ -48,12 +48,17 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that its help lists where it takes more than concern it at first; empty: all."""
     more: str = ""
     """A word below the options."""
+    runs: str = ""
+    """The module and the function that run it, where they are not called what it is: ``playback.play``."""
     takes_flags: bool = False
     """Its function also gets ``flags``: what the command line alone says of the settings."""
 
     @property
     def function(self) -> tuple[str, str]:
         """The module in this package and the function in it: ``config show`` is ``show`` in ``config``."""
+        if self.runs:
+            module, _, function = self.runs.partition(".")
+            return module, function
         module, _, function = self.name.partition(" ")
         return module, function or "run"
 
@@ -68,6 +73,18 @@ def _flag(name: str, *names: str, help: str) -> inspect.Parameter:
     return _own(name, bool, Option(*names, help=help, show_default=False), False)
 
 
+def _limit(default: int, help: str) -> inspect.Parameter:
+    return _own("limit", int, Option("--limit", "-n", help=help, metavar="N", min=0), default)
+
+
+_REQUIRED = inspect.Parameter.empty
+
+_NAME = _own("name", str, Argument(help="The id, a unique beginning of it, or last", metavar="ID"), _REQUIRED)
+
+_SINCE = _own(
+    "since", str | None, Option("--since", help="Only those since this day: 2026-11-26, today, 7d", metavar="DAY")
+)
+
 COMMANDS = (
     Command(
         name="chat",
@@ -77,7 +94,7 @@ COMMANDS = (
             'chat --mic "USB" --speaker "Headset" --ptt',
             "chat --local --mic examples/question.wav --speaker reply.wav",
         ),
-        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, VIEW),
+        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, SAVING, VIEW),
     ),
     Command(
         name="say",
@@ -92,7 +109,7 @@ COMMANDS = (
             _flag("interactive", "--interactive", "-I", help="Several turns: one a line of stdin"),
             _own("image", list[Path] | None, Option(help="Show it a PNG or JPEG; repeatable", metavar="FILE")),
         ),
-        groups=(SERVER, SESSION, AUDIO, TOOLS, VIEW),
+        groups=(SERVER, SESSION, AUDIO, TOOLS, SAVING, VIEW),
         without=(*LISTENING, "max_turns"),
     ),
     Command(
@@ -112,7 +129,7 @@ COMMANDS = (
             ),
             _flag("as_item", "--as-item", help="Send each as one item, not as a stream"),
         ),
-        groups=(SERVER, SESSION, AUDIO, TURNS, TOOLS, VIEW),
+        groups=(SERVER, SESSION, AUDIO, TURNS, TOOLS, SAVING, VIEW),
         also=("language", "keywords", "transcription_model"),
         without=(
             *LISTENING,
@@ -137,7 +154,7 @@ COMMANDS = (
                 Option("--output", "-o", help="Write the transcript to this file", metavar="FILE"),
             ),
         ),
-        groups=(SERVER, TURNS, VIEW),
+        groups=(SERVER, TURNS, SAVING, VIEW),
         also=("mic",),
         without=("auto_response", "idle_timeout_ms", "stats"),
     ),
@@ -191,7 +208,7 @@ COMMANDS = (
         name="config show",
         help="Print each setting, its value and where it came from; add flags to see what they would change.",
         examples=("config show", "config show --profile work --json"),
-        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, VIEW),
+        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, SAVING, VIEW),
         listed=("profile", "json", "debug"),
         more="It takes every option of chat, too, and shows what would count.",
         takes_flags=True,
@@ -220,10 +237,87 @@ COMMANDS = (
         ),
         more="It takes every other option of a session, too; see realtime-cli chat --help.",
     ),
+    Command(
+        name="sessions list",
+        help="List the saved conversations, the newest first.",
+        examples=("sessions list", "sessions list --since 7d --provider openai"),
+        own=(_SINCE, _limit(20, "Print so many at the most; 0: all")),
+        also=("provider", "json", "debug"),
+        runs="sessions.show_list",
+    ),
+    Command(
+        name="sessions search",
+        help="Find the lines in which all the words stand. Exit 1 if there are none.",
+        examples=('sessions search "capital of France"', "sessions search paris --json"),
+        own=(
+            _own("words", list[str], Argument(help="Words, in any order", metavar="WORDS..."), _REQUIRED),
+            _limit(100, "Print so many at the most; 0: all"),
+        ),
+        also=("json", "debug"),
+    ),
+    Command(
+        name="sessions show",
+        help="Print a conversation as it was on the screen.",
+        examples=("sessions show last", "sessions show 3kf --json"),
+        own=(_NAME,),
+        also=("json", "debug"),
+    ),
+    Command(
+        name="sessions export",
+        help="Write a conversation in another form, to stdout or a file.",
+        examples=(
+            "sessions export last > talk.md",
+            "sessions export 3kf -o talk.srt",
+            "sessions export 3kf -o talk.wav",
+        ),
+        own=(
+            _NAME,
+            _own(
+                "form",
+                str,
+                Option("--format", help="md, json, txt, srt, vtt or wav", metavar="FORMAT", show_default=False),
+                "",
+            ),
+            _own("output", Path | None, Option("--output", "-o", help="Write it to this file", metavar="FILE")),
+        ),
+        also=("debug",),
+    ),
+    Command(
+        name="sessions play",
+        help="Play a recorded conversation, its lines running along.",
+        examples=("sessions play last", "sessions play 3kf --from 1:30", 'sessions play 3kf --match "capital"'),
+        own=(
+            _NAME,
+            _own("start", str | None, Option("--from", help="Begin at this time: 90 or 1:30", metavar="TIME")),
+            _own("match", str | None, Option("--match", help="Begin where this was said", metavar="WORDS")),
+        ),
+        also=("speaker", "debug"),
+        runs="playback.play",
+    ),
+    Command(
+        name="sessions delete",
+        help="Delete conversations and their recordings, after asking.",
+        examples=("sessions delete last", "sessions delete 3kf 9m2 --yes"),
+        own=(
+            _own("names", list[str], Argument(help="Ids, or unique beginnings of them", metavar="ID..."), _REQUIRED),
+            _flag("yes", "--yes", "-y", help="Do not ask"),
+        ),
+        also=("json", "debug"),
+    ),
+    Command(
+        name="sessions stats",
+        help="Minutes, turns, tokens and money, by day and model.",
+        examples=("sessions stats", "sessions stats --since 30d --json"),
+        own=(_SINCE,),
+        also=("json", "debug"),
+    ),
 )
 """In the order of the help."""
 
-GROUPS = {"config": "What is set, and where it came from."}
+GROUPS = {
+    "config": "What is set, and where it came from.",
+    "sessions": "Saved conversations: find them, read them, take them elsewhere, delete them.",
+}
 """Commands that only hold others."""
 
 HELP = "help"

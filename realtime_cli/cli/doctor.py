@@ -7,7 +7,6 @@ import sys
 from collections.abc import Generator, Iterator
 from contextlib import redirect_stdout
 from importlib.util import find_spec
-from pathlib import Path
 
 from realtime_cli.audio.drivers.choose import is_device
 from realtime_cli.cli.chat import check_usage
@@ -25,7 +24,7 @@ from realtime_cli.doctor.verdicts import Cure
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InputError, RealtimeError
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.providers.endpoint import Endpoint
-from realtime_cli.settings.settings import Environment, Settings, find_dotenv
+from realtime_cli.settings.settings import Environment, Settings
 
 Checks = Iterator[Check | str]
 """What was found, and between that a word about what begins now, where it takes a moment."""
@@ -53,7 +52,7 @@ def run(settings: Settings, environment: Environment, *, no_sound: bool, no_turn
 def _checks(settings: Settings, environment: Environment, *, sound: bool, turn: bool) -> Checks:
     yield check_python()
     config = environment.file.path
-    yield check_settings(find_dotenv(Path.cwd()), config if config and config.exists() else None, settings.profile)
+    yield check_settings(environment.dotenv_path, config if config and config.exists() else None, settings.profile)
     yield "asking the terminal"
     yield check_terminal()
     yield from _usage(settings)
@@ -101,6 +100,7 @@ def _server(settings: Settings, environment: Environment, *, turn: bool) -> Chec
     except RealtimeError as error:
         yield failed(_culprit(settings, environment), error)
         return
+    settings = server.careful(settings)
     if (yield from _embedded(server) if server.place is None else _remote(server, server.place, environment)):
         yield from _tools(settings, environment, server)
         yield from _session(settings, server, turn=turn)

@@ -39,11 +39,14 @@ def _place(settings: Settings, environment: Environment) -> tuple[Provider, Endp
     """Where secrets are minted. Raises errors of the configuration where they are not."""
     if settings.provider == "local":
         raise InputError("the embedded server has no keys", "name another with --provider or --base-url")
-    provider, place, _notices = find_server(settings, environment)
+    server = find_server(settings, environment)
+    provider, place = server.provider, server.place
     if place is None:
         raise ConfigError("there is no key to mint with", f"set {GENERAL_KEY} (in the environment or in .env)")
     if place.dialect is not Dialect.GA or not provider.mints_secrets:
         raise InputError(f"{provider.title} mints no client secrets of the GA interface", "name another server")
+    for notice in server.notices:
+        tell(notice)
     return provider, place
 
 

@@ -12,6 +12,7 @@ from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS,
 from realtime_cli.audio.drivers.choose import open_source
 from realtime_cli.audio.drivers.recordings import Recording
 from realtime_cli.cli.commands import FORMATS
+from realtime_cli.cli.saving import saving
 from realtime_cli.cli.which_server import Server, find_server, way_to
 from realtime_cli.cli.wiring import mic_end_grace_s, on_failure, session_options, with_progress
 from realtime_cli.conversation import facts as f
@@ -39,22 +40,39 @@ def run(settings: Settings, environment: Environment, *, file: Path | None, form
     recording = _recording(settings, file, output)
     options, server, silence_s = _options(settings, environment, recording)
     view = _view(settings, environment, chosen, output, recording)
-    return Session(_drivers(settings, server, options, view, silence_s)).run()
+    return Session(_drivers(settings, environment, server, options, view, silence_s)).run()
 
 
 def _drivers(
-    settings: Settings, server: Server, options: TranscriptionOptions, view: View, silence_s: float
+    settings: Settings,
+    environment: Environment,
+    server: Server,
+    options: TranscriptionOptions,
+    view: View,
+    silence_s: float,
 ) -> Drivers:
     """``silence_s``: how much of it follows a recording."""
+    listens = options.recording is None
+    kept = saving(
+        settings,
+        environment,
+        command="transcribe",
+        provider=server.provider.name,
+        model=settings.transcription_model or "",
+        by_clock=listens,
+    )
     return Drivers(
         core=Transcription(options),
         view=view,
-        make_transport=way_to(server, settings, speech=True, kind="transcription"),
+        make_transport=way_to(server, settings, speech=True, kind="transcription", wire_log=kept.wire_log),
         make_encoder=server.encoder,
-        make_source=partial(open_source, settings.mic) if options.recording is None else nothing,
+        make_source=partial(open_source, settings.mic) if listens else nothing,
         open_recording=partial(_open_recording, silence_s),
-        first_facts=tuple(f.Noted(text) for text in server.notices),
-        on_failure=on_failure(settings),
+        make_journal=kept.make_journal,
+        make_recorder=kept.make_recorder,
+        wire_log=kept.wire_log,
+        first_facts=tuple(f.Noted(text) for text in (*server.notices, *kept.notices)),
+        on_failure=on_failure(settings, environment),
     )
 
 

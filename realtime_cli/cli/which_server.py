@@ -6,16 +6,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec.structs import replace
+
 from realtime_cli.cli.printing import tell_wire
+from realtime_cli.journal.writer import WireLog
 from realtime_cli.ports import Note, Transport
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.error_codes import Key
-from realtime_cli.providers.endpoint import Endpoint, Intent, endpoint
+from realtime_cli.providers.endpoint import Endpoint, Intent, endpoint, is_loopback
 from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
 from realtime_cli.providers.user import known_providers
 from realtime_cli.server.engines.optional_packages import missing_parts, require_parts
 from realtime_cli.session.sending import Encoder
-from realtime_cli.settings.settings import Environment, Settings
+from realtime_cli.settings.settings import ENV_PREFIX, Environment, Settings
 
 if TYPE_CHECKING:
     from realtime_cli.transport.loopback import Kind
@@ -28,6 +31,12 @@ class Server(NamedTuple):
     place: Endpoint | None
     notices: list[str]
     """What the user should know about the choice."""
+    of_folder: bool = False
+    """Its address is from the ``.env`` of a folder that the user has not trusted."""
+
+    def careful(self, settings: Settings) -> Settings:
+        """The settings for this server: a folder's may run nothing unasked, and is told no keys of MCP servers."""
+        return replace(settings, confirm_tools="always", remote_mcp=()) if self.of_folder else settings
 
     @property
     def dialect(self) -> Dialect:
@@ -62,7 +71,21 @@ def find_server(settings: Settings, environment: Environment, intent: Intent = "
     place = endpoint(
         provider, environment, base_url=settings.base_url, model=settings.model, dialect=dialect, intent=intent
     )
-    return Server(provider, place, [*notices, place.notice] if place.notice else notices)
+    if place.notice:
+        notices.append(place.notice)
+    of_folder = _is_of_folder(settings, environment, provider)
+    if of_folder and not is_loopback(place.where):
+        notices.append(f"connecting to {place.where}, as {environment.dotenv_path} says")
+    return Server(provider, place, notices, of_folder)
+
+
+def _is_of_folder(settings: Settings, environment: Environment, provider: Provider) -> bool:
+    if environment.trusted:
+        return False
+    if settings.base_url:
+        variable = f"{ENV_PREFIX}BASE_URL"
+        return environment.in_dotenv(variable) and settings.base_url == environment[variable]
+    return environment.in_dotenv(provider.base_url_variable)
 
 
 def find_provider(settings: Settings, environment: Environment) -> tuple[Provider, list[str]]:
@@ -82,15 +105,32 @@ def find_provider(settings: Settings, environment: Environment) -> tuple[Provide
     return provider, []
 
 
-def way_to(server: Server, settings: Settings, *, speech: bool, kind: Kind = "realtime") -> Callable[[Note], Transport]:
-    """What makes connections to the server; ``speech`` and ``kind`` say what the embedded one has to load."""
+def way_to(
+    server: Server,
+    settings: Settings,
+    *,
+    speech: bool,
+    kind: Kind = "realtime",
+    wire_log: WireLog | None = None,
+) -> Callable[[Note], Transport]:
+    """What makes connections to the server; ``speech`` and ``kind`` say what the embedded one has to load.
+
+    ``wire_log`` gets the messages of all of them.
+    """
+    logs = (*((tell_wire,) if settings.debug else ()), *((wire_log.put,) if wire_log else ()))
+
+    def on_wire(direction: str, message: str) -> None:
+        for log in logs:
+            log(direction, message)
+
+    log = on_wire if logs else None
     if server.place is None:
         from realtime_cli.server.local_server import load_server  # the optional part
         from realtime_cli.transport.loopback import LoopbackTransport
 
         load = partial(load_server, speech=speech, replies=kind == "realtime")
-        return lambda note: LoopbackTransport(load, note, kind)
+        return lambda note: LoopbackTransport(load, note, kind, on_wire=log)
     from realtime_cli.transport.websocket import WebSocketTransport  # only where there is a network
 
-    place, log = server.place, tell_wire if settings.debug else None
+    place = server.place
     return lambda _note: WebSocketTransport(place, on_wire=log)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from msgspec.structs import replace
 
 from realtime_cli.cli.printing import tell_traceback
+from realtime_cli.cli.saving import saving
 from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
 from realtime_cli.cli.which_server import find_server, way_to
 from realtime_cli.controls import Controls
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
 Shape = Literal["typed", "recorded", "voice"]
 """What the user's turns are: written, read from files, or spoken into a microphone."""
 
+COMMANDS: dict[Shape, str] = {"typed": "say", "recorded": "ask", "voice": "chat"}
+"""What a conversation of each shape is held with."""
+
 MAX_NAME_CHARS = 64
 """Of a side channel: a good deal less than what metadata take (512), but it stands before every line."""
 
@@ -65,13 +70,16 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     inputs: tuple[Input, ...] = (),
     controls: Callable[[], Controls] = Controls,
     facts: tuple[f.Fact, ...] = (),
+    interactive: bool = False,
     status: Status | None = None,
 ) -> int:
     """Hold one conversation from beginning to end, and return the exit code. Raises errors of the configuration.
 
-    ``plays``: ``make_sink`` makes one. ``status``: a line for the bottom of a terminal, where no live view is.
+    ``plays``: ``make_sink`` makes one. ``interactive``: somebody may write further turns. ``status``: a line for the
+    bottom of a terminal, where no live view is.
     """
     server = find_server(settings, environment)
+    settings = server.careful(settings)
     provider, notices = server.provider, server.notices
     if provider is LOCAL:
         from realtime_cli.cli.fetching import fetch_weights_visibly  # the optional part
@@ -80,7 +88,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     wanted = session_options(settings, provider, shape, spoken=plays)
     remote = remote_servers(settings, environment, provider, server.dialect)
     wanted = replace(wanted, tools=remote)
-    tools, hints = toolbox_of(settings, environment, provider, on_failure(settings))
+    tools, hints = toolbox_of(settings, environment, provider, on_failure(settings, environment))
     inputs, can_ask = asking_at(inputs, may_ask=bool(remote) or (tools is not None and tools.may_ask))
     conversation = Conversation(
         ConversationOptions(
@@ -106,14 +114,27 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         )
     )
 
+    kept = saving(
+        settings,
+        environment,
+        command=COMMANDS[shape],
+        provider=provider.name,
+        model=settings.model or "",
+        by_clock=shape == "voice",
+    )
     view = choose_view(
-        settings, streaming=shape != "voice", echo_user=shape != "typed", controls=controls, environ=environment
+        settings,
+        streaming=shape != "voice",
+        interactive=interactive,
+        echo_user=shape != "typed",
+        controls=controls,
+        environ=environment,
     )
     session = Session(
         Drivers(
             core=conversation,
             view=with_progress(view, settings, environment, status) if status else view,
-            make_transport=way_to(server, settings, speech=shape != "typed" or plays),
+            make_transport=way_to(server, settings, speech=shape != "typed" or plays, wire_log=kept.wire_log),
             make_encoder=server.encoder,
             make_source=make_source,
             make_sink=make_sink,
@@ -121,8 +142,11 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             open_recording=open_recording,
             inputs=inputs,
             tools=tools,
-            first_facts=(*(f.Noted(text) for text in (*notices, *hints)), *_greeting(settings), *facts),
-            on_failure=on_failure(settings),
+            make_journal=kept.make_journal,
+            make_recorder=kept.make_recorder,
+            wire_log=kept.wire_log,
+            first_facts=(*(f.Noted(text) for text in (*notices, *hints, *kept.notices)), *_greeting(settings), *facts),
+            on_failure=on_failure(settings, environment),
         )
     )
     if tools is None:
@@ -140,9 +164,9 @@ def with_progress(view: View, settings: Settings, environment: Environment, stat
     return ProgressView(view, sys.stderr, status) if can_show_progress(sys.stderr, environment) else view
 
 
-def on_failure(settings: Settings) -> Callable[[BaseException], None]:
+def on_failure(settings: Settings, environment: Environment) -> Callable[[BaseException], None]:
     """What is done about an error that ends a thread: its traceback, for ``--debug`` only."""
-    return tell_traceback if settings.debug else lambda _error: None
+    return partial(tell_traceback, secrets=environment.secrets) if settings.debug else lambda _error: None
 
 
 def _side_channel(said: str) -> SideChannel:

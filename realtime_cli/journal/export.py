@@ -36,18 +36,24 @@ def exported(conversation: Conversation, form: Literal["md", "json", "txt", "srt
 
 def transcript(conversation: Conversation) -> Iterator[str]:
     """The lines as they were on the screen: who, what, and what was done."""
+    return (line for _began_s, line in timed_transcript(conversation))
+
+
+def timed_transcript(conversation: Conversation) -> Iterator[tuple[float, str]]:
+    """The same, each with the second in which it began."""
     for entry in conversation.entries:
         match entry.type:
             case "user" | "transcript":
-                yield f"you  {one_line(entry.text)}"
+                yield entry.began_s, f"you  {one_line(entry.text)}"
             case "assistant":
-                yield f" ai  {one_line(entry.text)}{' — [interrupted]' if entry.interrupted else ''}"
+                cut = " — [interrupted]" if entry.interrupted else ""
+                yield entry.began_s, f" ai  {one_line(entry.text)}{cut}"
             case "tool_call":
-                yield f"tool {one_line(entry.name)}({one_line(entry.arguments)})"
+                yield entry.t, f"tool {one_line(entry.name)}({one_line(entry.arguments)})"
             case "tool_result":
-                yield f"     {'failed: ' if entry.failed else '→ '}{one_line(entry.output)}"
+                yield entry.t, f"     {'failed: ' if entry.failed else '→ '}{one_line(entry.output)}"
             case "aside":
-                yield f"note {one_line(entry.name)}: {one_line(entry.text)}"
+                yield entry.t, f"note {one_line(entry.name)}: {one_line(entry.text)}"
 
 
 def markdown(conversation: Conversation) -> str:

@@ -74,6 +74,21 @@ class Match(msgspec.Struct, frozen=True):
     text: str
 
 
+class Sum(msgspec.Struct, frozen=True):
+    """What was held on one day with one model."""
+
+    day: date
+    """As the clock on the wall said it."""
+    provider: str
+    model: str
+    conversations: int
+    turns: int
+    minutes: float
+    tokens: int
+    usd: float | None
+    """None where something in it has no known price."""
+
+
 class Index:
     """The index of one folder. Blocks for the file system; for one thread."""
 
@@ -104,6 +119,13 @@ class Index:
                 (*arguments, limit),
             )
             return [Match(_summary(row[3:]), *row[:3]) for row in found]
+
+    def sums(self, since: date | None = None) -> list[Sum]:
+        """What was held on each day with each model, the newest day first. Raises as above."""
+        groups: dict[tuple[date, str, str], list[Summary]] = {}
+        for each in self.conversations(since):
+            groups.setdefault((each.at.date(), each.provider, each.model), []).append(each)
+        return [_sum(group, *key) for key, group in sorted(groups.items(), key=lambda item: item[0], reverse=True)]
 
     @contextmanager
     def _up_to_date(self) -> Iterator[sqlite3.Connection]:
@@ -200,6 +222,20 @@ def _summary(row: Sequence[object]) -> Summary:
         duration_s=float(str(duration)),
         tokens=int(str(tokens)),
         usd=None if unpriced else float(str(usd)),
+    )
+
+
+def _sum(group: Sequence[Summary], day: date, provider: str, model: str) -> Sum:
+    dollars = [each.usd for each in group]
+    return Sum(
+        day=day,
+        provider=provider,
+        model=model,
+        conversations=len(group),
+        turns=sum(each.turns for each in group),
+        minutes=round(sum(each.duration_s for each in group) / 60, 1),
+        tokens=sum(each.tokens for each in group),
+        usd=None if None in dollars else sum(each for each in dollars if each is not None),
     )
 
 

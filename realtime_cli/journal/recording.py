@@ -8,7 +8,6 @@ header claims is always there (http://soundfile.sapp.org/doc/WaveFormat/).
 from __future__ import annotations
 
 import os
-import struct
 import threading
 import time
 from collections import deque
@@ -21,7 +20,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from realtime_cli.audio.core.pcm import RATE_HZ, ms_to_frames
+from realtime_cli.audio.core.pcm import FRAME_BYTES, MAX_WAV_BYTES, RATE_HZ, ms_to_frames, wav_header
 
 Samples = npt.NDArray[np.int16]
 
@@ -40,20 +39,14 @@ TOLERANCE_FRAMES = ms_to_frames(10)
 LAG_FRAMES = ms_to_frames(1000)
 """A channel that is so much behind the other is silent until it says more."""
 
-MAX_DATA_BYTES = 0xFFFF_FFFF - 36
-"""What the header of a WAV file can say: twelve hours."""
-
-_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
-_CHANNELS, _SAMPLE_BYTES = 2, 2
-_FRAME_BYTES = _CHANNELS * _SAMPLE_BYTES
+_CHANNELS = 2
+_FRAME_BYTES = _CHANNELS * FRAME_BYTES
 
 
 class Track:
     """One channel: what came of it and is not in the file yet, and where the next block belongs. Pure."""
 
-    def __init__(self, *, by_clock: bool = True) -> None:
-        """Without ``by_clock`` a block stands behind the one before it, whenever it came."""
-        self._by_clock = by_clock
+    def __init__(self) -> None:
         self._waiting: deque[Samples] = deque()
         self.end = 0
         """Frames from the beginning of the recording to the end of what came."""
@@ -61,20 +54,25 @@ class Track:
         self._too_many = 0
         """Frames still to be left out, as what came is ahead of its place."""
 
-    def add(self, samples: Samples, start: int) -> None:
-        """Take a block, shape ``(frames,)``, that began ``start`` frames after the recording as far as is known."""
-        if self._by_clock and not self._too_many:
+    def add(self, samples: Samples) -> None:
+        """Take a block, shape ``(frames,)``, that stands right behind what came."""
+        self._waiting.append(samples)
+        self.end += len(samples)
+
+    def place(self, samples: Samples, start: int) -> None:
+        """Take a block that began ``start`` frames after the recording, as far as is known."""
+        if not self._too_many:
             late = self._late_by(start)
             self.pad_to(self.end + late)
             self._too_many = max(0, -late)
         left_out = min(self._too_many, len(samples))
         self._too_many -= left_out
-        self._append(samples[left_out:])
+        self.add(samples[left_out:])
 
     def pad_to(self, end: int) -> None:
         """Silence up to ``end``, if that is later than what came."""
         if end > self.end:
-            self._append(np.zeros(end - self.end, np.int16))
+            self.add(np.zeros(end - self.end, np.int16))
 
     def take(self, frames: int) -> Samples:
         """The next ``frames`` frames for the file; so many have come."""
@@ -106,10 +104,6 @@ class Track:
         self._window.clear()
         return least
 
-    def _append(self, samples: Samples) -> None:
-        self._waiting.append(samples)
-        self.end += len(samples)
-
 
 class _Block(msgspec.Struct, frozen=True):
     channel: Literal["user", "model"]
@@ -126,12 +120,14 @@ class Recorder:
     ) -> None:  # fmt: skip
         """``on_notice`` is told, on the recorder's thread, of a file that cannot be written: it is then given up.
 
-        ``by_clock`` is False where the model is not heard at the pace of a clock, but as fast as it speaks.
+        ``by_clock`` is False where neither side is heard at the pace of a clock, recordings being sent and replies
+        written as fast as they come: then each stands behind what the other said.
         """
         self.path = path
         self._on_notice = on_notice
         self._clock = clock
-        self._tracks = {"user": Track(), "model": Track(by_clock=by_clock)}
+        self._by_clock = by_clock
+        self._tracks = {"user": Track(), "model": Track()}
         self._queue: SimpleQueue[_Block | None] = SimpleQueue()
         self._began = clock()
         self._ended = threading.Event()
@@ -144,7 +140,8 @@ class Recorder:
 
     def heard(self, samples: Samples, latency_s: float = 0.0) -> None:
         """The loudspeaker took this just now, and plays it ``latency_s`` later. Any thread; returns at once."""
-        self._put("model", samples, self._clock() + latency_s)
+        # The buffer may be the device's own, which it fills again.
+        self._put("model", samples.copy(), self._clock() + latency_s)
 
     def run(self) -> None:
         """Write what is heard and said, until :meth:`close`. Own thread; blocks."""
@@ -175,12 +172,20 @@ class Recorder:
                 block = self._queue.get(timeout=WRITE_S)
                 open_ = block is not None
                 if block is not None:
-                    self._tracks[block.channel].add(block.samples, round(block.start_s * RATE_HZ))
+                    self._place(block)
             except Empty:
                 pass
             if not open_ or self._clock() >= due:
                 self._write(file, everything=not open_)
                 due = self._clock() + WRITE_S
+
+    def _place(self, block: _Block) -> None:
+        track = self._tracks[block.channel]
+        if self._by_clock:
+            track.place(block.samples, round(block.start_s * RATE_HZ))
+        else:
+            track.pad_to(max(each.end for each in self._tracks.values()))
+            track.add(block.samples)
 
     def _write(self, file: BinaryIO, *, everything: bool) -> None:
         ends = [track.end for track in self._tracks.values()]
@@ -191,7 +196,7 @@ class Recorder:
         for track in self._tracks.values():
             track.pad_to(until)
         both = np.column_stack([self._tracks[name].take(frames) for name in ("user", "model")])
-        if (self._frames + frames) * _FRAME_BYTES > MAX_DATA_BYTES:
+        if (self._frames + frames) * _FRAME_BYTES > MAX_WAV_BYTES:
             raise OSError(27, "a WAV file holds no more than twelve hours")
         _write_all(file, both.astype("<i2").tobytes())
         self._frames += frames
@@ -199,11 +204,8 @@ class Recorder:
         self._write_header(file)
 
     def _write_header(self, file: BinaryIO) -> None:
-        data = self._frames * _FRAME_BYTES
-        riff = (b"RIFF", 36 + data, b"WAVE")
-        form = (b"fmt ", 16, 1, _CHANNELS, RATE_HZ, RATE_HZ * _FRAME_BYTES, _FRAME_BYTES, 8 * _SAMPLE_BYTES)
         file.seek(0)
-        _write_all(file, _HEADER.pack(*riff, *form, b"data", data))
+        _write_all(file, wav_header(self._frames * _FRAME_BYTES, _CHANNELS))
         file.seek(0, os.SEEK_END)
 
 

@@ -178,9 +178,19 @@ def is_private(where: str) -> bool:
     """Whether nobody on the network can read what is sent: it is encrypted, or never leaves this machine."""
     parts = urlsplit(where)
     host = parts.hostname or ""
-    if parts.scheme in ("wss", "https") or host == "localhost" or host.endswith(".localhost"):
-        return True
+    return parts.scheme in ("wss", "https") or host.endswith(".localhost") or _names_this_machine(host)
+
+
+def is_loopback(base_url: str) -> bool:
+    """Whether a base URL can only mean this machine, whatever a resolver says; False for what is no URL."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return _names_this_machine(urlsplit(realtime_url(base_url)).hostname or "")
+    except InputError:
+        return False
+
+
+def _names_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

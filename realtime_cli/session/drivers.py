@@ -5,7 +5,8 @@ lifetime   what
 ========== ============================================================================================================
 process    settings, the view, the inputs (keyboard, standard input), the tools and their MCP servers, the embedded
            server's weights
-session    the core with its history and sums, the microphone's gate, the playout buffer, the inbox
+session    the core with its history and sums, the microphone's gate, the playout buffer, the inbox, the journal and
+           the recorder
 device     a source runs from the opening of the microphone to its closing (push-to-talk: once a press), a sink from
            the first to the last moment; both look for another device when theirs is lost
 connection a transport, an encoder (dialect, resampler) and what waits to be sent: made anew for each
@@ -22,7 +23,20 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from realtime_cli.conversation.facts import Fact
-from realtime_cli.ports import AudioSink, AudioSource, Core, EchoControl, Input, Note, ToolHost, Transport, View
+from realtime_cli.ports import (
+    AudioSink,
+    AudioSource,
+    Core,
+    EchoControl,
+    Input,
+    Journal,
+    Keeper,
+    Note,
+    Recorder,
+    ToolHost,
+    Transport,
+    View,
+)
 from realtime_cli.session.sending import Encoder
 
 MakeSource = Callable[[Note], AudioSource | None]
@@ -66,6 +80,12 @@ class Drivers(msgspec.Struct, frozen=True, kw_only=True):
     open_recording: OpenRecording = no_recordings
     inputs: tuple[Input, ...] = ()
     tools: ToolHost | None = None
+    make_journal: Callable[[Note], Journal | None] = nothing
+    """Makes what keeps what is told, unless the user wants nothing kept. Main thread."""
+    make_recorder: Callable[[Note], Recorder | None] = nothing
+    """Makes what keeps what is heard, where the user wants it. Main thread."""
+    wire_log: Keeper | None = None
+    """What keeps the messages of all connections; ``make_transport`` knows it."""
     first_facts: tuple[Fact, ...] = ()
     """What the core is told before anything else."""
     on_failure: Callable[[BaseException], None] = nothing

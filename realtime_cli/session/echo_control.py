@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from realtime_cli.ports import EchoControl, Pull
+    from realtime_cli.ports import AudioSink, EchoControl, Pull, Recorder
     from realtime_cli.settings.settings import Settings
 
 HALF_DUPLEX = "half duplex: nothing you say is heard while the model speaks"
@@ -50,3 +50,14 @@ def overheard(pull: Pull, echo: EchoControl) -> Pull:
         return samples
 
     return pull_overheard
+
+
+def recorded(pull: Pull, recorder: Recorder, sink: AudioSink) -> Pull:
+    """A pull that tells the recorder all that is played, and when it is heard."""
+
+    def pull_recorded(frames: int) -> npt.NDArray[np.int16]:
+        samples = pull(frames)
+        recorder.heard(samples, sink.latency_ms / 1000)
+        return samples
+
+    return pull_recorded

@@ -16,6 +16,9 @@
     url = "https://tickets.example.org/mcp"
     key_variable = "TICKETS_TOKEN"
 
+    [trust]
+    folders = ["~/src/mine"]
+
 It holds no secrets: they come from the environment or ``.env`` only, and a name that looks like one's is refused.
 """
 
@@ -31,11 +34,12 @@ from typing import Any, TypeVar
 import msgspec
 
 from realtime_cli.errors import ConfigError
+from realtime_cli.ownership import read_own
 
 T = TypeVar("T")
 
 FILE_NAME = "config.toml"
-SECTIONS = ("defaults", "profiles", "providers", "mcp")
+SECTIONS = ("defaults", "profiles", "providers", "mcp", "trust")
 SECRET_ENDINGS = ("key", "secret", "token", "password")
 NO_SECRETS = ("ptt_key",)
 """Settings that end so all the same: this is one on the keyboard."""
@@ -80,6 +84,8 @@ class ConfigFile(msgspec.Struct, frozen=True):
     profiles: Mapping[str, Table] = {}
     providers: Mapping[str, Table] = {}
     mcp: Mapping[str, Table] = {}
+    trusted_folders: tuple[Path, ...] = ()
+    """Whose ``.env`` counts like the environment."""
 
     def layers(self, profile: str | None) -> tuple[Table, ...]:
         """The tables that count, the nearer first. Raises ConfigError for a profile that there is not."""
@@ -105,24 +111,32 @@ def config_path(environment: Mapping[str, str] = os.environ, platform: str = sys
     elif platform == "darwin":
         folder = _home() / "Library" / "Application Support"
     else:
-        folder = Path(environment.get("XDG_CONFIG_HOME") or _home() / ".config")
+        # "If an implementation encounters a relative path … it should consider the path invalid and ignore it."
+        named = Path(environment.get("XDG_CONFIG_HOME") or "")
+        folder = named if named.is_absolute() else _home() / ".config"
     return folder / "realtime-cli" / FILE_NAME
 
 
 def read_config_file(path: Path) -> ConfigFile:
-    """The file at ``path``, which need not be there. Raises ConfigError for one that cannot be used, in one line."""
+    """The file at ``path``, which need not be there. Raises ConfigError for one that cannot be used, in one line.
+
+    Raises NotOurs for one that another user may have written. Blocks for the disk.
+    """
     try:
-        data = path.read_bytes()
+        data = read_own(path)
     except (FileNotFoundError, NotADirectoryError):
         return ConfigFile(path)
     except OSError as error:
         raise ConfigError(f"cannot read {path}", error.strerror or str(error)) from error
     content = _parse(path, data)
-    for name in content:
+    for name, value in content.items():
+        if name not in SECTIONS and not isinstance(value, dict):
+            raise ConfigError(f"{path}: {name} stands outside of all sections", "write [defaults] on a line above it")
         if name not in SECTIONS:
             raise ConfigError(f"{path}: there is no section [{name}]", did_you_mean(name, SECTIONS))
     defaults = _table(path, "[defaults]", content["defaults"]) if "defaults" in content else None
-    return ConfigFile(path, defaults, *(_tables(path, section, content) for section in SECTIONS[1:]))
+    named = {section: _tables(path, section, content) for section in ("profiles", "providers", "mcp")}
+    return ConfigFile(path, defaults, **named, trusted_folders=_trusted(path, content.get("trust", {})))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -162,9 +176,27 @@ def _tables(path: Path, section: str, content: Mapping[str, Any]) -> dict[str, T
     return {name: _table(path, f"[{section}.{name}]", values) for name, values in tables.items()}
 
 
+def _trusted(path: Path, values: Any) -> tuple[Path, ...]:
+    table = _table(path, "[trust]", values)
+    table.check_names(("folders",))
+    folders = table.values.get("folders", [])
+    if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in folders):
+        raise ConfigError(f"{path}: folders in [trust] is not usable", 'write folders = ["/a/folder"]')
+    found = tuple(Path(folder).expanduser() for folder in folders)
+    for folder in found:
+        if not folder.is_absolute():
+            raise ConfigError(f"{path}: {folder} in [trust] is no whole path", "begin it with / or ~")
+    return found
+
+
 def _table(path: Path, label: str, values: Any) -> Table:
     _check_is_table(path, label, values)
-    named = {name.replace("-", "_"): value for name, value in values.items()}
+    named: dict[str, Any] = {}
+    for spelt, value in values.items():
+        name = spelt.replace("-", "_")
+        if name in named:
+            raise ConfigError(f"{path}: {label} says {name} twice, with - and with _", "leave one of them out")
+        named[name] = value
     for name in named:
         if name.lower().endswith(SECRET_ENDINGS) and name not in NO_SECRETS:
             raise ConfigError(

@@ -6,28 +6,44 @@ a profile; :mod:`realtime_cli.settings.sources` says which of them counts.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
 import msgspec
 from msgspec import Meta
 
-from realtime_cli.errors import InputError
 from realtime_cli.protocol.session_options import Eagerness, NoiseReduction, Vad
-from realtime_cli.settings.config_file import ConfigFile, config_path, read_config_file
+from realtime_cli.settings.config_file import SECRET_ENDINGS, ConfigFile
 
 SERVER, SESSION, TURNS = "Server", "Session", "Your turns"
-TOOLS, AUDIO, VIEW = "Tools", "Sound", "Output"
+TOOLS, AUDIO, SAVING, VIEW = "Tools", "Sound", "Saving", "Output"
 ENV_PREFIX = "REALTIME_CLI_"
 CACHE_DIR = "REALTIME_CLI_CACHE_DIR"
+CONFIG_DIR = "REALTIME_CLI_CONFIG_DIR"
+DATA_DIR = "REALTIME_CLI_DATA_DIR"
+
+LEAST_SECRET_CHARS = 8
+"""What is shorter is a placeholder, and would be hidden in the middle of words."""
+
+FolderMay = Literal["never", "always", "text", "address", "provider"]
+"""Whether the ``.env`` of a folder that the user has not trusted may set something; see ``trust.py``.
+
+``never``: it runs programs, names what is read or written, costs money, or takes a precaution of the user's away.
+``always``: a taste. ``text``: unless it names a file. ``address``, ``provider``: with a key of its own.
+"""
 
 
-def _meta(group: str, text: str, *, short: str = "", env: str = "", metavar: str = "") -> Meta:
-    extra = {"group": group, "short": short, "env": env, "metavar": metavar}
+def _meta(
+    group: str, text: str, *, short: str = "", env: str = "", metavar: str = "", folder: FolderMay = "never"
+) -> Meta:
+    extra = {"group": group, "short": short, "env": env, "metavar": metavar, "folder": folder}
     return Meta(description=text, extra={name: value for name, value in extra.items() if value})
+
+
+_taste = partial(_meta, folder="always")
+"""The declaration of a setting that anybody may set, as the worst that can come of it is to be disliked."""
 
 
 Speed = Annotated[float, Meta(ge=0.25, le=1.5)]
@@ -42,35 +58,41 @@ Count = Annotated[int, Meta(ge=1)]
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one run. Limits are the protocol's own where it has some."""
 
-    provider: Annotated[str, _meta(SERVER, "auto, openai, azure, local, or another provider's name")] = "auto"
-    local: Annotated[bool, _meta(SERVER, "Short for --provider local: the embedded server")] = False
+    provider: Annotated[
+        str, _meta(SERVER, "auto, openai, azure, local, or another provider's name", folder="provider")
+    ] = "auto"
+    local: Annotated[bool, _taste(SERVER, "Short for --provider local: the embedded server")] = False
     model: Annotated[
-        str | None, _meta(SERVER, "Model, or Azure deployment", short="-m", env="OPENAI_REALTIME_MODEL")
+        str | None, _taste(SERVER, "Model, or Azure deployment", short="-m", env="OPENAI_REALTIME_MODEL")
     ] = None
     base_url: Annotated[
-        str | None, _meta(SERVER, "Any compatible server: ws, wss, http, https, or host:port", metavar="URL")
+        str | None,
+        _meta(SERVER, "Any compatible server: ws, wss, http, https, or host:port", metavar="URL", folder="address"),
     ] = None
-    dialect: Annotated[Literal["ga", "beta"] | None, _meta(SERVER, "Override what the provider speaks")] = None
+    dialect: Annotated[Literal["ga", "beta"] | None, _taste(SERVER, "Override what the provider speaks")] = None
     profile: Annotated[str | None, _meta(SERVER, "Settings from [profiles.NAME] of config.toml", metavar="NAME")] = None
 
     instructions: Annotated[
-        str | None, _meta(SESSION, "How the model is to behave; @FILE reads a file", short="-i", metavar="TEXT|@FILE")
+        str | None,
+        _meta(
+            SESSION, "How the model is to behave; @FILE reads a file", short="-i", metavar="TEXT|@FILE", folder="text"
+        ),
     ] = None
     voice: Annotated[
-        str | None, _meta(SESSION, "The model's voice, such as marin; id:ID is one of your own", metavar="NAME|id:ID")
+        str | None, _taste(SESSION, "The model's voice, such as marin; id:ID is one of your own", metavar="NAME|id:ID")
     ] = None
-    speed: Annotated[Speed | None, _meta(SESSION, "Speed of the voice, 0.25 to 1.5")] = None
-    text_only: Annotated[bool, _meta(SESSION, "No audio back")] = False
-    greet: Annotated[bool, _meta(SESSION, "The model speaks first")] = False
-    greeting: Annotated[str | None, _meta(SESSION, "What it is to say first (a wish, in your words)")] = None
+    speed: Annotated[Speed | None, _taste(SESSION, "Speed of the voice, 0.25 to 1.5")] = None
+    text_only: Annotated[bool, _taste(SESSION, "No audio back")] = False
+    greet: Annotated[bool, _taste(SESSION, "The model speaks first")] = False
+    greeting: Annotated[str | None, _taste(SESSION, "What it is to say first (a wish, in your words)")] = None
     reasoning: Annotated[
-        Literal["minimal", "low", "medium", "high", "xhigh"] | None, _meta(SESSION, "Reasoning effort")
+        Literal["minimal", "low", "medium", "high", "xhigh"] | None, _taste(SESSION, "Reasoning effort")
     ] = None
     max_output_tokens: Annotated[
         int | Literal["inf"] | None, _meta(SESSION, "Limit of one reply: a number or inf", metavar="N|inf")
     ] = None
     truncation: Annotated[
-        str | None, _meta(SESSION, "How the server shortens a long talk", metavar="auto|disabled|SHARE[,TOKENS]")
+        str | None, _taste(SESSION, "How the server shortens a long talk", metavar="auto|disabled|SHARE[,TOKENS]")
     ] = None
     max_turns: Annotated[Count | None, _meta(SESSION, "End after so many turns of yours")] = None
     side_channel: Annotated[
@@ -78,24 +100,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _meta(SESSION, "After each turn, have something written aside; repeatable", metavar="NAME=TEXT|@FILE"),
     ] = ()
 
-    vad: Annotated[Vad, _meta(TURNS, "Who ends your turns: the server's ear, its understanding, or you")] = "server"
-    silence_ms: Annotated[Milliseconds | None, _meta(TURNS, "Silence that ends your turn")] = None
+    vad: Annotated[Vad, _taste(TURNS, "Who ends your turns: the server's ear, its understanding, or you")] = "server"
+    silence_ms: Annotated[Milliseconds | None, _taste(TURNS, "Silence that ends your turn")] = None
     idle_timeout_ms: Annotated[
         IdleMilliseconds | None, _meta(TURNS, "Silence after which the server has the model speak, 5000 to 30000")
     ] = None
-    eagerness: Annotated[Eagerness | None, _meta(TURNS, "How soon semantic detection answers")] = None
-    vad_threshold: Annotated[Share | None, _meta(TURNS, "How sure of speech the server must be, 0 to 1")] = None
-    prefix_padding_ms: Annotated[Milliseconds | None, _meta(TURNS, "Audio kept from before speech")] = None
-    noise_reduction: Annotated[NoiseReduction | None, _meta(TURNS, "For a near or a far microphone")] = None
-    auto_response: Annotated[bool, _meta(TURNS, "Answer every turn; without, only on a command on stdin")] = True
+    eagerness: Annotated[Eagerness | None, _taste(TURNS, "How soon semantic detection answers")] = None
+    vad_threshold: Annotated[Share | None, _taste(TURNS, "How sure of speech the server must be, 0 to 1")] = None
+    prefix_padding_ms: Annotated[Milliseconds | None, _taste(TURNS, "Audio kept from before speech")] = None
+    noise_reduction: Annotated[NoiseReduction | None, _taste(TURNS, "For a near or a far microphone")] = None
+    auto_response: Annotated[bool, _taste(TURNS, "Answer every turn; without, only on a command on stdin")] = True
     language: Annotated[
-        str | None, _meta(TURNS, "Languages you speak (ISO 639-1, with commas), for the transcript", metavar="CODES")
+        str | None, _taste(TURNS, "Languages you speak (ISO 639-1, with commas), for the transcript", metavar="CODES")
     ] = None
     keywords: Annotated[
-        str | None, _meta(TURNS, "Names and terms the transcript may need, with commas between", metavar="WORDS")
+        str | None, _taste(TURNS, "Names and terms the transcript may need, with commas between", metavar="WORDS")
     ] = None
     transcription_model: Annotated[
-        str | None, _meta(TURNS, "Model for the transcript of your words, or off", metavar="NAME|off")
+        str | None, _taste(TURNS, "Model for the transcript of your words, or off", metavar="NAME|off")
     ] = None
 
     tools: Annotated[
@@ -113,7 +135,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     confirm_tools: Annotated[
         Literal["auto", "always", "never"], _meta(TOOLS, "Ask before calls: auto means those of MCP servers")
     ] = "auto"
-    tool_timeout: Annotated[ToolSeconds, _meta(TOOLS, "Seconds that one call may take")] = 30.0
+    tool_timeout: Annotated[ToolSeconds, _taste(TOOLS, "Seconds that one call may take")] = 30.0
 
     mic: Annotated[
         str | None, _meta(AUDIO, "Device, WAV file, - (PCM16 24 kHz mono on stdin) or none", metavar="WHERE")
@@ -122,17 +144,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, _meta(AUDIO, "Device, .wav file, - (PCM16 24 kHz mono on stdout) or none", metavar="WHERE")
     ] = None
     ptt: Annotated[bool, _meta(AUDIO, "Push to talk: hold a key, or tap it to start and to send")] = False
-    ptt_key: Annotated[str, _meta(AUDIO, "That key: space, tab, f1 to f12, or a character", metavar="KEY")] = "space"
+    ptt_key: Annotated[str, _taste(AUDIO, "That key: space, tab, f1 to f12, or a character", metavar="KEY")] = "space"
     ptt_max_s: Annotated[TalkSeconds, _meta(AUDIO, "After so long the microphone closes by itself")] = 60
-    aec: Annotated[bool, _meta(AUDIO, "Cancel the echo between a loudspeaker and a microphone")] = True
-    half_duplex: Annotated[bool, _meta(AUDIO, "Hear nothing while the model is audible")] = False
+    aec: Annotated[bool, _taste(AUDIO, "Cancel the echo between a loudspeaker and a microphone")] = True
+    half_duplex: Annotated[bool, _taste(AUDIO, "Hear nothing while the model is audible")] = False
     mute: Annotated[bool, _meta(AUDIO, "Start with the microphone muted; m unmutes it")] = False
 
-    plain: Annotated[bool, _meta(VIEW, "Line by line, no control codes")] = False
-    json: Annotated[bool, _meta(VIEW, "One JSON object a line on stdout")] = False
-    quiet: Annotated[bool, _meta(VIEW, "Reply text and errors only")] = False
-    stats: Annotated[bool, _meta(VIEW, "Latency and tokens a turn, on stderr")] = False
-    debug: Annotated[bool, _meta(VIEW, "Tracebacks, and the wire on stderr without secrets")] = False
+    save: Annotated[bool, _meta(SAVING, "Save the conversation, as text; see realtime-cli sessions")] = True
+    save_instructions: Annotated[bool, _meta(SAVING, "Save the instructions with it, not only their hash")] = True
+    record: Annotated[bool, _meta(SAVING, "Save the sound of both sides as well")] = False
+
+    plain: Annotated[bool, _taste(VIEW, "Line by line, no control codes")] = False
+    json: Annotated[bool, _taste(VIEW, "One JSON object a line on stdout")] = False
+    quiet: Annotated[bool, _taste(VIEW, "Reply text and errors only")] = False
+    stats: Annotated[bool, _taste(VIEW, "Latency and tokens a turn, on stderr")] = False
+    debug: Annotated[bool, _taste(VIEW, "Tracebacks, and the wire on stderr without secrets")] = False
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -148,6 +174,7 @@ class Field(msgspec.Struct, frozen=True):
     default: Any
 
     repeatable: bool = False
+    folder: FolderMay = "never"
     negatable: bool = False
     """A flag that is on by default has a ``--no-`` form."""
 
@@ -158,7 +185,7 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Environment(Mapping[str, str]):
-    """The process environment over ``.env``, which also says which of the two a value came from; and the config file.
+    """The process environment over what counts of ``.env``, which of the two a value came from, and the config file.
 
     An empty value counts as absent, as users write ``KEY=`` to leave it out.
     """
@@ -168,8 +195,17 @@ class Environment(Mapping[str, str]):
         process: Mapping[str, str],
         dotenv: Mapping[str, str] | None = None,
         file: ConfigFile = ConfigFile(),  # noqa: B008 -- frozen
+        *,
+        dotenv_path: Path | None = None,
+        trusted: bool = False,
+        notices: tuple[str, ...] = (),
     ) -> None:
         self.file = file
+        self.dotenv_path = dotenv_path
+        self.trusted = trusted
+        """Whether the user trusts the folder of ``.env``."""
+        self.notices = notices
+        """What of ``.env`` does not count, and why."""
         self._process = {name: value for name, value in process.items() if value}
         self._values = {**{name: value for name, value in (dotenv or {}).items() if value}, **self._process}
 
@@ -182,44 +218,28 @@ class Environment(Mapping[str, str]):
     def __len__(self) -> int:
         return len(self._values)
 
+    @property
+    def folder(self) -> Path:
+        """Where ``.env`` is."""
+        return self.dotenv_path.parent if self.dotenv_path else Path()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never show, the longest first, as one may be a part of another."""
+        found = {
+            value
+            for name, value in self._values.items()
+            if name.lower().endswith(SECRET_ENDINGS) and len(value) >= LEAST_SECRET_CHARS
+        }
+        return tuple(sorted(found, key=len, reverse=True))
+
     def origin(self, name: str) -> str:
         """Where the variable's value was found."""
         return f"{name} in .env" if self.in_dotenv(name) else name
 
-    def with_file(self, file: ConfigFile) -> Environment:
-        """The same with a config file."""
-        return Environment(self._process, self._values, file)
-
     def in_dotenv(self, name: str) -> bool:
         """Whether the variable's value comes from ``.env``."""
-        return name not in self._process
-
-
-def load_environment(start: Path | None = None) -> Environment:
-    """The environment of this process, the ``.env`` of the working directory or its nearest parent that has one, and
-    the config file. Raises InputError and ConfigError for files that cannot be read.
-    """
-    dotenv = find_dotenv(start or Path.cwd())
-    variables = Environment(os.environ, _read_dotenv(dotenv) if dotenv else None)
-    if CACHE_DIR in variables:
-        # Asked for by the loading threads of the engines, which know nothing of settings.
-        os.environ[CACHE_DIR] = variables[CACHE_DIR]
-    return variables.with_file(read_config_file(config_path(variables)))
-
-
-def find_dotenv(folder: Path) -> Path | None:
-    """The ``.env`` in ``folder`` or its nearest parent that has one."""
-    return next((path for each in (folder, *folder.parents) if (path := each / ".env").is_file()), None)
-
-
-def _read_dotenv(path: Path) -> dict[str, str]:
-    from dotenv import dotenv_values
-
-    try:
-        values = dotenv_values(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}", f"{error}") from error
-    return {name: value for name, value in values.items() if value is not None}
+        return name in self._values and name not in self._process
 
 
 @cache
@@ -240,6 +260,7 @@ def _field(field: Any) -> Field:
         variable=extra.get("env") or ENV_PREFIX + field.name.upper(),
         metavar=extra.get("metavar") or _metavar(kind),
         is_flag=kind is bool,
+        folder=extra.get("folder", "never"),
         repeatable=get_origin(kind) is tuple,
         default=field.default,
         negatable=field.default is True,

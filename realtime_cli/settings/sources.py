@@ -66,13 +66,13 @@ def _find(field: Field, flags: Mapping[str, Any], environment: Environment, laye
         return Found(_convert(field, field.flag, flags[field.name]), "flag", field.flag, 0)
     if field.variable in environment:
         where = environment.origin(field.variable)
-        value = _convert(field, where, environment[field.variable])
         if environment.in_dotenv(field.variable):
-            return Found(value, ".env", where, 2)
-        return Found(value, "environment", where, 1)
+            said = _beside(environment.folder, field.name, {field.name: environment[field.variable]})
+            return Found(_convert(field, where, said), ".env", where, 2)
+        return Found(_convert(field, where, environment[field.variable]), "environment", where, 1)
     for table in layers:
         if field.name in table.values:
-            value = _convert(field, table.place_of(field.name), _beside(table, field.name))
+            value = _convert(field, table.place_of(field.name), _beside(table.path.parent, field.name, table.values))
             if table.label == "[defaults]":
                 return Found(value, "defaults", table.label, 4)
             return Found(value, "profile", table.label, 3)
@@ -83,20 +83,25 @@ def _default(field: Field) -> Found:
     return Found(field.default, "default", "default", 5)
 
 
-def _beside(table: Table, name: str) -> Any:
-    """The value; a file that ``@FILE`` names is looked for beside the config file, not where one happens to be."""
-    value = table.values[name]
+def _beside(folder: Path, name: str, values: Mapping[str, Any]) -> Any:
+    """The value; a file that it names is looked for beside the file that names it, not where one happens to be."""
+    value = values[name]
     if name == "instructions" and isinstance(value, str) and value.startswith("@"):
-        return f"@{table.path.parent / Path(value[1:]).expanduser()}"
+        return f"@{folder / Path(value[1:]).expanduser()}"
     if name == "tools" and isinstance(value, str | list):
-        files = [value] if isinstance(value, str) else value
-        return [str(table.path.parent / Path(str(file)).expanduser()) for file in files]
+        files = _parts(value) if isinstance(value, str) else value
+        return [str(folder / Path(str(file)).expanduser()) for file in files]
     return value
+
+
+def _parts(text: str) -> list[str]:
+    """The values of a repeatable setting in one text."""
+    return [part.strip() for part in text.split(";") if part.strip()]
 
 
 def _convert(field: Field, origin: str, value: Any) -> Any:
     if field.repeatable and isinstance(value, str):
-        value = [part.strip() for part in value.split(";") if part.strip()]  # a variable
+        value = _parts(value)  # a variable
     try:
         # As it stands first: the lax conversion of text takes "inf" for a number that it then refuses.
         return getattr(msgspec.convert({field.name: value}, Settings), field.name)

@@ -2,8 +2,9 @@
 
 WebRTC's canceller (AEC3, by way of ``pywebrtc-audio``) does the work, without its noise suppression. It runs only while
 the model is audible, so the user's speech otherwise passes untouched, and what it does is watched: where it is missing,
-does badly, or has to find the echo anew, a gate takes its place. What else was tried, and the figures, are printed by
-``benchmarks/echo.py``.
+does badly, or has to find the echo anew, a gate takes its place. Whether what is loud there is an echo or the user is
+told by its waveform, because no loudness learned before holds when headphones are pulled out. What else was tried, and
+the figures, are printed by ``benchmarks/echo.py``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from realtime_cli.audio.core.echo_tracking import LOOKED_AT_FRAMES, EchoTracker
 from realtime_cli.audio.core.echo_watch import CancellerWatch
 from realtime_cli.audio.core.levels import is_audible
 from realtime_cli.audio.core.loudness_gate import LoudnessGate
@@ -40,7 +42,8 @@ UNSURE_FRAMES = ms_to_frames(1500)
 time, it let through one at every tenth start, and at every third jump of 20 ms.)"""
 
 LATE_FRAMES = ms_to_frames(400)
-"""A machine so busy that the canceller did not learn in time what was played: its echo is on its way for so long."""
+"""A machine so busy that the canceller did not learn in time what was played: its echo is on its way for so long. And
+so long it takes to see whether the canceller gets hold of an echo that was not there before."""
 
 MISSING = "echo cancellation is not installed (pip install pywebrtc-audio)"
 POOR = "echo cancellation does not work well here"
@@ -70,7 +73,8 @@ class EchoCanceller:
         self._watch = CancellerWatch()
         self._waiting: Samples = np.zeros(0, np.int16)
         self._ready: Samples = np.zeros(0, np.int16)
-        self._past: Samples = np.zeros(DELAY_FRAMES, np.int16)
+        self._heard: Samples = np.zeros(LOOKED_AT_FRAMES, np.int16)
+        self._tracker = EchoTracker(self._reference.recent)
         self._audible_frames = 0
         self._unsure_frames = UNSURE_FRAMES
         self._jumps = 0
@@ -123,9 +127,9 @@ class EchoCanceller:
     def _clean(self, heard: Samples) -> Samples:
         """Whole steps at once."""
         played = self._reference.read(len(heard))
-        beside = np.concatenate((self._past, heard))
-        self._past = beside[len(heard) :]
-        beside = beside[: len(heard)]
+        lately = np.concatenate((self._heard, heard))
+        self._heard = lately[len(heard) :]
+        beside = lately[LOOKED_AT_FRAMES - DELAY_FRAMES :][: len(heard)]
         if is_audible(played):
             self._audible_frames = HANGOVER_FRAMES
         if not self._audible_frames and not self._share and self._opening == 1.0:
@@ -145,19 +149,27 @@ class EchoCanceller:
         """Whether the block may pass at all."""
         played_rms, heard_rms, left_rms = _amplitude(played), _amplitude(heard), _amplitude(left)
         is_users = self._gate.opens(_decibels(played_rms), _decibels(heard_rms))
-        if self._jumps != self._reference.jumps:
-            self._jumps = self._reference.jumps
-            self._unsure_frames = UNSURE_FRAMES
-            self._watch.forget()
-        if self._late != self._reference.late:
-            self._late = self._reference.late
-            self._unsure_frames = max(self._unsure_frames, LATE_FRAMES)
+        if self._tracker.is_echo(self._heard, heard_rms, left_rms, opened=is_users) and is_users:
+            is_users = False
+            self._gate.was_echo(sure=self._tracker.is_sure)
+        self._doubt()
         self._watch.see(played_rms, heard_rms, left_rms)
         if not self.cancels:
             self._tell(POOR)
             return is_users
         self._unsure_frames = max(0, self._unsure_frames - len(heard))
-        return is_users or not self._unsure_frames
+        return is_users or not (self._unsure_frames or self._tracker.in_doubt)
+
+    def _doubt(self) -> None:
+        """See whether the canceller has something to learn first, and what was seen before says nothing any more."""
+        jumped, late = self._jumps != self._reference.jumps, self._late != self._reference.late
+        self._jumps, self._late = self._reference.jumps, self._reference.late
+        if late or self._tracker.is_new:
+            self._unsure_frames = max(self._unsure_frames, LATE_FRAMES)
+        if jumped or self._tracker.is_sure:
+            self._unsure_frames = UNSURE_FRAMES
+        if jumped or self._tracker.has_moved:
+            self._watch.forget()
 
     def _mixed(self, beside: Samples, left: Samples, *, share: float, opening: float) -> Samples:
         """``share`` of the cleaned and the rest of what passes beside it, let through by ``opening``; both gliding."""

@@ -58,6 +58,7 @@ class LoudnessGate:
     def __init__(self) -> None:
         self._played: deque[float] = deque([-200.0] * LONGEST_ECHO_BLOCKS, LONGEST_ECHO_BLOCKS)
         self._echo_db = _LEAST_ECHO_DB
+        self._louder_db = 0.0
         self._first_blocks = FIRST_BLOCKS
         self._loud_blocks = 0
         self._held_blocks = 0
@@ -71,7 +72,8 @@ class LoudnessGate:
             self._shut()
         self._played.append(played_db)
         loudest_db = max(self._played)
-        above_db = heard_db - (loudest_db + self._echo_db)
+        self._louder_db = heard_db - loudest_db
+        above_db = self._louder_db - self._echo_db
         if loudest_db > _LOUD_DB:
             self._learn(above_db)
         if self._first_blocks:
@@ -84,6 +86,12 @@ class LoudnessGate:
         self._open_blocks = self._open_blocks + 1 if self._held_blocks else 0
         self.alone = self._held_blocks > 0 and (self.alone or (louder and above_db > FAR_LOUDER_DB))
         return self._held_blocks > 0
+
+    def was_echo(self, *, sure: bool) -> None:
+        """What opened the gate came from the loudspeaker: shut, and when that is sure, know better from now on."""
+        self._shut()
+        if sure:
+            self._echo_db = min(max(self._echo_db, self._louder_db), _MOST_ECHO_DB)
 
     def _shut(self) -> None:
         self._loud_blocks = self._held_blocks = self._open_blocks = 0

@@ -71,22 +71,31 @@ class Reference:
 
     def read(self, frames: int) -> Samples:
         """What belongs to the next ``frames`` captured; zeros for what is not played yet. Capture thread."""
-        out = np.zeros(frames, np.int16)
         with self._lock:
             if self._written - self._read > STOPPED:
                 self._jump()
-            start = max(self._read, self._written - _KEPT, 0)
-            end = min(self._read + frames, self._written)
-            if end - self._read < frames:
+            if self._read + frames > self._written:
                 self.late += 1
-            if start < end:
-                at = start % _KEPT
-                wanted = out[start - self._read : end - self._read]
-                head = min(len(wanted), _KEPT - at)
-                wanted[:head] = self._ring[at : at + head]
-                wanted[head:] = self._ring[: len(wanted) - head]
+            out = self._copied(self._read, self._read + frames)
             self._read += frames + self._slip()
             self._keep_in_step(frames)
+        return out
+
+    def recent(self, frames: int) -> Samples:
+        """The ``frames`` up to where :meth:`read` has come, zeros for what is not played yet. Capture thread."""
+        with self._lock:
+            return self._copied(self._read - frames, self._read)
+
+    def _copied(self, begin: int, end: int) -> Samples:
+        """The frames from ``begin`` to ``end``, zeros for those that are not kept."""
+        out = np.zeros(end - begin, np.int16)
+        first, last = max(begin, self._written - _KEPT, 0), min(end, self._written)
+        if first < last:
+            at = first % _KEPT
+            wanted = out[first - begin : last - begin]
+            head = min(len(wanted), _KEPT - at)
+            wanted[:head] = self._ring[at : at + head]
+            wanted[head:] = self._ring[: len(wanted) - head]
         return out
 
     def _slip(self) -> int:

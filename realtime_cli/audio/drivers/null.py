@@ -35,6 +35,7 @@ class NullSink:
     """A loudspeaker that plays at a device's pace, unheard: so replies take their time and end as they would aloud."""
 
     underflows = 0
+    latency_ms = 0.0
 
     def __init__(self) -> None:
         self._closed = threading.Event()

@@ -79,6 +79,7 @@ class PipeSink:
     """A loudspeaker at the other end of a pipe: gets a block every 20 ms, silences included."""
 
     underflows = 0
+    latency_ms = 0.0
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Reading recordings of any format that libsndfile knows, as wire audio and in bounded memory."""
+"""Reading recordings as wire audio and in bounded memory: any format that libsndfile knows, and others with PyAV."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from realtime_cli.audio.core.pcm import BLOCK_BYTES, RATE_HZ, frames_to_ms
+from realtime_cli.audio.drivers import media
 from realtime_cli.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,13 +29,18 @@ _CHUNK_S = 1
 _MISSING_MS = 100
 """How much less than promised may be decoded before a file counts as cut off: some formats estimate their length."""
 
-_STREAMED_BYTES = 0x7FFF_0000
-"""Programs that write a WAV into a pipe cannot know its size and promise about 2 or 4 GiB (ffmpeg, sox, arecord)."""
+_MISSING_SHARE = 0.02
+"""The same of a file that PyAV decodes: containers of video round their length to whole frames of the picture."""
+
+_STREAMED_BYTES = 1_000_000_000
+"""Programs that write a WAV into a pipe cannot know its size and promise 2,000,000,000 bytes, 2 or 4 GiB (sox, arecord,
+ffmpeg). What promises that much and holds less than half of it was streamed; a real one lasts for hours."""
 
 _WAV_DATA = re.compile(r"^data *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 """How libsndfile's log says that a WAV file promises more than it holds."""
 
 _CONVERT = "convert it with: ffmpeg -i FILE speech.wav"
+_DECODE = f"{media.INSTALL}, which reads more formats, or {_CONVERT}"
 
 
 class Recording:
@@ -44,15 +50,23 @@ class Recording:
         self.path = path
 
     @property
-    def duration_ms(self) -> int:
-        """How long it says it is. Blocks for the disk. Raises InputError."""
+    def duration_ms(self) -> int | None:
+        """How long it says it is; None for those that do not say. Blocks for the disk. Raises InputError."""
         with self._opened() as file:
+            if isinstance(file, media.MediaFile):
+                return file.duration_ms
             return frames_to_ms(file.frames, file.samplerate)
 
     def check(self) -> None:
         """Raise InputError unless this is a readable recording of at least 100 ms. Blocks for the disk."""
-        with self._opened():
-            pass
+        with self._opened() as file:
+            if isinstance(file, media.MediaFile) and file.duration_ms is None:
+                frames = 0
+                for samples in file.chunks():
+                    frames += len(samples)
+                    if frames_to_ms(frames) >= MIN_MS:
+                        return
+                self._check_ms(frames_to_ms(frames))
 
     def check_for_speech(self) -> None:
         """Raise InputError also when all of it is silence. Blocks: reads on until something can be heard."""
@@ -85,6 +99,9 @@ class Recording:
         import soxr
 
         with self._opened() as file:
+            if isinstance(file, media.MediaFile):
+                yield from self._media_samples(file)
+                return
             resampler = soxr.ResampleStream(file.samplerate, RATE_HZ, 1, dtype="float32")
             read = 0
             at_end = False
@@ -99,6 +116,15 @@ class Recording:
             if frames_to_ms(file.frames - read, file.samplerate) > _MISSING_MS:
                 raise self._cut_off(read / file.samplerate, file.frames / file.samplerate)
 
+    def _media_samples(self, file: media.MediaFile) -> Iterator[npt.NDArray[np.int16]]:
+        frames = 0
+        for samples in file.chunks():
+            frames += len(samples)
+            yield samples
+        read_ms, promised_ms = frames_to_ms(frames), file.duration_ms or 0
+        if promised_ms - read_ms > max(10 * _MISSING_MS, _MISSING_SHARE * promised_ms):
+            raise self._cut_off(read_ms / 1000, promised_ms / 1000)
+
     def _read(self, file: Any, frames: int) -> npt.NDArray[np.float32]:
         """Up to ``frames`` frames, shape ``(frames, channels)``, full scale 1.0."""
         import soundfile
@@ -111,17 +137,24 @@ class Recording:
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
+        """A ``soundfile.SoundFile``, or a :class:`~realtime_cli.audio.drivers.media.MediaFile` for what that is not."""
         import soundfile
 
         self._check_existence()
         try:
             file = soundfile.SoundFile(self.path)
         except soundfile.LibsndfileError as error:
-            reason = error.error_string.rstrip(".")
-            raise InputError(f"{self.path} is not an audio file that can be read ({reason})", _CONVERT) from error
-        with file:
-            self._check_length(file)
-            yield file
+            if not media.can_decode():
+                reason = error.error_string.rstrip(".")
+                raise InputError(f"{self.path} is not an audio file that can be read ({reason})", _DECODE) from error
+        else:
+            with file:
+                self._check_length(file)
+                yield file
+            return
+        with media.opened(self.path) as decoded:
+            self._check_media_length(decoded)
+            yield decoded
 
     def _check_existence(self) -> None:
         try:
@@ -135,10 +168,17 @@ class Recording:
     def _check_length(self, file: Any) -> None:
         if file.format in {"WAV", "WAVEX"} and (sizes := _WAV_DATA.search(file.extra_info)):
             promised, held = int(sizes[1]), int(sizes[2])
-            if held < promised < _STREAMED_BYTES:
+            streamed = promised >= _STREAMED_BYTES and held < promised / 2
+            if held < promised and not streamed:
                 seconds = file.frames / file.samplerate
                 raise self._cut_off(seconds, seconds * promised / held if held else 0.0)
-        length_ms = frames_to_ms(file.frames, file.samplerate)
+        self._check_ms(frames_to_ms(file.frames, file.samplerate))
+
+    def _check_media_length(self, file: media.MediaFile) -> None:
+        if file.duration_ms is not None:
+            self._check_ms(file.duration_ms)
+
+    def _check_ms(self, length_ms: int) -> None:
         if length_ms < MIN_MS:
             raise InputError(f"{self.path} holds only {length_ms} ms of audio", f"at least {MIN_MS} ms are needed")
 

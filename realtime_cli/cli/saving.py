@@ -1,0 +1,84 @@
+"""What is kept of a conversation: its text, and its sound where the user wants that."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from realtime_cli import __version__
+from realtime_cli.errors import InputError
+from realtime_cli.journal.entries import Header
+from realtime_cli.journal.folder import Folder, data_folder
+from realtime_cli.journal.writer import Journal, WireLog
+from realtime_cli.ports import Note, Recorder
+from realtime_cli.settings.settings import Environment, Settings
+
+
+class Saving(msgspec.Struct, frozen=True):
+    """What the session makes its journal and its recorder with, and what the user is told beforehand."""
+
+    make_journal: Callable[[Note], Journal | None]
+    make_recorder: Callable[[Note], Recorder | None]
+    notices: tuple[str, ...] = ()
+    wire_log: WireLog | None = None
+
+
+def saving(
+    settings: Settings,
+    environment: Environment,
+    *,
+    command: str,
+    provider: str,
+    model: str,
+    by_clock: bool,
+    resumed_from: str | None = None,
+) -> Saving:
+    """How the settings want this conversation kept.
+
+    ``by_clock`` is False where turns are sent and replies written as fast as they come. Raises InputError for a
+    recording without a conversation that it belongs to.
+    """
+    if not settings.save:
+        if settings.record:
+            raise InputError("--record saves the sound of a conversation that --no-save does not keep", "leave out one")
+        return Saving(lambda _note: None, lambda _note: None)
+    folder = Folder(data_folder(environment))
+    first = () if folder.path.exists() else (f"conversations are saved in {folder.path}; --no-save keeps none",)
+    at = datetime.now().astimezone()
+    try:
+        name, path = folder.new(at)
+    except OSError as error:
+        problem = f"the conversation is not being saved: {error.filename}: {error.strerror or error}"
+        return Saving(lambda _note: None, lambda _note: None, (problem,))
+    instructions = settings.instructions or ""
+    header = Header(
+        id=name,
+        at=at,
+        command=command,
+        version=__version__,
+        provider=provider,
+        model=model,
+        voice=settings.voice or "",
+        language=settings.language or "",
+        instructions=instructions if settings.save_instructions and instructions else None,
+        instructions_sha256=hashlib.sha256(instructions.encode()).hexdigest() if instructions else None,
+        resumed_from=resumed_from,
+        recording=path.with_suffix(".wav").name if settings.record else None,
+    )
+
+    def make_recorder(note: Note) -> Recorder | None:
+        if not settings.record:
+            return None
+        from realtime_cli.journal.recording import Recorder as WavRecorder  # numpy
+
+        return WavRecorder(path.with_suffix(".wav"), note, by_clock=by_clock)
+
+    return Saving(
+        lambda note: Journal(path, header, note, at_once=settings.record),
+        make_recorder,
+        first,
+        WireLog(path.with_suffix(".wire")) if settings.record else None,
+    )

@@ -1,0 +1,81 @@
+"""Reads what a run finds without being told: the environment, the ``.env`` of a folder, and the config file."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from realtime_cli.errors import InputError
+from realtime_cli.ownership import NotOurs, read_own
+from realtime_cli.settings.config_file import ConfigFile, config_path, read_config_file
+from realtime_cli.settings.settings import CACHE_DIR, Environment
+from realtime_cli.settings.trust import permitted
+
+
+def load_environment(start: Path | None = None) -> Environment:
+    """The environment of this process, the ``.env`` of the working directory or its nearest parent that has one, and
+    the config file. Blocks for the disk. Raises InputError, ConfigError and NotOurs for files that cannot be used.
+    """
+    process = os.environ
+    file = read_config_file(config_path(process))
+    environment = _with_dotenv(process, file, start)
+    if CACHE_DIR in environment:
+        # Asked for by the loading threads of the engines, which know nothing of settings.
+        os.environ[CACHE_DIR] = environment[CACHE_DIR]
+    return environment
+
+
+def find_dotenv(folder: Path) -> Path | None:
+    """The ``.env`` in ``folder`` or its nearest parent that has one; a folder that cannot be looked into has none."""
+    for each in (folder, *folder.parents):
+        try:
+            if (path := each / ".env").is_file():
+                return path
+        except PermissionError:
+            continue
+    return None
+
+
+def _with_dotenv(process: Mapping[str, str], file: ConfigFile, start: Path | None) -> Environment:
+    try:
+        path = find_dotenv(start or Path.cwd())
+    except FileNotFoundError:
+        path = None  # the working directory was deleted
+    if path is None:
+        return Environment(process, None, file)
+    try:
+        values = _read_dotenv(path)
+    except NotOurs as error:
+        return Environment(process, None, file, notices=(f"not read: {error}",))
+    if any(path.parent.samefile(folder) for folder in file.trusted_folders if folder.exists()):
+        return Environment(process, values, file, dotenv_path=path, trusted=True)
+    if path.is_symlink() and path.resolve().parent != path.parent.resolve():
+        reason = f"not read: {path} is a link out of its folder, which you have not trusted"
+        return Environment(process, None, file, notices=(reason,))
+    said = permitted(values, process, file)
+    notices = (_ignored(path, said.ignored, file),) if said.ignored else ()
+    return Environment(process, said.values, file, dotenv_path=path, notices=notices)
+
+
+def _ignored(path: Path, names: tuple[str, ...], file: ConfigFile) -> str:
+    return (
+        f"ignored from {path}, as a folder may not say it: {', '.join(names)}; "
+        f'if you trust it: folders = ["{path.parent}"] under [trust] in {file.path}'
+    )
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    """Raises NotOurs, and InputError for a file that cannot be understood."""
+    from dotenv import dotenv_values  # only where there is one
+
+    try:
+        text = read_own(path).decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"cannot read {path}", error.strerror or str(error)) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
+    # Without interpolation: it would copy the environment's keys into whatever the file says, an address for one.
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    return {name: value for name, value in values.items() if value}
