@@ -168,15 +168,27 @@ COMMANDS = (
             _own(
                 "token_file",
                 Path | None,
-                Option(help="Clients must bring the key in this file; needed off loopback", metavar="FILE"),
+                Option(
+                    "--token-file", help="Clients must bring the key in this file; needed off loopback", metavar="FILE"
+                ),
             ),
-            _own("max_sessions", int, Option(help="Sessions at a time", metavar="N"), 8),
-            _own("session_minutes", float, Option(help="A session's longest life", metavar="M"), 60.0),
-            _own("idle_minutes", float, Option(help="Its end when the client is silent", metavar="M"), 15.0),
+            _own("max_sessions", int, Option("--max-sessions", help="Sessions at a time", metavar="N"), 8),
+            _own(
+                "session_minutes",
+                float,
+                Option("--session-minutes", help="A session's longest life", metavar="M"),
+                60.0,
+            ),
+            _own(
+                "idle_minutes",
+                float,
+                Option("--idle-minutes", help="Its end when the client is silent", metavar="M"),
+                15.0,
+            ),
             _own(
                 "allow_origin",
                 list[str] | None,
-                Option(help="A web page that may use it without a key; repeatable", metavar="URL"),
+                Option("--allow-origin", help="A web page that may use it without a key; repeatable", metavar="URL"),
             ),
         ),
         also=("json", "debug"),
