@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +32,9 @@ Never blocks; callable on a device thread.
 
 Note = Callable[[str], None]
 """Takes one line for the user. Any thread; returns at once."""
+
+OnWire = Callable[[Literal["sent", "received"], str], None]
+"""Takes a message that passed, fit for a log: without secrets and payloads. Any thread; returns at once."""
 
 
 class Core(Protocol):
@@ -114,11 +117,8 @@ class EchoControl(Protocol):
         """What was captured next, as long as that: PCM16 24 kHz mono. Device thread; returns within a millisecond."""
 
 
-class Journal(Protocol):
-    """Keeps what is told."""
-
-    def put(self, record: Record, t: float) -> None:
-        """Keep what was told ``t`` seconds after the start. Any thread; returns at once."""
+class Keeper(Protocol):
+    """Writes what it is given into a file."""
 
     def run(self) -> None:
         """Write until closed, whatever goes wrong. Own thread."""
@@ -127,7 +127,14 @@ class Journal(Protocol):
         """Let ``run`` write what is left, and end. Any thread; does not wait; may be called twice."""
 
 
-class Recorder(Protocol):
+class Journal(Keeper, Protocol):
+    """Keeps what is told."""
+
+    def put(self, record: Record, t: float) -> None:
+        """Keep what was told ``t`` seconds after the start. Any thread; returns at once."""
+
+
+class Recorder(Keeper, Protocol):
     """Keeps what is heard on both sides."""
 
     def spoke(self, pcm: bytes) -> None:
@@ -135,12 +142,6 @@ class Recorder(Protocol):
 
     def heard(self, samples: npt.NDArray[np.int16], latency_s: float = 0.0) -> None:
         """This is heard of the model in ``latency_s``: int16, shape ``(frames,)``, 24 kHz. Any thread; at once."""
-
-    def run(self) -> None:
-        """Write until closed, whatever goes wrong. Own thread."""
-
-    def close(self) -> None:
-        """Let ``run`` write what is left, and end. Any thread; does not wait; may be called twice."""
 
 
 class Transport(Protocol):
@@ -177,6 +178,9 @@ class Input(Protocol):
     def open(self) -> None:
         """Take the keyboard, if it is one. Main thread. Raises InputError."""
 
+    def see(self, snapshot: Snapshot) -> None:
+        """How things stand, which some keys depend on. Main thread, after each fact; returns at once."""
+
     def run(self, post: Callable[[Fact], None], stopping: threading.Event) -> None:
         """Post facts until ``stopping`` is set or there are no more. Own thread. Raises InputError."""
 
@@ -193,10 +197,10 @@ class ToolHost(Protocol):
         Raises InputError when something does not start.
         """
 
-    def call(self, call_id: str, name: str, arguments: str) -> Outcome:
+    def call(self, run_id: str, name: str, arguments: str) -> Outcome:
         """Run a function; blocks until it is done. Whatever goes wrong is an outcome. Any thread, several at once."""
 
-    def cancel(self, call_id: str) -> None:
+    def cancel(self, run_id: str) -> None:
         """Give a call up, as far as it can be cancelled. Any thread; returns at once."""
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ CAPITALS = (
 def save(folder: Folder, records: Iterable[tuple[float, Record]] = CAPITALS, at: datetime = AT, **header: str) -> Path:
     """A conversation saved from first to last; returns its file."""
     name, path = folder.new(at)
-    journal = Journal(path, Header(id=name, at=at, command="chat", **header), _no_notice)
+    journal = Journal(path, Header(id=name, at=at, **{"command": "chat", **header}), _no_notice)
     for t, record in records:
         journal.put(record, t)
     journal.close()

@@ -159,6 +159,41 @@ COMMANDS = (
         without=("auto_response", "idle_timeout_ms", "stats"),
     ),
     Command(
+        name="serve",
+        help="Run the local voice server for any client of the Realtime API, until Ctrl-C.",
+        examples=("serve", "serve --host 0.0.0.0 --token-file ~/voice-token --max-sessions 4"),
+        own=(
+            _own("host", str, Option("--host", help="Address to listen on", metavar="ADDRESS"), "127.0.0.1"),
+            _own("port", int, Option("--port", help="Port; 0 takes a free one", metavar="N"), 8765),
+            _own(
+                "token_file",
+                Path | None,
+                Option(
+                    "--token-file", help="Clients must bring the key in this file; needed off loopback", metavar="FILE"
+                ),
+            ),
+            _own("max_sessions", int, Option("--max-sessions", help="Sessions at a time", metavar="N"), 8),
+            _own(
+                "session_minutes",
+                float,
+                Option("--session-minutes", help="A session's longest life", metavar="M"),
+                60.0,
+            ),
+            _own(
+                "idle_minutes",
+                float,
+                Option("--idle-minutes", help="Its end when the client is silent", metavar="M"),
+                15.0,
+            ),
+            _own(
+                "allow_origin",
+                list[str] | None,
+                Option("--allow-origin", help="A web page that may use it without a key; repeatable", metavar="URL"),
+            ),
+        ),
+        also=("json", "debug"),
+    ),
+    Command(
         name="devices",
         help="List audio devices, the defaults marked, with their own rates.",
         examples=("devices", "devices --json"),
@@ -235,7 +270,7 @@ COMMANDS = (
     Command(
         name="sessions show",
         help="Print a conversation as it was on the screen.",
-        examples=("sessions show last", "sessions show k3f --json"),
+        examples=("sessions show last", "sessions show 3kf --json"),
         own=(_NAME,),
         also=("json", "debug"),
     ),
@@ -244,8 +279,8 @@ COMMANDS = (
         help="Write a conversation in another form, to stdout or a file.",
         examples=(
             "sessions export last > talk.md",
-            "sessions export k3f -o talk.srt",
-            "sessions export k3f -o talk.wav",
+            "sessions export 3kf -o talk.srt",
+            "sessions export 3kf -o talk.wav",
         ),
         own=(
             _NAME,
@@ -262,7 +297,7 @@ COMMANDS = (
     Command(
         name="sessions play",
         help="Play a recorded conversation, its lines running along.",
-        examples=("sessions play last", "sessions play k3f --from 1:30", 'sessions play k3f --match "capital"'),
+        examples=("sessions play last", "sessions play 3kf --from 1:30", 'sessions play 3kf --match "capital"'),
         own=(
             _NAME,
             _own("start", str | None, Option("--from", help="Begin at this time: 90 or 1:30", metavar="TIME")),
@@ -274,7 +309,7 @@ COMMANDS = (
     Command(
         name="sessions delete",
         help="Delete conversations and their recordings, after asking.",
-        examples=("sessions delete last", "sessions delete k3f 9m2 --yes"),
+        examples=("sessions delete last", "sessions delete 3kf 9m2 --yes"),
         own=(
             _own("names", list[str], Argument(help="Ids, or unique beginnings of them", metavar="ID..."), _REQUIRED),
             _flag("yes", "--yes", "-y", help="Do not ask"),

@@ -12,7 +12,7 @@ from realtime_cli import __version__
 from realtime_cli.errors import InputError
 from realtime_cli.journal.entries import Header
 from realtime_cli.journal.folder import Folder, data_folder
-from realtime_cli.journal.writer import Journal
+from realtime_cli.journal.writer import Journal, WireLog
 from realtime_cli.ports import Note, Recorder
 from realtime_cli.settings.settings import Environment, Settings
 
@@ -23,6 +23,7 @@ class Saving(msgspec.Struct, frozen=True):
     make_journal: Callable[[Note], Journal | None]
     make_recorder: Callable[[Note], Recorder | None]
     notices: tuple[str, ...] = ()
+    wire_log: WireLog | None = None
 
 
 def saving(
@@ -75,4 +76,9 @@ def saving(
 
         return WavRecorder(path.with_suffix(".wav"), note, by_clock=by_clock)
 
-    return Saving(lambda note: Journal(path, header, note, at_once=settings.record), make_recorder, first)
+    return Saving(
+        lambda note: Journal(path, header, note, at_once=settings.record),
+        make_recorder,
+        first,
+        WireLog(path.with_suffix(".wire")) if settings.record else None,
+    )

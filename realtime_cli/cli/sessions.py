@@ -32,7 +32,7 @@ _DAYS = re.compile(r"(\d{1,4})d")
 def show_list(settings: Settings, environment: Environment, *, since: str | None, limit: int) -> int:
     """Print the conversations, the newest first. Raises InputError."""
     with _readable():
-        found = Index(_folder(environment)).conversations(_day(since), _provider(settings))
+        found = Index(saved_in(environment)).conversations(_day(since), _provider(settings))
     shown = found[:limit] if limit else found
     if settings.json:
         _print_json("conversation", shown)
@@ -46,7 +46,7 @@ def show_list(settings: Settings, environment: Environment, *, since: str | None
 def search(settings: Settings, environment: Environment, *, words: list[str], limit: int) -> int:
     """Print the lines in which all words stand, with the time and the conversation; exit 1 if there are none."""
     with _readable():
-        found = Index(_folder(environment)).search(words, limit or -1)
+        found = Index(saved_in(environment)).search(words, limit or -1)
     if settings.json:
         for match in found:
             about = {"id": match.conversation.id, "at": match.conversation.at}
@@ -93,7 +93,7 @@ def export(
 
 def delete(settings: Settings, environment: Environment, *, names: list[str], yes: bool) -> int:
     """Remove conversations and their recordings, after asking on a terminal. Raises InputError."""
-    folder = _folder(environment)
+    folder = saved_in(environment)
     paths = list(dict.fromkeys(folder.find(name) for name in names))
     if not yes:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -117,7 +117,7 @@ def delete(settings: Settings, environment: Environment, *, names: list[str], ye
 def stats(settings: Settings, environment: Environment, *, since: str | None) -> int:
     """Print minutes, turns, tokens and money by day and model, and their sums. Raises InputError."""
     with _readable():
-        sums = Index(_folder(environment)).sums(_day(since))
+        sums = Index(saved_in(environment)).sums(_day(since))
     if settings.json:
         _print_json("day", sums)
         return 0
@@ -131,7 +131,7 @@ def stats(settings: Settings, environment: Environment, *, since: str | None) ->
 def opened(environment: Environment, name: str) -> Conversation:
     """The conversation that the user named. Raises InputError."""
     with _readable():
-        path = _folder(environment).find(name)
+        path = saved_in(environment).find(name)
         try:
             return read(path)
         except NotAConversation as error:
@@ -153,7 +153,8 @@ def dollars(usd: float | None, *, unknown: str = "?") -> str:
     return f"${usd:.2f}" if usd >= 0.995 or usd == 0 else f"${usd:.4f}"
 
 
-def _folder(environment: Environment) -> Folder:
+def saved_in(environment: Environment) -> Folder:
+    """The folder of saved conversations."""
     return Folder(data_folder(environment))
 
 

@@ -64,14 +64,15 @@ def _drivers(
     return Drivers(
         core=Transcription(options),
         view=view,
-        make_transport=way_to(server, settings, speech=True, kind="transcription"),
+        make_transport=way_to(server, settings, speech=True, kind="transcription", wire_log=kept.wire_log),
         make_encoder=server.encoder,
         make_source=partial(open_source, settings.mic) if listens else nothing,
         open_recording=partial(_open_recording, silence_s),
         make_journal=kept.make_journal,
         make_recorder=kept.make_recorder,
+        wire_log=kept.wire_log,
         first_facts=tuple(f.Noted(text) for text in (*server.notices, *kept.notices)),
-        on_failure=on_failure(settings),
+        on_failure=on_failure(settings, environment),
     )
 
 

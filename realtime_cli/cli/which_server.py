@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec.structs import replace
 
 from realtime_cli.cli.printing import tell_wire
+from realtime_cli.journal.writer import WireLog
 from realtime_cli.ports import Note, Transport
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.error_codes import Key
@@ -104,15 +105,32 @@ def find_provider(settings: Settings, environment: Environment) -> tuple[Provide
     return provider, []
 
 
-def way_to(server: Server, settings: Settings, *, speech: bool, kind: Kind = "realtime") -> Callable[[Note], Transport]:
-    """What makes connections to the server; ``speech`` and ``kind`` say what the embedded one has to load."""
+def way_to(
+    server: Server,
+    settings: Settings,
+    *,
+    speech: bool,
+    kind: Kind = "realtime",
+    wire_log: WireLog | None = None,
+) -> Callable[[Note], Transport]:
+    """What makes connections to the server; ``speech`` and ``kind`` say what the embedded one has to load.
+
+    ``wire_log`` gets the messages of all of them.
+    """
+    logs = (*((tell_wire,) if settings.debug else ()), *((wire_log.put,) if wire_log else ()))
+
+    def on_wire(direction: str, message: str) -> None:
+        for log in logs:
+            log(direction, message)
+
+    log = on_wire if logs else None
     if server.place is None:
         from realtime_cli.server.local_server import load_server  # the optional part
         from realtime_cli.transport.loopback import LoopbackTransport
 
         load = partial(load_server, speech=speech, replies=kind == "realtime")
-        return lambda note: LoopbackTransport(load, note, kind)
+        return lambda note: LoopbackTransport(load, note, kind, on_wire=log)
     from realtime_cli.transport.websocket import WebSocketTransport  # only where there is a network
 
-    place, log = server.place, tell_wire if settings.debug else None
+    place = server.place
     return lambda _note: WebSocketTransport(place, on_wire=log)

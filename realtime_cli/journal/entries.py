@@ -71,6 +71,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     t: float = 0.0
     item_id: str = ""
     text: str = ""
+    late: bool = False
+    """Its transcript came after something later had been told."""
     began_ms_ago: int | None = None
     """How long before ``t`` the speaking or writing began."""
     heard_ms: int | None = None
@@ -80,6 +82,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     call_id: str = ""
     name: str = ""
     arguments: str = ""
+    server: str = ""
     output: str = ""
     failed: bool = False
     model: str = ""

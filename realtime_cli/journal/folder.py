@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from collections.abc import Mapping
@@ -11,8 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from realtime_cli.errors import InputError
-
-DATA_DIR = "REALTIME_CLI_DATA_DIR"
+from realtime_cli.settings.settings import DATA_DIR
 
 SUFFIX = ".jsonl"
 
@@ -23,8 +23,9 @@ _ID_CHARS = "23456789abcdefghjkmnpqrstvwxyz"
 """Without those that are mistaken for each other when read aloud or typed."""
 
 _ID_LENGTH = 6
-"""Seven hundred million ids: among ten thousand conversations two share one in 7 of 100 lives; a longer name tells
-them apart even then, as the file's name begins with the time."""
+
+NAMES_ONE = re.compile(rf"last|[2-9][{_ID_CHARS}]{{,{_ID_LENGTH - 1}}}", re.IGNORECASE)
+"""What may name a conversation: an id begins with a digit, so that hardly a word of a sentence is taken for one."""
 
 
 def data_folder(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
@@ -44,7 +45,7 @@ def data_folder(environment: Mapping[str, str] = os.environ, platform: str = sys
 
 
 class Folder:
-    """The folder of saved conversations: ``2026/11/26-093000-k3f9ab.jsonl`` and what belongs to it beside it.
+    """The folder of saved conversations: ``2026/11/26-093000-3kf9ab.jsonl`` and what belongs to it beside it.
 
     Only its owner may read in it. Every method may block for the file system, and may be called on any thread.
     """
@@ -60,7 +61,7 @@ class Folder:
             # Made by mkdir with the mode of the umask, as it passes its own to the last folder only.
             each.chmod(0o700)
         while True:
-            name = "".join(secrets.choice(_ID_CHARS) for _ in range(_ID_LENGTH))
+            name = secrets.choice("23456789") + "".join(secrets.choice(_ID_CHARS) for _ in range(_ID_LENGTH - 1))
             if not self._named(name):
                 return name, folder / f"{at:%d-%H%M%S}-{name}{SUFFIX}"
 

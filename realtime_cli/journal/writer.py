@@ -1,9 +1,10 @@
-"""Saving a conversation while it is held."""
+"""Saving a conversation, and what went over the wire for it, while it is held."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -22,42 +23,34 @@ MAX_UNSAVED = 10_000
 """Lines that wait for a full disk to have room again: some hours of talk. Older ones then go."""
 
 
-class Journal:
-    """Appends a conversation's records to a file of its own; ``run`` is the body of its thread.
+class LineWriter:
+    """Appends lines to a file of its own; ``run`` is the body of its thread.
 
-    The file is made when the first thing is said, so that a connection that was refused leaves nothing behind. What
-    cannot be written is tried again with the next line, and told once each time it begins to fail.
+    What cannot be written is tried again with the next line, and told once each time it begins to fail.
     """
 
-    def __init__(self, path: Path, header: Header, on_notice: Callable[[str], None], *, at_once: bool = False) -> None:
-        """``on_notice`` is told, on the journal's thread, that saving fails, and that it works again.
-
-        ``at_once``: the file is made although nothing was said yet, as there is a recording beside it.
-        """
+    def __init__(self, path: Path, what: str, on_notice: Callable[[str], None], *, head: bytes = b"") -> None:
+        """``on_notice`` is told, on the writer's thread, that ``what`` is not being saved, and that it is again."""
         self.path = path
-        self._header = header
+        self._what = what
         self._on_notice = on_notice
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
-        # Lines in the order they came. Only the journal's own thread touches these.
-        self._unsaved: deque[bytes] = deque()
+        # Lines in the order they came. Only the writer's own thread touches these.
+        self._unsaved: deque[bytes] = deque([head] if head else [])
         self._lost = 0
         self._descriptor: int | None = None
         self._end = 0
         self._failing = False
-        self._worth_saving = at_once
+        self._worth_saving = True
         self._closed = threading.Event()
 
-    def put(self, record: Record, t: float) -> None:
-        """Save a record that was told ``t`` seconds after the start. Any thread; returns at once."""
-        fields = msgspec.to_builtins(record)
-        kind = fields.pop("type", "")
-        if kind in KEPT and not self._closed.is_set():
-            self._worth_saving = self._worth_saving or kind in SPOKEN
-            self._queue.put(msgspec.json.encode({"type": kind, "t": round(t, 3), **fields}) + b"\n")
+    def append(self, line: bytes) -> None:
+        """Save a line, which comes without its end. Any thread; returns at once."""
+        if not self._closed.is_set():
+            self._queue.put(line + b"\n")
 
     def run(self) -> None:
         """Write what is put, until :meth:`close`. Own thread; blocks."""
-        self._unsaved.append(msgspec.json.encode(self._header) + b"\n")
         dirty = False
         while True:
             try:
@@ -98,12 +91,12 @@ class Journal:
         except OSError as error:
             if not self._failing:
                 self._failing = True
-                self._on_notice(f"the conversation is not being saved: {self.path}: {error.strerror or error}")
+                self._on_notice(f"{self._what} is not being saved: {self.path}: {error.strerror or error}")
             return
         if self._failing:
             self._failing = False
             lost = f"; {self._lost} lines are lost" if self._lost else ""
-            self._on_notice(f"the conversation is being saved again{lost}")
+            self._on_notice(f"{self._what} is being saved again{lost}")
             self._lost = 0
 
     def _append(self, descriptor: int, line: bytes) -> None:
@@ -130,3 +123,45 @@ class Journal:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
+
+
+class Journal(LineWriter):
+    """Saves a conversation's records.
+
+    The file is made when the first thing is said, so that a connection that was refused leaves nothing behind.
+    """
+
+    def __init__(self, path: Path, header: Header, on_notice: Callable[[str], None], *, at_once: bool = False) -> None:
+        """``at_once``: the file is made although nothing was said yet, as there is a recording beside it."""
+        super().__init__(path, "the conversation", on_notice, head=msgspec.json.encode(header) + b"\n")
+        self._worth_saving = at_once
+
+    def put(self, record: Record, t: float) -> None:
+        """Save a record that was told ``t`` seconds after the start. Any thread; returns at once."""
+        fields = msgspec.to_builtins(record)
+        kind = fields.pop("type", "")
+        if kind in KEPT:
+            self._worth_saving = self._worth_saving or kind in SPOKEN
+            self.append(msgspec.json.encode({"type": kind, "t": round(t, 3), **fields}))
+
+
+class WireLog(LineWriter):
+    """Saves what goes over the wire beside a recording: a JSON object a line, as it is fit for a log.
+
+    It says nothing of a full disk: the journal, whose file is on the same one, does.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "the wire log", lambda _notice: None)
+        self._began = time.monotonic()
+
+    def put(self, direction: str, message: str) -> None:
+        """Save a message that was ``sent`` or ``received`` and holds no secret any more. Any thread; at once."""
+        t = round(time.monotonic() - self._began, 3)
+        try:
+            encoded = message.encode()
+            msgspec.json.decode(encoded)
+            content: object = msgspec.Raw(encoded)
+        except (msgspec.DecodeError, UnicodeEncodeError):
+            content = message.encode("utf-8", "replace").decode()
+        self.append(msgspec.json.encode({"t": t, "direction": direction, "message": content}))

@@ -30,6 +30,7 @@ from realtime_cli.ports import (
     EchoControl,
     Input,
     Journal,
+    Keeper,
     Note,
     Recorder,
     ToolHost,
@@ -83,6 +84,8 @@ class Drivers(msgspec.Struct, frozen=True, kw_only=True):
     """Makes what keeps what is told, unless the user wants nothing kept. Main thread."""
     make_recorder: Callable[[Note], Recorder | None] = nothing
     """Makes what keeps what is heard, where the user wants it. Main thread."""
+    wire_log: Keeper | None = None
+    """What keeps the messages of all connections; ``make_transport`` knows it."""
     first_facts: tuple[Fact, ...] = ()
     """What the core is told before anything else."""
     on_failure: Callable[[BaseException], None] = nothing

@@ -7,15 +7,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from realtime_cli.audio.core.pcm import BLOCK_MS, bytes_to_ms
+from realtime_cli.audio.core.pcm import BLOCK_BYTES, BLOCK_MS, bytes_to_ms
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.transcription.commit_segmentation import Cutter
 from realtime_cli.ports import Deliver, EchoControl, Recorder
 from realtime_cli.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit
-from realtime_cli.session.sending import SendQueue
+from realtime_cli.session.sending import MAX_WAITING_S, SendQueue
 
-KEPT_S = 8
-"""So much is kept, sent or not, for another connection: a sentence and a half. Older speech would come out of place."""
+KEPT_S = MAX_WAITING_S
+"""So much is kept, sent or not, for another connection: a sentence. Older speech would come out of place."""
 
 
 class Microphone:
@@ -96,6 +96,12 @@ class Microphone:
         if cutter:
             self._cut(cutter.finish(), queue)
         self._post(f.Fed())
+
+    def feed_silence(self, duration_ms: int, queue: SendQueue, stopping: threading.Event) -> None:
+        """Send so much silence, as fast as the queue takes it, or to the connection's end. Own thread; blocks."""
+        blocks = -(-duration_ms // BLOCK_MS)
+        while blocks > 0 and queue.put_recorded(bytes(BLOCK_BYTES), stopping):
+            blocks -= 1
 
     def _hear(self, closed: threading.Event, pcm: bytes) -> None:
         """Take a block, unless it came too late. Device thread."""

@@ -24,6 +24,7 @@ from realtime_cli.conversation.effects import (
     End,
     EndOfAudio,
     Feed,
+    FeedSilence,
     Flush,
     Mute,
     OpenMic,
@@ -38,13 +39,13 @@ from realtime_cli.conversation.effects import (
 from realtime_cli.conversation.records import AudioReported, Ended, Record, SourceState
 from realtime_cli.conversation.tool_offers import Offer
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
-from realtime_cli.ports import AudioSink, AudioSource, Journal, Recorder
+from realtime_cli.ports import AudioSink, AudioSource, Journal, Keeper, Recorder
 from realtime_cli.session.clock import Clock
 from realtime_cli.session.connection import FIRST_EPOCH, Connection
 from realtime_cli.session.connections import Connections
 from realtime_cli.session.drivers import Drivers
 from realtime_cli.session.echo_control import overheard, recorded
-from realtime_cli.session.interrupts import deferred, ignored
+from realtime_cli.session.interrupts import Terminated, deferred, die_of, ignored, raising_deadly_signals
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
 from realtime_cli.session.workers import Player, Screen
@@ -57,6 +58,9 @@ PROGRESS_S = 0.05
 
 LONGEST_WAIT_S = 0.5
 """The longest uninterrupted wait: on Windows a wait without end cannot be interrupted by Ctrl-C."""
+
+SIGNAL_EXIT_CODE = 128
+"""What shells add to the number of the signal that ended a program."""
 
 SHUTDOWN_S = 2.0
 """What all threads together get to end."""
@@ -101,6 +105,14 @@ class Session:
 
     def run(self) -> int:
         """Hold the conversation; blocks until it ends, and returns the exit code. Raises errors of opening a device."""
+        try:
+            with raising_deadly_signals():
+                return self._hold()
+        except Terminated as end:
+            die_of(end.signum)
+            raise
+
+    def _hold(self) -> int:
         # It rests while the program starts. (Not frozen: extension modules complain at exit of what was never freed.)
         gc.enable()
         drivers = self._drivers
@@ -121,6 +133,9 @@ class Session:
                 self._wind_up()
             except RealtimeError as error:
                 self._tell(f.Failed(error))
+            except Terminated as end:
+                self._tell(f.Quit(exit_code=SIGNAL_EXIT_CODE + end.signum))
+                raise
         if self._unshown is not None:
             # There was no view left to show it.
             raise self._unshown
@@ -141,10 +156,8 @@ class Session:
     def _start(self) -> None:
         """Connect first: the handshake goes on while the audio libraries load and the devices open."""
         self._threads.start(VIEW, self._screen.run)
-        if self._journal:
-            self._threads.start("journal", self._journal.run)
-        if self._recorder:
-            self._threads.start("recorder", self._recorder.run)
+        for keeper in self._keepers():
+            self._threads.start("keeper", keeper.run)
         if self._tools:
             self._threads.start("tools", self._tools.run, self._offered, self._stopping)
         self._mic.resume(self._connections.connect(FIRST_EPOCH).queue)
@@ -153,6 +166,9 @@ class Session:
         for each in self._inputs:
             each.open()
             self._threads.start("input", each.run, self.post, self._stopping)
+
+    def _keepers(self) -> list[Keeper]:
+        return [keeper for keeper in (self._journal, self._recorder, self._drivers.wire_log) if keeper]
 
     def _open_devices(self) -> None:
         if self._sink:
@@ -179,14 +195,16 @@ class Session:
         if self._player:
             self._player.close()
         self._screen.close()
-        for keeper in (self._journal, self._recorder):
-            if keeper:
-                keeper.close()
+        for keeper in self._keepers():
+            keeper.close()
         deadline = time.monotonic() + SHUTDOWN_S
         try:
             if current:
                 self._threads.join(current.names[1], time.monotonic() + LAST_WORDS_S)
             self._connections.close()
+            if current and not current.opened:
+                # It may be loading engines or resolving a name, which nothing can interrupt, and holds nothing of ours.
+                self._threads.forget(current.names[0])
             for device in (self._source, self._sink):
                 if device:
                     device.close()
@@ -267,7 +285,10 @@ class Session:
     def _tell(self, fact: f.Fact) -> None:
         for effect in self._core.handle(fact, self._clock.now()):
             self._carry_out(effect)
-        self._screen.update(self._core.snapshot())
+        snapshot = self._core.snapshot()
+        self._screen.update(snapshot)
+        for each in self._inputs:
+            each.see(snapshot)
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
@@ -305,11 +326,13 @@ class Session:
                 self._tell(self._mic.close())
             case Feed():
                 self._feed(effect)
+            case FeedSilence():
+                self._feed_silence(effect.duration_ms)
             case RunTool():
-                self._threads.start(_name_of(effect.call_id), self._run_tool, effect)
+                self._threads.start(_name_of(effect.run_id), self._run_tool, effect)
             case CancelTool() if self._tools:
-                self._tools.cancel(effect.call_id)
-                self._threads.forget(_name_of(effect.call_id))
+                self._tools.cancel(effect.run_id)
+                self._threads.forget(_name_of(effect.run_id))
             case End():
                 self._exit_code = effect.exit_code
 
@@ -343,13 +366,19 @@ class Session:
         feed = partial(self._mic.feed, blocks, current.queue, self._stopping, cut=effect.cut)
         self._threads.start("feeder", feed)
 
+    def _feed_silence(self, duration_ms: int) -> None:
+        """Send silence behind what was said, over the current connection."""
+        if current := self._connections.current:
+            feed = partial(self._mic.feed_silence, duration_ms, current.queue, self._stopping)
+            self._threads.start("silence", feed)
+
     def _offered(self, offers: tuple[Offer, ...]) -> None:
         self.post(f.ToolsReady(offers))
 
     def _run_tool(self, effect: RunTool) -> None:
         if self._tools:
-            outcome = self._tools.call(effect.call_id, effect.name, effect.arguments)
-            self.post(f.ToolReturned(effect.call_id, outcome))
+            outcome = self._tools.call(effect.run_id, effect.name, effect.arguments)
+            self.post(f.ToolReturned(effect.run_id, outcome))
 
     def _ended_badly(self, name: str, error: Exception) -> None:
         if isinstance(error, BrokenPipeError):
@@ -362,6 +391,6 @@ class Session:
         self.post(f.Failed(failure))
 
 
-def _name_of(call_id: str) -> str:
+def _name_of(run_id: str) -> str:
     """The name of the thread that runs a function."""
-    return f"call {call_id}"
+    return f"call {run_id}"

@@ -14,7 +14,7 @@ import msgspec
 from realtime_cli.providers.endpoint import is_loopback
 from realtime_cli.providers.profiles import GENERAL_KEY, PROVIDERS
 from realtime_cli.settings.config_file import SECRET_ENDINGS, ConfigFile
-from realtime_cli.settings.settings import CACHE_DIR, CONFIG_DIR, fields
+from realtime_cli.settings.settings import CACHE_DIR, CONFIG_DIR, DATA_DIR, fields
 
 OF_THE_KEY = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 """What goes out beside the general key, and says who pays."""
@@ -22,7 +22,7 @@ OF_THE_KEY = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 HARMLESS = ("OPENAI_API_VERSION",)
 """Which of Azure's interfaces is spoken."""
 
-NEVER = (CONFIG_DIR, CACHE_DIR)
+NEVER = (CONFIG_DIR, CACHE_DIR, DATA_DIR)
 """A folder to read everything from, or to write to."""
 
 

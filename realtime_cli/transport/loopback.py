@@ -9,6 +9,8 @@ from queue import SimpleQueue
 from typing import Literal, Protocol, TypeAlias
 
 from realtime_cli.errors import ConnectionFailed
+from realtime_cli.ports import OnWire
+from realtime_cli.protocol.redaction import loggable
 from realtime_cli.server.connection import Ending
 from realtime_cli.server.core.core import SessionPlan
 
@@ -46,8 +48,16 @@ Blocks for seconds. Raises :mod:`realtime_cli.errors`, or CancelledError when it
 class LoopbackTransport:
     """One connection to a server in this process (:class:`realtime_cli.ports.Transport`)."""
 
-    def __init__(self, make_server: MakeServer, on_notice: Callable[[str], None], kind: Kind = "realtime") -> None:
-        """``on_notice`` is told how the loading goes, on any thread."""
+    def __init__(
+        self,
+        make_server: MakeServer,
+        on_notice: Callable[[str], None],
+        kind: Kind = "realtime",
+        *,
+        on_wire: OnWire | None = None,
+    ) -> None:
+        """``on_notice`` is told how the loading goes, on any thread; ``on_wire`` gets what passes, fit for a log."""
+        self._on_wire = on_wire
         self._kind = kind
         self._make_server = make_server
         self._on_notice = on_notice
@@ -69,6 +79,8 @@ class LoopbackTransport:
             self._server_end = server_end
             on_open()
             while not isinstance(message := self._messages.get(), Ending):
+                if self._on_wire:
+                    self._on_wire("received", loggable(message))
                 on_message(message)
             server_end.close()
         finally:
@@ -81,6 +93,8 @@ class LoopbackTransport:
         if self._server_end is None:
             raise ConnectionFailed("the local voice server is not connected yet")
         self._server_end.receive(text)
+        if self._on_wire:
+            self._on_wire("sent", loggable(text))
 
     def watch(self, *, urgent: bool, woke: bool = False) -> None:
         """Nothing: what is in this process is there."""
