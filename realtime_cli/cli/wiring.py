@@ -52,6 +52,9 @@ MAX_NAME_CHARS = 64
 SILENCE_MS = 500
 """What the endpoint's silence is taken to be where the user leaves it to the server (OpenAI documents 500 ms)."""
 
+CLOSING_SILENCE_MS = 2000
+"""Behind speech for a server whose detection is always on: well over any default for the silence that ends a turn."""
+
 SEMANTIC_PATIENCE_S = 8.0
 """The longest that semantic detection waits, at low eagerness (https://platform.openai.com/docs/guides/realtime-vad)."""
 
@@ -106,6 +109,9 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             offers_tools=tools is not None,
             can_ask=can_ask,
             tool_timeout_s=settings.tool_timeout,
+            max_tool_rounds=settings.max_tool_rounds,
+            answer_timeout_s=settings.answer_timeout,
+            closing_silence_ms=CLOSING_SILENCE_MS + (settings.silence_ms or 0),
             plays=plays,
             mic_end_grace_s=mic_end_grace_s(wanted),
         )
