@@ -78,11 +78,12 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     ``plays``: ``make_sink`` makes one. ``interactive``: somebody may write further turns. ``status``: a line for the
     bottom of a terminal, where no live view is.
     """
+    _check_files(settings, listens=shape == "voice", speaks=plays)
     server = find_server(settings, environment)
     settings = server.careful(settings)
     provider, notices = server.provider, server.notices
     if provider is LOCAL:
-        from realtime_cli.cli.fetching import fetch_weights_visibly  # the optional part
+        from realtime_cli.cli.fetch import fetch_weights_visibly  # the optional part
 
         notices += fetch_weights_visibly()
     wanted = session_options(settings, provider, shape, spoken=plays)
@@ -153,6 +154,14 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         return session.run()
     with redirect_stdout(Prints(session.note)):
         return session.run()
+
+
+def _check_files(settings: Settings, *, listens: bool, speaks: bool) -> None:
+    """What can be wrong with files is found before anything is fetched, asked or paid for. Raises InputError."""
+    if (listens and settings.mic) or (speaks and settings.speaker):
+        from realtime_cli.audio.drivers.choose import check_files  # typed turns do without
+
+        check_files(settings.mic if listens else None, settings.speaker if speaks else None)
 
 
 def with_progress(view: View, settings: Settings, environment: Environment, status: Status) -> View:
