@@ -39,6 +39,7 @@ FLOORS = {
     "server.engines": 8,
     "server": 9,
     "journal": 9,
+    "server.socket": 10,
     "transport": 10,
     "session": 11,
     "doctor": 12,

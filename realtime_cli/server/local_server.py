@@ -19,7 +19,7 @@ from realtime_cli.server.worker import Worker
 if TYPE_CHECKING:
     from realtime_cli.server.engines.loading import Engines
 
-PATIENCE_S = 3.0
+CLOSING_S = 3.0
 """How long closing waits for the engines' running calls, all together."""
 
 
@@ -58,9 +58,9 @@ class LocalServer:
         connection.start()
         return connection
 
-    def close(self) -> None:
-        """End all connections, the workers and the engines. Blocks for at most some seconds; any other thread."""
-        deadline = time.monotonic() + PATIENCE_S
+    def close(self, within_s: float = CLOSING_S) -> None:
+        """End all connections, the workers and the engines. Blocks for about ``within_s``; any other thread."""
+        deadline = time.monotonic() + within_s
         with self._lock:
             connections = tuple(self._connections)
         for connection in connections:
