@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from realtime_cli.conversation.effects import Effect
     from realtime_cli.conversation.facts import Fact
-    from realtime_cli.conversation.records import Record, Snapshot
+    from realtime_cli.conversation.records import Record, Snapshot, SourceState
     from realtime_cli.conversation.tool_offers import Offer, Outcome
 
 Deliver = Callable[[bytes], None]
@@ -61,6 +61,10 @@ class Core(Protocol):
 
 class AudioSource(Protocol):
     """Where the user's speech comes from: a device, a file, a pipe, or nothing."""
+
+    @property
+    def state(self) -> SourceState:
+        """Whether it hears; only devices can be lost. Any thread."""
 
     @property
     def overflows(self) -> int:
@@ -173,6 +177,9 @@ class Input(Protocol):
 
     def open(self) -> None:
         """Take the keyboard, if it is one. Main thread. Raises InputError."""
+
+    def see(self, snapshot: Snapshot) -> None:
+        """How things stand, which some keys depend on. Main thread, after each fact; returns at once."""
 
     def run(self, post: Callable[[Fact], None], stopping: threading.Event) -> None:
         """Post facts until ``stopping`` is set or there are no more. Own thread. Raises InputError."""

@@ -11,7 +11,9 @@ PACKAGE = Path(__file__).parent.parent / "realtime_cli"
 
 FLOORS = {
     "errors": 0,
+    "result_file": 1,
     "controls": 0,
+    "network": 1,
     "ownership": 1,
     "printable": 0,
     "audio.core": 1,
@@ -37,6 +39,7 @@ FLOORS = {
     "server.engines": 8,
     "server": 9,
     "journal": 9,
+    "server.socket": 10,
     "transport": 10,
     "session": 11,
     "doctor": 12,
