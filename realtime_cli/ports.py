@@ -190,10 +190,10 @@ class ToolHost(Protocol):
         Raises InputError when something does not start.
         """
 
-    def call(self, call_id: str, name: str, arguments: str) -> Outcome:
+    def call(self, run_id: str, name: str, arguments: str) -> Outcome:
         """Run a function; blocks until it is done. Whatever goes wrong is an outcome. Any thread, several at once."""
 
-    def cancel(self, call_id: str) -> None:
+    def cancel(self, run_id: str) -> None:
         """Give a call up, as far as it can be cancelled. Any thread; returns at once."""
 
     def close(self) -> None:

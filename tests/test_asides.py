@@ -11,7 +11,7 @@ from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.conversation import Conversation
 from realtime_cli.conversation.effects import End
 from realtime_cli.conversation.options import ConversationOptions, SideChannel
-from realtime_cli.conversation.timeouts import ASIDES_S
+from realtime_cli.conversation.out_of_band import ANSWER_S
 from realtime_cli.protocol.dialects import from_wire
 from tests.running import ROOT, lines_of, run
 from tests.scripted_server import Script, ScriptedServer
@@ -191,5 +191,5 @@ def test_the_end_does_not_wait_for_ever_for_a_side_channel() -> None:
     ):
         effects = core.handle(fact, 10.0)
         assert not any(isinstance(effect, End) for effect in effects)
-    assert core.deadline == 10.0 + ASIDES_S
+    assert core.deadline == 10.0 + ANSWER_S
     assert End(0, "done") in core.handle(f.Tick(), core.deadline)

@@ -52,12 +52,14 @@ def item_done(item: dict[str, Any], response: str = "resp_1") -> Any:
     return said("response.output_item.done", response_id=response, item=item)
 
 
-def result(call_id: str = "call_1", output: str = "fine", failed: bool = False) -> f.ToolReturned:
-    return f.ToolReturned(call_id, Outcome(output, failed))
+def result(run: int = 1, output: str = "fine", failed: bool = False) -> f.ToolReturned:
+    return f.ToolReturned(f"run_{run:06d}", Outcome(output, failed))
 
 
 def run_ids(drive: Drive) -> list[str]:
-    return [effect.call_id for effect in drive.effects if isinstance(effect, e.RunTool)]
+    """The ids of the calls that run: each is told of before it is run."""
+    called = {f"run_{number:06d}": told.call_id for number, told in enumerate(drive.shown(ToolCalled), 1)}
+    return [called[effect.run_id] for effect in drive.effects if isinstance(effect, e.RunTool)]
 
 
 def outputs(drive: Drive) -> dict[str, str]:
@@ -110,17 +112,17 @@ def test_a_turn_with_calls_ends_with_the_reply_to_their_results() -> None:
 def test_several_calls_run_together_and_get_one_reply_between_them() -> None:
     drive = typed("look", "listen").tell(item_done(call()), item_done(call("call_2", "listen")))
     assert run_ids(drive) == ["call_1", "call_2"]
-    drive.tell(result("call_2"), done())
+    drive.tell(result(2), done())
     assert drive.sent_types.count("response.create") == 1
-    drive.tell(result("call_1"))
+    drive.tell(result(1))
     assert list(outputs(drive)) == ["call_2", "call_1"]
     assert drive.sent_types.count("response.create") == 2
 
 
 def test_a_quick_first_call_does_not_ask_before_a_slow_second_one_is_answered() -> None:
-    drive = typed().tell(item_done(call()), result("call_1"), item_done(call("call_2")), done())
+    drive = typed().tell(item_done(call()), result(1), item_done(call("call_2")), done())
     assert drive.sent_types.count("response.create") == 1
-    assert drive.tell(result("call_2")).sent_types.count("response.create") == 2
+    assert drive.tell(result(2)).sent_types.count("response.create") == 2
 
 
 def test_calls_follow_calls() -> None:
@@ -167,8 +169,8 @@ def test_a_call_that_takes_too_long_is_given_up_and_its_late_result_is_not_sent(
     assert outputs(drive) == {}
     drive.tell(f.Tick(), at=6.0)
     assert "5 s" in json.loads(outputs(drive)["call_1"])["error"]
-    assert e.CancelTool("call_1") in drive.effects
-    drive.tell(result("call_1"), at=7.0)
+    assert e.CancelTool("run_000001") in drive.effects
+    drive.tell(result(1), at=7.0)
     assert len(outputs(drive)) == 1
     assert drive.sent_types.count("response.create") == 2
 

@@ -78,13 +78,14 @@ def test_the_users_line_is_reserved_before_its_transcript_which_may_come_after_t
         ("assistant", "Hello there friend", False),
     ]
     drive.tell(said("conversation.item.input_audio_transcription.completed", item_id="item_u", transcript=" What? "))
-    assert [line.text for line in drive.core.snapshot().lines] == ["What?", "Hello there friend"]
-    assert [x.text for x in drive.shown(UserSaid)] == ["What?"]
+    told = [x.record for x in drive.effects if isinstance(x, e.Show) and isinstance(x.record, UserSaid | AssistantSaid)]
+    assert [(x.text, getattr(x, "late", False)) for x in told] == [("What?", False), ("Hello there friend", False)]
+    assert drive.core.snapshot().lines == ()
 
 
 def test_items_are_ordered_by_their_predecessor_and_not_by_arrival() -> None:
     drive = Drive().tell(HELLO)
-    user = {"type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": "x"}]}
+    user = {"type": "message", "role": "user", "content": [{"type": "input_audio"}]}
     drive.tell(said("conversation.item.added", item={"id": "item_1", **user}))
     drive.tell(said("conversation.item.added", item={"id": "item_3", **user}, previous_item_id="item_1"))
     drive.tell(said("conversation.item.added", item={"id": "item_2", **user}, previous_item_id="item_1"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.records import AssistantSaid, Ended, Trouble
+from realtime_cli.conversation.records import AssistantSaid, Ended, Notice, Trouble
 from realtime_cli.errors import AudioError
 from tests.conversation_driver import HELLO, Drive, done, reply, said, user_turn
 
@@ -41,7 +41,7 @@ def test_a_fatal_error_ends_with_4() -> None:
 
 def test_a_file_microphone_ends_the_chat_after_its_last_turn_was_answered_and_heard() -> None:
     drive = Drive().tell(HELLO, *user_turn()[:1], f.MicEnded(), at=1.0)
-    assert drive.core.deadline is None
+    assert drive.core.deadline == 11.0
     drive.tell(*user_turn()[1:], *reply(), done(), at=2.0)
     drive.tell(f.Tick(), at=60.0)
     assert drive.exit_code is None
@@ -60,6 +60,8 @@ def test_a_server_that_opens_no_session_is_given_up() -> None:
 
 def test_a_server_that_owes_an_answer_and_falls_silent_is_given_up() -> None:
     drive = Drive(listens=False, server_decides_turns=False, answer_timeout_s=30.0).tell(HELLO, f.Typed("hi"), at=5.0)
+    drive.tell(f.Tick(), at=15.0)
+    assert "--answer-timeout" in drive.shown(Notice)[0].text
     assert drive.core.deadline == 35.0
     drive.tell(f.Tick(), at=35.0)
     assert drive.exit_code == 1

@@ -9,7 +9,7 @@ from tests.conversation_driver import HELLO, SECOND, Drive, done, reply, said, u
 
 
 def test_an_interruption_truncates_at_what_was_heard_and_late_deltas_die() -> None:
-    drive = Drive().tell(HELLO, *user_turn(), *reply())
+    drive = Drive(transcribes_user=False).tell(HELLO, *user_turn(), *reply())
     drive.heard = {"item_a": 700}
     drive.tell(said("input_audio_buffer.speech_started", item_id="item_v"))
     plays = sum(isinstance(x, e.Play) for x in drive.effects)
@@ -85,7 +85,7 @@ def test_a_server_that_takes_no_cancel_is_sent_none_and_the_next_turn_waits_for_
 
 
 def test_a_server_that_takes_no_truncate_is_sent_none_and_the_user_is_told_what_was_heard_all_the_same() -> None:
-    drive = Drive(can_truncate=False).tell(HELLO, *user_turn(), *reply())
+    drive = Drive(can_truncate=False, transcribes_user=False).tell(HELLO, *user_turn(), *reply())
     drive.heard = {"item_a": 0}
     drive.tell(*user_turn("item_v")[:1])
     drive.tell(done(status="cancelled"), *user_turn("item_v")[1:], *reply("resp_2", "item_b"))
@@ -107,7 +107,7 @@ def test_a_reply_without_ids_is_cancelled_without_one_and_never_truncated() -> N
 
 
 def test_a_key_that_stops_a_reply_cancels_it_truncates_it_as_heard_and_begins_no_turn() -> None:
-    drive = Drive().tell(HELLO, *user_turn(), *reply())
+    drive = Drive(transcribes_user=False).tell(HELLO, *user_turn(), *reply())
     drive.heard = {"item_a": 700}
     drive.tell(f.StopReply(), done(status="cancelled"))
     assert drive.sent_types[1:] == ["response.cancel", "conversation.item.truncate"]

@@ -1,4 +1,4 @@
-"""Which lines scroll away, and what the status line says: the live view's parts that need no terminal."""
+"""What the status line says: the live view's parts that need no terminal."""
 
 from __future__ import annotations
 
@@ -7,58 +7,8 @@ import pytest
 from rich.cells import cell_len
 
 from realtime_cli.controls import Controls
-from realtime_cli.conversation.records import (
-    Line,
-    Phase,
-    Snapshot,
-    Totals,
-)
+from realtime_cli.conversation.records import Phase, Snapshot, Totals
 from realtime_cli.view.status import status_line, typing_line
-from realtime_cli.view.transcript import Transcript
-
-# The transcript
-
-
-def line(item_id: str, text: str = "", *, pending: bool = False) -> Line:
-    role = "user" if item_id.startswith("u") else "assistant"
-    return Line(item_id=item_id, role=role, text=text, pending=pending)
-
-
-def told(transcript: Transcript, *lines: Line) -> list[str]:
-    return [f"{done.line.item_id}{'late' * done.late}:{done.line.text}" for done in transcript.take_done(lines)]
-
-
-def test_a_line_is_told_once_and_only_when_it_is_final() -> None:
-    transcript = Transcript()
-    assert told(transcript, line("u1", "Hi"), line("a1", "He", pending=True)) == ["u1:Hi"]
-    assert told(transcript, line("u1", "Hi"), line("a1", "Hello")) == ["a1:Hello"]
-    assert told(transcript, line("u1", "Hi"), line("a1", "Hello")) == []
-
-
-def test_a_transcript_on_its_way_holds_back_the_answer_to_it() -> None:
-    transcript = Transcript()
-    assert told(transcript, line("u1", pending=True), line("a1", "Hello")) == []
-    assert told(transcript, line("u1", "Hi"), line("a1", "Hello")) == ["u1:Hi", "a1:Hello"]
-
-
-def test_a_transcript_later_than_the_whole_next_turn_is_told_late_but_not_lost() -> None:
-    transcript = Transcript()
-    waiting, answer = line("u1", pending=True), line("a1", "Hello")
-    assert told(transcript, waiting, answer, line("u2", pending=True)) == []
-    assert told(transcript, waiting, answer, line("u2", "More")) == ["u1:", "a1:Hello", "u2:More"]
-    assert told(transcript, line("u1", "Hi"), answer, line("u2", "More")) == ["u1late:Hi"]
-    assert told(transcript, line("u1", "Hi"), answer, line("u2", "More")) == []
-
-
-def test_at_the_end_every_line_that_is_left_is_told() -> None:
-    transcript = Transcript()
-    lines = [line("u1", pending=True), line("a1", "Half", pending=True), line("u2", pending=True)]
-    assert [done.line.item_id for done in transcript.take_all(lines)] == ["u1", "a1", "u2"]
-    assert transcript.take_all(lines) == []
-
-
-# The status line
-
 
 FULL = Snapshot(
     phase=Phase.LISTENING,

@@ -11,10 +11,12 @@ import pytest
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import (
+    AssistantSaid,
     Line,
     Phase,
     Snapshot,
     Totals,
+    UserSaid,
 )
 from realtime_cli.view.region import Region, Row, reflows
 
@@ -45,7 +47,7 @@ import os, select, sys, termios
 import msgspec
 from realtime_cli.settings.settings import Settings
 from realtime_cli.controls import Controls
-from realtime_cli.conversation.records import AnyRecord, Notice, Snapshot, Trouble
+from realtime_cli.conversation.records import AssistantSaid, Notice, Snapshot, Trouble, UserSaid
 from realtime_cli.view.choose import choose_view
 controls = Controls(keyboard=True)
 view = choose_view(Settings(), streaming=False, controls=lambda: controls)
@@ -63,6 +65,8 @@ while True:
             kind, body = line[:1], line[1:]
             if kind == b"s":
                 snapshot = msgspec.json.decode(body, type=Snapshot)
+            elif kind == b"r":
+                view.show(msgspec.json.decode(body, type=UserSaid | AssistantSaid), 0.0)
             elif kind == b"n":
                 view.show(Notice(text=body.decode()), 0.0)
             elif kind == b"e":
@@ -85,6 +89,7 @@ class Live(Terminal):
         super().__init__(
             [sys.executable, "-c", LIVE], columns=columns, lines=lines, environ={"NO_COLOR": "", **environ}
         )
+        self.told: set[str] = set()
         self.wait_for("connecting")
 
     def show(self, snapshot: Snapshot) -> None:
@@ -93,8 +98,18 @@ class Live(Terminal):
     def set(self, controls: Controls) -> None:
         self.send(b"c" + msgspec.json.encode(controls) + b"\n")
 
+    def tell(self, record: UserSaid | AssistantSaid) -> None:
+        self.send(b"r" + msgspec.json.encode(record) + b"\n")
+
     def lines(self, *lines: Line, phase: Phase = Phase.LISTENING) -> None:
-        self.show(msgspec.structs.replace(FULL, lines=lines, phase=phase))
+        """As the core does: what is whole comes as a record, once, and only the rest is in the snapshot."""
+        for line in lines:
+            if not line.pending and line.item_id not in self.told:
+                self.told.add(line.item_id)
+                said = AssistantSaid(item_id=line.item_id, text=line.text, interrupted=line.interrupted)
+                self.tell(UserSaid(item_id=line.item_id, text=line.text) if line.role == "user" else said)
+        still_open = tuple(line for line in lines if line.item_id not in self.told)
+        self.show(msgspec.structs.replace(FULL, lines=still_open, phase=phase))
 
     def end(self) -> list[str]:
         self.send("q\n")
@@ -221,7 +236,7 @@ def test_escape_sequences_from_the_model_or_the_server_are_shown_and_not_obeyed(
             msgspec.structs.replace(
                 FULL,
                 model="m\x1b[2J",
-                lines=(line("u1", EVIL), line("a1", EVIL + "\r\x1b[1A", pending=True)),
+                lines=(line("u1", EVIL, pending=True), line("a1", EVIL + "\r\x1b[1A", pending=True)),
             )
         )
         terminal.wait_for("you  red ␛[31mpaint␇")
@@ -290,9 +305,8 @@ def test_after_a_suspension_the_view_goes_on_below_the_shells_lines() -> None:
 
 def test_a_transcript_that_comes_after_the_next_turn_is_marked() -> None:
     with Live() as terminal:
-        answer, more = line("a1", "Hello"), line("u2", "More")
-        terminal.lines(line("u1", pending=True), answer, more)
-        terminal.wait_for("you  More")
-        terminal.lines(line("u1", "Hi"), answer, more)
+        terminal.lines(line("u1", pending=True), line("a1", "Hello"), line("u2", "More"))
+        assert terminal.wait_for("you  More")[:3] == [" ai  Hello", "you  More", "you  …"]
+        terminal.tell(UserSaid(item_id="u1", text="Hi", late=True))
         terminal.wait_for("(earlier)")
-        assert terminal.end() == ["you  …", " ai  Hello", "you  More", "you  (earlier) Hi", "closed"]
+        assert terminal.end() == [" ai  Hello", "you  More", "you  (earlier) Hi", "closed"]

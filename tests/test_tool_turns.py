@@ -58,8 +58,8 @@ def test_json_lines_tell_of_calls_and_results(folder: Path) -> None:
         done = run("say", "hi", "--tools", EXAMPLE, "--base-url", server.url, "--json", cwd=folder)
     told = [line for line in lines_of(done) if line["type"].startswith("tool_")]
     assert [sorted(line) for line in told] == [
-        ["arguments", "call_id", "name", "t", "type"],
-        ["call_id", "duration_ms", "failed", "name", "output", "t", "type"],
+        ["arguments", "call_id", "name", "server", "t", "type"],
+        ["call_id", "duration_ms", "failed", "name", "output", "server", "t", "type"],
     ]
     assert told[0]["arguments"] == "{}"
     assert [line["type"] for line in lines_of(done) if line["type"] in ("assistant", "end")] == ["assistant", "end"]

@@ -1,8 +1,13 @@
 """The conversation itself: one method, facts in, effects out. No socket, no device, no thread, no clock.
 
 The session tells it every fact on one thread and carries out what it asks for, in order; a recorded list of facts
-replays a conversation exactly. :class:`Turns` knows the user's side and :class:`Replies` the model's; this class knows
-the session: its beginning, its errors, its sums and its end.
+replays a conversation exactly. :class:`Turns` knows the user's side, :class:`Responses` the model's and what is owed,
+:class:`ToolCalls` the functions it calls, :class:`History` what is not told yet; this class knows the session: its
+beginning, its errors, its sums and its end.
+
+What belongs to one connection, and is begun anew with another: responses, spoken turns, calls' ids, side channels
+(their ``reset``), event ids and dialect detection. What belongs to the conversation: history, sums, what waits to be
+sent or asked for, runs of functions.
 """
 
 from __future__ import annotations
@@ -11,13 +16,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.dialect_detection import Guess
-from realtime_cli.conversation.effects import CloseMic, Effect, End, Mute, OpenMic, Play, Send, Show
-from realtime_cli.conversation.event_ids import SentEvents
-from realtime_cli.conversation.failures import failure_of, silent_server, trouble_of
+from realtime_cli.conversation.dialect_detection import DialectDetection
+from realtime_cli.conversation.effects import CloseMic, Effect, End, FeedSilence, Mute, OpenMic, Play, Send, Show
+from realtime_cli.conversation.event_ids import EventIds
+from realtime_cli.conversation.failures import CANCELLED, failure_of, silent_server, trouble_of, unanswered
 from realtime_cli.conversation.history import History
 from realtime_cli.conversation.options import ConversationOptions
-from realtime_cli.conversation.out_of_band import Asides
+from realtime_cli.conversation.out_of_band import OutOfBand
 from realtime_cli.conversation.records import (
     AssistantDelta,
     Ended,
@@ -28,12 +33,14 @@ from realtime_cli.conversation.records import (
     Snapshot,
     Trouble,
 )
-from realtime_cli.conversation.responses import Replies
-from realtime_cli.conversation.timeouts import Patience
-from realtime_cli.conversation.tool_calls import ANSWERS, Calls
+from realtime_cli.conversation.request_rate import RequestRate
+from realtime_cli.conversation.responses import Responses, Wish
+from realtime_cli.conversation.states import ResponseState
+from realtime_cli.conversation.timeouts import Timeouts
+from realtime_cli.conversation.tool_calls import ANSWERS, ToolCalls
 from realtime_cli.conversation.tool_offers import Offer
 from realtime_cli.conversation.turns import Turns
-from realtime_cli.conversation.usage import Meter
+from realtime_cli.conversation.usage import UsageMeter
 from realtime_cli.errors import InputError, RealtimeError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol import response_events as r
@@ -41,7 +48,7 @@ from realtime_cli.protocol.client_events import ConversationItemCreate, Response
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import dialect_of
 from realtime_cli.protocol.error_codes import Severity, classify, dialect_shown_by, fatal_error
-from realtime_cli.protocol.items import ErrorDetail, Response
+from realtime_cli.protocol.items import ErrorDetail, Item, Response
 
 ALREADY_ACTIVE = "conversation_already_has_active_response"
 
@@ -52,39 +59,59 @@ class Conversation:
     def __init__(self, options: ConversationOptions) -> None:
         self.options = options
         self._history = History()
-        self._replies = Replies(options, self._history)
-        self._turns = Turns(options, self._history, self._replies)
-        self._calls = Calls(options, self._replies)
-        self._meter = Meter()
-        self._asides = Asides(options.side_channels, self._meter)
-        self._guess = Guess(options.session, options.session_otherwise)
-        self._patience = Patience(options, self._turns, self._replies, self._calls, self._asides)
+        self._meter = UsageMeter()
+        self._rate = RequestRate()
+        self._responses = Responses(options, self._history)
+        self._turns = Turns(options, self._history, self._responses)
+        self._calls = ToolCalls(options, self._responses)
+        self._out_of_band = OutOfBand(options.side_channels, self._responses, self._meter, self._rate)
+        self._dialect = DialectDetection(options.session, options.session_otherwise)
+        self._timeouts = Timeouts(options, self._turns, self._responses, self._calls, self._out_of_band)
+        self._event_ids = EventIds()
         self._tools: tuple[Offer, ...] | None = None if options.offers_tools else ()
+        self._now = 0.0
         self._session_id = ""
         self._begun = False
         self._model = ""
         self._ended = False
-        self._turn_failed = False
+        self._turn_failed = self._turn_cancelled = False
+        """What became of the latest turn; cancelled by the server without anybody's word."""
+        self._failed_before = False
         self._early_press = False
-        self._sent = SentEvents()
 
     def handle(self, fact: f.Fact, now: float) -> list[Effect]:
         """What is to be done about ``fact``, which came at ``now`` seconds of a monotonic clock. Never blocks."""
         if self._ended:
             return []
+        self._now = now
         effects = self._decide(fact, now)
         if isinstance(fact, ServerEvent | UnknownEvent | f.Opened):
-            self._patience.owed(now)
-        effects += self._go_on(now)
+            self._timeouts.server_heard(now)
+        if not self._ended:
+            effects += self._history.release(now)
+            effects += self._go_on(now)
         self._watch(effects, now)
-        return [self._sent.named(effect) for effect in effects]
+        return [self._event_ids.named(effect) for effect in effects]
 
     @property
     def deadline(self) -> float | None:
         """When a Tick is due, if nothing else happens."""
         if self._ended:
             return None
-        due = [self._answer_due(), self._end_due(), self._turns.release_due, self._calls.deadline]
+        if not self._session_id:
+            return self._timeouts.hello_due()
+        due = [
+            self._timeouts.answer_due(),
+            self._timeouts.notice_due(),
+            self._timeouts.endless_speech_due(),
+            self._timeouts.end_due(self._now) if self._begun else None,
+            self._responses.suspect_due,
+            self._turns.due(self._now),
+            self._calls.due,
+            self._out_of_band.due,
+            self._history.due,
+            self._rate.due if self._responses.wish is not None else None,
+        ]
         return min((at for at in due if at is not None), default=None)
 
     def snapshot(self) -> Snapshot:
@@ -95,7 +122,7 @@ class Conversation:
             model=self._model,
             lines=self._history.lines(),
             totals=self._meter.totals(self._turns.count),
-            talking=self.options.push_to_talk and self._turns.speaking,
+            talking=self.options.push_to_talk and self._turns.talking,
             opening=self._turns.opening,
             running=self._calls.running,
             question=self._calls.question,
@@ -104,12 +131,12 @@ class Conversation:
     @property
     def audible(self) -> bool:
         """Whether some of the model's audio is still to be heard: then progress is worth reporting."""
-        return self._replies.audible
+        return self._responses.audible
 
     @property
     def urgent(self) -> bool:
         """Whether the user speaks, or waits for the model."""
-        return self._turns.speaking or self._turns.feeding or self._replies.busy
+        return self._turns.speaking or self._turns.feeding or self._responses.busy
 
     def _decide(self, fact: f.Fact, now: float) -> list[Effect]:
         match fact:
@@ -121,9 +148,9 @@ class Conversation:
                 self._turns.waiting.append(fact)
             case f.Typed() | f.Spoken():
                 self._turns.waiting.append(fact)
-                return self._replies.interrupt(server_cancels=False) if self.options.listens else []
+                return self._responses.interrupt(server_cancels=False) if self.options.listens else []
             case f.StopReply():
-                return self._replies.stop()
+                return self._turns.discard() if self._turns.talking else self._responses.stop()
             case f.Fed():
                 return self._turns.fed(now)
             case f.Pressed() if not self._begun:
@@ -136,16 +163,16 @@ class Conversation:
                 self._early_press = False
             case f.MicOpened():
                 return self._turns.mic_opened()
-            case f.MicClosed() if self._turns.speaking:
+            case f.MicClosed() if self._turns.talking:
                 return self._turns.mic_closed(fact, now)
             case f.Heard():
-                return self._replies.heard(fact)
+                self._responses.heard(fact)
             case f.Flushed():
-                return self._replies.flushed(fact)
+                return self._responses.flushed(fact)
             case f.InputsEnded():
-                self._patience.inputs_ended()
+                self._timeouts.inputs_ended = True
             case f.MicEnded():
-                self._patience.mic_ended(now)
+                self._timeouts.mic_ended(now)
             case f.ToolsReady():
                 self._tools = fact.offers
                 return self._begin(now)
@@ -166,8 +193,7 @@ class Conversation:
         return []
 
     def _server_said(self, event: ServerEvent, now: float) -> list[Effect]:
-        aside = self._asides.take(event)
-        if aside is not None:
+        if (aside := self._out_of_band.take(event, now)) is not None:
             return aside
         match event:
             case c.SessionCreated():
@@ -176,29 +202,26 @@ class Conversation:
                 # xAI's first event; elsewhere, if at all, it comes behind the one that opens the session.
                 return self._session_created({}, now)
             case c.ErrorEvent():
-                return self._error(event.error)
+                return self._error(event.error, now)
             case c.SpeechStarted():
-                return self._turns.speech_started(event)
+                return self._turns.speech_started(event, now)
             case c.SpeechStopped():
                 self._turns.speech_stopped(event, now)
-                self._calls.speech_stopped(now)
             case c.InputAudioBufferCommitted():
-                self._calls.committed()
-                return self._turns.committed(event)
-            case c.ConversationItemDone() if event.item.type == "mcp_call":
-                return self._calls.remote_done(event.item, "", now)
+                self._turns.committed(event, now)
             case c.ConversationItemAdded() | c.ConversationItemCreated() | c.ConversationItemDone():
-                return self._turns.item(event.item, event.previous_item_id)
+                return self._item(event.item, event.previous_item_id, now)
             case c.TranscriptionDelta() | c.TranscriptionCompleted() | c.TranscriptionFailed():
-                return self._turns.transcribed(event)
+                return self._turns.transcribed(event, now)
             case r.ResponseCreated():
-                self._calls.response_began()
-                return self._replies.created(event.response)
+                return self._responses.created(event.response, now)
             case r.OutputItemAdded() | r.OutputItemDone():
-                self._replies.item_added(event)
-                return self._calls.item(event, now)
+                began = self._responses.item(event, now)
+                return began + self._calls.item(event, now, may_call=self._may_call)
             case r.FunctionArgumentsDone():
                 self._calls.arguments(event)
+            case r.McpListToolsFailed():
+                return self._calls.listing_failed(event.item_id)
             case (
                 r.OutputTextDelta()
                 | r.OutputTextDone()
@@ -207,7 +230,7 @@ class Conversation:
                 | r.OutputAudioDelta()
                 | r.OutputAudioDone()
             ):
-                return self._replies.content(event)
+                return self._responses.content(event, now)
             case r.ResponseDone():
                 return self._response_done(event.response, now)
         return []
@@ -218,7 +241,7 @@ class Conversation:
         self._session_id = str(session.get("id") or "unnamed")
         self._model = str(session.get("model") or self.options.session.get("model") or "")
         started = SessionStarted(id=self._session_id, model=self._model, provider=self.options.provider)
-        return [*self._guess.correct(dialect_of(session)), Show(started), *self._begin(now)]
+        return [*self._dialect.correct(dialect_of(session)), Show(started), *self._begin(now)]
 
     def _begin(self, now: float) -> list[Effect]:
         """Set the session up, once it is there and all that is offered to the model is known."""
@@ -226,81 +249,163 @@ class Conversation:
             return []
         self._begun = True
         self._calls.offers = {offer.name: offer for offer in self._tools}
-        self._guess.tools = [offer.for_session() for offer in self._tools]
+        self._dialect.tools = [offer.for_session() for offer in self._tools]
         opened: list[Effect] = [] if self.options.push_to_talk or not self.options.listens else [OpenMic()]
         early = self._turns.pressed(now) if self._early_press else []
-        return [self._guess.update(), *opened, *early]
+        return [self._dialect.update(), *opened, *early]
+
+    def _item(self, item: Item, previous_item_id: str | None, now: float) -> list[Effect]:
+        if item.type == "mcp_call" and item.status not in ("in_progress", "incomplete"):
+            return self._calls.remote_done(item, "", now)
+        if item.type == "mcp_list_tools":
+            self._calls.listing(item)
+        else:
+            self._turns.item(item, previous_item_id, now)
+        return []
+
+    @property
+    def _may_call(self) -> bool:
+        current = self._responses.current
+        return current is None or current.wish is None or current.wish.may_call
 
     def _response_done(self, response: Response, now: float) -> list[Effect]:
-        effects = self._calls.response_done(response, now) + self._replies.done(response)
+        if self._responses.is_over(response.id):
+            return [Show(self._meter.out_of_band_done(response))]
+        calls = self._calls.response_done(response, now, may_call=self._may_call)
+        effects, reply = self._responses.done(response, now)
+        effects += [*calls, *self._history.release(now)]
         effects.append(Show(self._meter.response_done(response, self._turns.ended_at, now)))
-        failure = failure_of(response, empty=self._replies.empty and not self._calls.open)
+        whole = reply is not None and reply.state is ResponseState.DONE
+        failure = failure_of(response, empty=whole and reply is not None and reply.empty and not self._calls.open)
         self._turn_failed = failure is not None
-        effects += self._asides.turn_over(response)
+        # Where nobody can speak, it was not the user who interrupted.
+        self._turn_cancelled = whole and response.status == "cancelled" and not self.options.listens
+        self._out_of_band.turn_over(response)
         return [*effects, Show(failure)] if failure else effects
 
-    def _error(self, error: ErrorDetail) -> list[Effect]:
-        cause = self._sent.cause_of(error)
+    def _error(self, error: ErrorDetail, now: float) -> list[Effect]:
+        cause = self._event_ids.cause_of(error)
         severity = classify(error)
-        if isinstance(cause, ResponseCreate) and self._asides.owns(cause):
-            return self._asides.refused(error)
+        if isinstance(cause, ResponseCreate) and self._out_of_band.owns(cause):
+            return self._out_of_band.refused(cause, error)
         if error.code == ALREADY_ACTIVE:
-            self._replies.refused(because_active=True)
+            self._responses.refused(because_active=True)
             return []
-        if corrected := self._guess.correct(dialect_shown_by(error)):
-            return [*corrected, self._guess.update()]
+        if corrected := self._dialect.correct(dialect_shown_by(error)):
+            return [*corrected, self._dialect.update()]
         if severity is Severity.FATAL or not self._session_id:
             return self._fail(fatal_error(error, self.options.key))
         if isinstance(cause, SessionUpdate):
             return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
         if severity is Severity.BENIGN:
             return []
+        coming = self._responses.coming
         if isinstance(cause, ConversationItemCreate):
-            self._replies.turn_refused()
-        if isinstance(cause, ResponseCreate | ConversationItemCreate) or (cause is None and self._replies.owed):
-            self._replies.refused(because_active=False)
+            self._responses.turn_refused()
             self._turn_failed = True
+        elif severity is Severity.NOTICE and cause is None:
+            # A setting was refused, which has nothing to do with the reply that is owed.
+            return [Show(trouble_of(error))]
+        elif isinstance(cause, ResponseCreate) or (cause is None and coming and coming.state is ResponseState.ASKED):
+            self._responses.refused(because_active=False)
+            self._turn_failed = True
+        elif cause is None:
+            self._responses.suspect(now)
         return [Show(trouble_of(error))]
 
     def _go_on(self, now: float) -> list[Effect]:
-        """Send the next waiting turn, or end, when nothing else is going on."""
-        if not self._begun or self._ended:
+        """Send the next waiting turn, ask for what is wanted, or end, when nothing else is going on."""
+        if not self._begun:
             return []
-        free = not self._turns.feeding and not self._replies.busy
-        answered = not self._replies.audible and not self._calls.open
-        if self._turns.waiting and free and (self.options.listens or answered):
-            return self._turns.next_input(now)
-        if self._calls.reply_due and free and not self._turns.speaking:
-            return self._calls.ask_for_reply()
-        return self._time_passed(now) if self._patience.quiet(now) else []
+        # Before the next turn: a side channel reads the conversation as it stands.
+        effects = self._out_of_band.ask(now)
+        turns, responses = self._turns, self._responses
+        answered = not responses.audible and not self._calls.open
+        if turns.waiting and self._may_ask and not responses.busy and (self.options.listens or answered):
+            self._failed_before = self._failed_before or self._turn_failed or self._turn_cancelled
+            self._turn_failed = self._turn_cancelled = False
+            effects += [*turns.next_input(now), *self._history.release(now)]
+        elif self._calls.reply_due and self._may_ask and not responses.busy:
+            effects += [] if turns.speaking or turns.settling(now) else self._want_reply_to_results()
+        if responses.wish is not None and self._may_ask:
+            effects += self._ask(responses.wish, now)
+        return effects + self._end_if_over(now)
+
+    @property
+    def _may_ask(self) -> bool:
+        return self._responses.free and not self._turns.feeding
+
+    def _ask(self, wish: Wish, now: float) -> list[Effect]:
+        """Ask for a response; what is not the user's doing only as often as a conversation can need it."""
+        if wish.reason != "turn":
+            if not self._rate.allows(now):
+                return self._rate.slowed_down()
+            self._rate.take()
+        return self._responses.ask(now)
+
+    def _want_reply_to_results(self) -> list[Effect]:
+        """Let the model speak about the results of its calls, but not for ever without a turn of the user's."""
+        limit = self.options.max_tool_rounds
+        self._turns.tool_rounds += 1
+        over = self._turns.tool_rounds - limit
+        if over > 1:
+            self._calls.spoken_about()
+            return []
+        self._responses.want(Wish(reason="tools", may_call=over < 1))
+        text = f"the model called functions {limit} times in a row: it is asked to answer without (--max-tool-rounds)"
+        return [Show(Notice(text=text))] if over == 1 else []
 
     def _time_passed(self, now: float) -> list[Effect]:
-        answer_due, end_due, release_due = self._answer_due(), self._end_due(), self._turns.release_due
-        if release_due is not None and now >= release_due:
-            return self._turns.held_too_long()
-        if expired := self._calls.expire(now):
-            return expired
+        """See to what is due."""
+        timeouts = self._timeouts
+        effects = self._turns.time_passed(now) + self._calls.expire(now) + self._out_of_band.expire(now)
+        answer_due = timeouts.answer_due() if self._session_id else timeouts.hello_due()
         if answer_due is not None and now >= answer_due:
-            return self._fail(silent_server(self.options, opened=bool(self._session_id)))
-        if end_due is not None and now >= end_due:
-            return [*self._turns.give_up_transcripts(), *self._end(1 if self._turn_failed else 0, "done")]
-        return []
+            return effects + self._stalled()
+        if _is_due(self._responses.suspect_due, now):
+            self._turn_failed = True
+            effects += self._responses.give_up()
+        if _is_due(timeouts.notice_due(), now):
+            effects += timeouts.still_waiting()
+        if _is_due(timeouts.endless_speech_due(), now) and self._turns.speech_never_ended(now):
+            self._turn_failed = True
+            effects.append(Show(Trouble(message="the server did not hear the end of what was said")))
+        return effects
 
-    def _answer_due(self) -> float | None:
-        return self._patience.answer_due() if self._session_id else self._patience.hello_due()
+    def _stalled(self) -> list[Effect]:
+        """The server owes something and says nothing: that turn has failed; a chat goes on."""
+        error = silent_server(self.options, opened=bool(self._session_id))
+        if not self._session_id or (not self.options.listens and self._responses.busy):
+            return self._fail(error)
+        if not self._responses.busy:
+            return self._responses.give_up()
+        coming = self._responses.coming
+        self._turn_failed = True
+        # What the server was to answer by itself may have been a cough.
+        noise = coming is not None and coming.wish is None and not self._timeouts.nobody_left
+        told = unanswered(self.options) if noise else Trouble(message=str(error))
+        return [*self._responses.give_up(), Show(told)]
 
-    def _end_due(self) -> float | None:
-        return self._patience.end_due() if self._begun else None
+    def _end_if_over(self, now: float) -> list[Effect]:
+        if not self._timeouts.quiet(now) or not _is_due(self._timeouts.end_due(now), now):
+            return []
+        self._turns.give_up_transcripts()
+        cancelled: list[Effect] = [Show(CANCELLED)] if self._turn_cancelled else []
+        failed = self._turn_failed or self._turn_cancelled or (self._failed_before and not self.options.listens)
+        return [*cancelled, *self._end(1 if failed else 0, "done")]
 
     def _fail(self, error: RealtimeError) -> list[Effect]:
-        return [Show(Trouble(message=str(error))), *self._end(error.exit_code, "failed")]
+        self._responses.cut_off()
+        told = self._history.release(self._now, everything=True)
+        return [*told, Show(Trouble(message=str(error))), *self._end(error.exit_code, "failed")]
 
     def _end(self, exit_code: int, reason: str) -> list[Effect]:
         """Say what was heard of a reply that is cut off by the end, then end."""
         self._ended = True
+        self._responses.cut_off()
         return [
             CloseMic(),
-            *self._replies.cut_off(),
+            *self._history.release(self._now, everything=True),
             Show(Ended(reason=reason, exit_code=exit_code)),
             End(exit_code, reason),
         ]
@@ -313,8 +418,8 @@ class Conversation:
                     self._meter.arrived("text", now)
                 case Play():
                     self._meter.arrived("audio", now)
-                case Send(event=ResponseCreate()):
-                    self._patience.owed(now)
+                case Send(event=ResponseCreate()) | FeedSilence():
+                    self._timeouts.server_heard(now)
 
     def _phase(self) -> Phase:
         if self._ended:
@@ -323,6 +428,10 @@ class Conversation:
             return Phase.CONNECTING
         if self._turns.speaking:
             return Phase.HEARING
-        if self._replies.audible:
+        if self._responses.audible:
             return Phase.SPEAKING
-        return Phase.THINKING if self._replies.busy or self._turns.feeding else Phase.LISTENING
+        return Phase.THINKING if self._responses.busy or self._turns.feeding else Phase.LISTENING
+
+
+def _is_due(at: float | None, now: float) -> bool:
+    return at is not None and now >= at

@@ -1,4 +1,4 @@
-"""Which dialect the server speaks: a guess, which the server itself corrects at most once."""
+"""Which dialect the server speaks: it is taken to speak one, and corrects that at most once by what it sends."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from realtime_cli.protocol.client_events import SessionUpdate
 from realtime_cli.protocol.dialects import Dialect
 
 
-class Guess:
-    """The session in the dialect that is guessed, and in the others. Pure."""
+class DialectDetection:
+    """The session in the dialect that the server is taken to speak, and in the others. Belongs to one connection."""
 
     def __init__(self, session: Mapping[str, Any], otherwise: Mapping[Dialect, Mapping[str, Any]]) -> None:
         self._session = session
@@ -21,12 +21,12 @@ class Guess:
         """Functions for the model, which look the same in all dialects."""
 
     def update(self, event_id: str | None = None) -> Send:
-        """The ``session.update`` in the dialect that is guessed now."""
+        """The ``session.update`` in the dialect that the server is taken to speak now."""
         offered = {"tools": [*self._session.get("tools", ()), *self.tools]} if self.tools else {}
         return Send(SessionUpdate(session={**self._session, **offered}, event_id=event_id))
 
     def correct(self, shown: Dialect | None) -> list[Effect]:
-        """Change to the dialect that the server has ``shown``; nothing when it was guessed right, or once before."""
+        """Change to the dialect that the server has ``shown``; nothing when that is spoken, or changed before."""
         if shown is None or shown not in self._otherwise:
             return []
         self._session, self._otherwise = self._otherwise[shown], {}

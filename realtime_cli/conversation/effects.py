@@ -90,6 +90,12 @@ class Feed(msgspec.Struct, frozen=True):
     """Begin so far into it."""
 
 
+class FeedSilence(msgspec.Struct, frozen=True):
+    """Send silence to the input buffer, so that a server's voice detection hears the end of what was said."""
+
+    duration_ms: int
+
+
 class OpenMic(msgspec.Struct, frozen=True):
     """Let microphone blocks through to the server."""
 
@@ -108,9 +114,12 @@ class Mute(msgspec.Struct, frozen=True):
 
 
 class RunTool(msgspec.Struct, frozen=True):
-    """Run a function on a thread of its own, then tell its outcome (``facts.ToolReturned``)."""
+    """Run a function on a thread of its own, then tell its outcome (``facts.ToolReturned``).
 
-    call_id: str
+    ``run_id`` is ours and names one run: servers use the ids of their calls again.
+    """
+
+    run_id: str
     name: str
     arguments: str
 
@@ -118,7 +127,7 @@ class RunTool(msgspec.Struct, frozen=True):
 class CancelTool(msgspec.Struct, frozen=True):
     """Give up a function that has had its time; nobody waits for its outcome any more."""
 
-    call_id: str
+    run_id: str
 
 
 class Show(msgspec.Struct, frozen=True):
@@ -145,6 +154,7 @@ Effect: TypeAlias = (
     | EndOfAudio
     | Flush
     | Feed
+    | FeedSilence
     | OpenMic
     | CloseMic
     | Mute

@@ -12,7 +12,7 @@ REMEMBERED_EVENTS = 256
 """How many sent events an error can still be traced back to."""
 
 
-class SentEvents:
+class EventIds:
     """Names events as they are sent, and remembers the latest of them."""
 
     def __init__(self) -> None:

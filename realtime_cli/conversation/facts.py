@@ -139,9 +139,9 @@ class ToolsReady(msgspec.Struct, frozen=True):
 
 
 class ToolReturned(msgspec.Struct, frozen=True):
-    """A function call came to its end, one way or another."""
+    """A run of a function came to its end, one way or another."""
 
-    call_id: str
+    run_id: str
     outcome: Outcome
 
 

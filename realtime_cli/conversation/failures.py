@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from realtime_cli.conversation.options import ConversationOptions
-from realtime_cli.conversation.records import Trouble
+from realtime_cli.conversation.records import Notice, Trouble
 from realtime_cli.errors import ConnectionFailed, RealtimeError, TurnError
 from realtime_cli.protocol.error_codes import code_of, remedy_for
 from realtime_cli.protocol.items import ErrorDetail, Response, StatusDetails
@@ -12,6 +12,9 @@ INCOMPLETE = {
     "max_output_tokens": "the reply was cut off at the limit of output tokens: raise --max-output-tokens",
     "content_filter": "the reply was cut off by the server's content filter",
 }
+
+CANCELLED = Trouble(message="the server cancelled the reply", code="cancelled")
+"""A reply is not whole, and nobody interrupted it."""
 
 
 def failure_of(response: Response, *, empty: bool) -> Trouble | None:
@@ -47,3 +50,8 @@ def silent_server(options: ConversationOptions, *, opened: bool) -> RealtimeErro
         f"the server took the connection but opened no session within {options.hello_timeout_s:g} s",
         "is this a Realtime endpoint? check --base-url and --dialect",
     )
+
+
+def unanswered(options: ConversationOptions) -> Notice:
+    """What to tell of something that was heard and got no answer: it may have been no speech."""
+    return Notice(text=f"the server gave no answer for {options.answer_timeout_s:g} s to what it heard")

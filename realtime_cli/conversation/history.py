@@ -1,7 +1,9 @@
-"""The items of the conversation in their order, with their transcripts and how much of their audio was heard.
+"""The items of the conversation that are not told yet, in their order, and the one place where an item is told.
 
 The user's transcript is asynchronous: it may come before, during or after the reply. So an item's place is reserved
-when its id is first heard of, and its text is filled in by id.
+when its id is first heard of, and its text is filled in by id. An item is told once, when it is whole, in the
+conversation's order; what comes behind an item that is not whole waits for it, but only for so long. What is told is
+forgotten here but for its id.
 """
 
 from __future__ import annotations
@@ -9,13 +11,22 @@ from __future__ import annotations
 import msgspec
 
 from realtime_cli.audio.core.pcm import FRAME_BYTES, frames_to_ms, ms_to_frames
-from realtime_cli.conversation.records import Line
+from realtime_cli.conversation.effects import Effect, Show
+from realtime_cli.conversation.records import AssistantSaid, Line, UserSaid
+from realtime_cli.conversation.states import Recent
 
 UNNAMED = "unnamed "
 """Before an id of our own making, in the place of one that the server left out."""
 
 SPOKEN_CHARS_PER_S = 18
 """An upper bound for speech: about 150 words a minute is usual in English, some 14 characters a second."""
+
+HELD_BACK_S = 5.0
+"""How long what is whole waits for something earlier: for a transcript, from the end of that speech. Transcripts come
+within a second or two, or not at all."""
+
+TRANSCRIPT_S = 30.0
+"""How long after its speech a transcript may come; then the turn is told as far as it came."""
 
 
 class PartAudio(msgspec.Struct):
@@ -37,16 +48,25 @@ class PartAudio(msgspec.Struct):
         return frames_to_ms(self.received_frames)
 
 
-class Entry(msgspec.Struct):
-    """One item. ``final`` means that its text will not change; ``told`` that its record was shown."""
+class Entry(msgspec.Struct, eq=False):
+    """One item that is not told yet. ``final`` means that its text will not change; times are the core's clock."""
 
     item_id: str
     role: str
-    response_id: str = ""
+    began_at: float
+    server_id: str = ""
+    """The server's id; empty where it left that out."""
+    ended_at: float | None = None
+    """When the speech was over, or the response."""
+    whole_at: float | None = None
+    """Since when it could be told."""
     text: str = ""
     final: bool = False
-    told: bool = False
     interrupted: bool = False
+    voiced: bool = False
+    """The text is the transcript of a voice that is to be played: without sound nothing of it was heard."""
+    overtaken: bool = False
+    """Something later was told already."""
     parts: dict[int, PartAudio] = msgspec.field(default_factory=dict)
     marks: list[tuple[int, int]] = msgspec.field(default_factory=list)
     """(characters before this piece of text, frames received before it): it can't have been heard earlier than that."""
@@ -58,8 +78,8 @@ class Entry(msgspec.Struct):
 
     @property
     def spoken(self) -> bool:
-        """Whether the item has audio."""
-        return bool(self.parts)
+        """Whether the item has audio, or would have had some if it had not been interrupted."""
+        return bool(self.parts) or (self.voiced and self.interrupted)
 
     @property
     def heard_ms(self) -> int:
@@ -96,43 +116,126 @@ class Entry(msgspec.Struct):
             item_id=self.item_id,
             role=self.role,
             text=self.heard_text if self.interrupted else self.text,
-            pending=not self.told,
+            pending=not self.final or self.audible,
             heard_chars=self.heard_chars,
             interrupted=self.interrupted,
         )
 
 
 class History:
-    """The entries in the conversation's order, never the order of arrival."""
+    """The entries that are open, in the conversation's order, never the order of arrival."""
 
     def __init__(self) -> None:
-        self._order: list[Entry] = []
+        self._open: list[Entry] = []
         self._by_id: dict[str, Entry] = {}
+        self._told = Recent()
+        self.due: float | None = None
+        """When something is to be told that waits for something earlier."""
 
-    def entry(self, item_id: str, role: str, previous_item_id: str | None = None) -> Entry:
-        """The entry of this id, made if need be: behind ``previous_item_id`` where that is known, else at the end."""
+    def entry(self, item_id: str, role: str, now: float, previous_item_id: str | None = None) -> Entry | None:
+        """The entry of this id, made if need be: behind ``previous_item_id`` where that is known, else at the end.
+
+        None for one that was told already, or is the other side's.
+        """
         known = self._by_id.get(item_id)
-        if known is not None:
-            return known
-        entry = Entry(item_id, role)
+        if known is not None or item_id in self._told:
+            return known if known is not None and known.role == role else None
+        server_id = "" if item_id.startswith(UNNAMED) else item_id
+        entry = Entry(item_id, role, now, server_id)
         previous = self._by_id.get(previous_item_id or "")
-        at = self._order.index(previous) + 1 if previous else len(self._order)
-        self._order.insert(at, entry)
+        if previous is not None:
+            at = self._open.index(previous) + 1
+        else:
+            at = 0 if previous_item_id and previous_item_id in self._told else len(self._open)
+        self._open.insert(at, entry)
         self._by_id[item_id] = entry
         return entry
 
     def find(self, item_id: str) -> Entry | None:
-        """The entry of this id, if there is one."""
+        """The open entry of this id, if there is one."""
         return self._by_id.get(item_id)
 
-    def of_response(self, response_id: str) -> list[Entry]:
-        """The entries that a response made."""
-        return [entry for entry in self._order if entry.response_id == response_id]
+    def knows(self, item_id: str) -> bool:
+        """Whether there is, or was, an entry of this id."""
+        return item_id in self._by_id or item_id in self._told
 
-    def untold(self, role: str) -> list[Entry]:
-        """The entries of one side whose record is still to be shown."""
-        return [entry for entry in self._order if entry.role == role and not entry.told]
+    def name(self, entry: Entry, item_id: str) -> None:
+        """The server told the id of an entry that it had left out before."""
+        entry.server_id = item_id
+        self._by_id[item_id] = entry
+
+    def drop(self, entry: Entry) -> None:
+        """What was taken for a turn was none: it is not told."""
+        self._remove(entry)
+
+    def of(self, role: str) -> list[Entry]:
+        """The open entries of one side."""
+        return [entry for entry in self._open if entry.role == role]
 
     def lines(self) -> tuple[Line, ...]:
         """What the live view draws. An assistant's line appears with its first word."""
-        return tuple(entry.line() for entry in self._order if entry.text or (entry.role == "user" and not entry.told))
+        return tuple(entry.line() for entry in self._open if entry.text or (entry.role == "user" and not entry.final))
+
+    def release(self, now: float, *, everything: bool = False) -> list[Effect]:
+        """Tell what is whole, in order; at the end of all ``everything`` that is whole, without waiting."""
+        effects: list[Effect] = []
+        waiting: list[Entry] = []
+        self.due = None
+        for entry in list(self._open):
+            self._give_up_transcript(entry, now)
+            if not entry.final or entry.audible:
+                waiting.append(entry)
+                continue
+            if entry.whole_at is None:
+                entry.whole_at = now
+            until = max((_holds_until(earlier, entry.whole_at) for earlier in waiting), default=now)
+            if until > now and not everything:
+                self._wait_until(until)
+                waiting.append(entry)
+                continue
+            for earlier in waiting:
+                earlier.overtaken = True
+            effects.append(self._tell(entry))
+        return effects
+
+    def _give_up_transcript(self, entry: Entry, now: float) -> None:
+        if entry.role != "user" or entry.final or entry.ended_at is None:
+            return
+        if now >= entry.ended_at + TRANSCRIPT_S:
+            entry.final = True
+        else:
+            self._wait_until(entry.ended_at + TRANSCRIPT_S)
+
+    def _wait_until(self, until: float) -> None:
+        self.due = until if self.due is None else min(self.due, until)
+
+    def _tell(self, entry: Entry) -> Effect:
+        """The one place where an item is told: it is whole, and what was heard of it will not change."""
+        self._close(entry)
+        if entry.role == "user":
+            return Show(UserSaid(item_id=entry.item_id, text=entry.text, late=entry.overtaken))
+        said = AssistantSaid(
+            item_id=entry.item_id,
+            text=entry.heard_text,
+            heard_ms=entry.heard_ms if entry.spoken else None,
+            interrupted=entry.interrupted,
+        )
+        return Show(said)
+
+    def _close(self, entry: Entry) -> None:
+        self._remove(entry)
+        self._told.add(entry.item_id)
+        if entry.server_id:
+            self._told.add(entry.server_id)
+
+    def _remove(self, entry: Entry) -> None:
+        self._open.remove(entry)
+        self._by_id.pop(entry.item_id, None)
+        self._by_id.pop(entry.server_id, None)
+
+
+def _holds_until(earlier: Entry, whole_at: float) -> float:
+    """Until when something that is whole waits for ``earlier``."""
+    if earlier.final or earlier.role == "assistant":
+        return whole_at + HELD_BACK_S
+    return (earlier.began_at if earlier.ended_at is None else earlier.ended_at) + HELD_BACK_S

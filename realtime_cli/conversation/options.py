@@ -37,6 +37,8 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     Such a server (speech-to-speech 1.1) ignores ``turn_detection: null``, ends no utterance at a commit, and does not
     know ``input_audio_buffer.clear``.
     """
+    closing_silence_ms: int = 2000
+    """The silence behind what was recorded, by which such a server hears the end of it."""
     server_answers: bool = True
     """The server starts the response to a turn that it found by itself (``create_response``)."""
     server_interrupts: bool = True
@@ -59,9 +61,16 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     can_ask: bool = False
     """There is a keyboard to ask at whether a function may run."""
     tool_timeout_s: float = 30.0
+    max_tool_rounds: int = 8
+    """How often the model is asked to speak about results of its calls without a turn of the user's between."""
     mic_end_grace_s: float = 3.0
     """How long after the end of a file microphone the server may still notice that somebody spoke."""
     answer_timeout_s: float = 60.0
     """How long the server may be silent while it owes something. Models that reason think for tens of seconds."""
     hello_timeout_s: float = 15.0
     """How long the server may take to open the session once it is connected."""
+
+    @property
+    def server_takes_turns(self) -> bool:
+        """Whether the server makes turns of what it hears, and answers them, by itself."""
+        return self.server_decides_turns or self.detection_always_on

@@ -92,7 +92,7 @@ class UsageReported(Record, frozen=True, kw_only=True, tag_field="type", tag="us
 
 
 class ToolCalled(Record, frozen=True, kw_only=True, tag_field="type", tag="tool_call"):
-    """The model wants a function run; ``arguments`` is the JSON that it wrote."""
+    """The model wants a function run; ``arguments`` is the JSON that it wrote, ``server`` the MCP server's label."""
 
     call_id: str
     name: str
@@ -101,11 +101,12 @@ class ToolCalled(Record, frozen=True, kw_only=True, tag_field="type", tag="tool_
 
 
 class ToolAsked(Record, frozen=True, kw_only=True, tag_field="type", tag="tool_question"):
-    """The user is asked whether a function may run."""
+    """The user is asked whether a function may run, with all of its arguments; ``server`` is the MCP server's label."""
 
     call_id: str
     name: str
     arguments: str
+    server: str = ""
 
 
 class ToolFinished(Record, frozen=True, kw_only=True, tag_field="type", tag="tool_result"):
@@ -116,6 +117,7 @@ class ToolFinished(Record, frozen=True, kw_only=True, tag_field="type", tag="too
     output: str
     failed: bool
     duration_ms: int
+    server: str = ""
 
 
 class Trouble(Record, frozen=True, kw_only=True, tag_field="type", tag="error"):
@@ -131,7 +133,7 @@ class Notice(Record, frozen=True, kw_only=True, tag_field="type", tag="notice"):
     text: str
 
 
-class Aside(Record, frozen=True, kw_only=True, tag_field="type", tag="aside"):
+class SideChannelSaid(Record, frozen=True, kw_only=True, tag_field="type", tag="aside"):
     """What a side channel says about the conversation so far; it is no part of it."""
 
     name: str
@@ -197,7 +199,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """How things stand, immutable; compare by identity to see whether anything changed."""
+    """How things stand, immutable. ``lines`` holds what is not told yet; what is told comes as a record, once."""
 
     phase: Phase = Phase.CONNECTING
     provider: str = ""
@@ -227,7 +229,7 @@ AnyRecord: TypeAlias = (
     | ToolFinished
     | Trouble
     | Notice
-    | Aside
+    | SideChannelSaid
     | MicChanged
     | AudioReported
     | Ended

@@ -1,9 +1,14 @@
-"""The model's side: responses, what is active, what of them was heard, and what an interruption must send.
+"""The model's side, and the one owner of what is owed: which response is asked for, active or over, and what was heard.
 
-Only one response may be active in the default conversation, so a request for one waits for the end of the one before.
+Only one response may be active in the default conversation, so what is wanted (:class:`Wish`) is asked for when the one
+before is over: :meth:`Responses.ask` alone sends a ``response.create`` for the conversation. The states and what their
+moves send are in :mod:`.states`. Everything is keyed on the response's id; where a server leaves ids
+out, the response in progress is meant.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import msgspec
 
@@ -12,7 +17,8 @@ from realtime_cli.conversation.effects import Effect, EndOfAudio, Flush, Play, S
 from realtime_cli.conversation.facts import Flushed, Heard
 from realtime_cli.conversation.history import UNNAMED, Entry, History, PartAudio
 from realtime_cli.conversation.options import ConversationOptions
-from realtime_cli.conversation.records import AssistantDelta, AssistantSaid
+from realtime_cli.conversation.records import AssistantDelta
+from realtime_cli.conversation.states import RESPONSE_MOVES, Recent, ResponseEvent, ResponseState
 from realtime_cli.protocol.client_events import (
     ConversationItemDelete,
     ConversationItemTruncate,
@@ -35,78 +41,345 @@ ContentEvent = (
     OutputAudioDelta | OutputAudioDone | OutputTextDelta | OutputTextDone | OutputTranscriptDelta | OutputTranscriptDone
 )
 
+ERROR_GRACE_S = 5.0
+"""How long a response may bring nothing after an error in the middle of it that names no cause."""
 
-class Replies(msgspec.Struct):
-    """The one owner of what is known about responses."""
 
-    options: ConversationOptions
-    history: History
-    active: str | None = None
-    """Id of the response in progress."""
-    owed: bool = False
-    """A response was asked for, or is due by the server's own decision, and has not begun."""
-    empty: bool = False
-    """The response that ended last brought nothing at all: no words, no sound, no call."""
-    _wanted: bool = False
-    _cancel_on_arrival: bool = False
-    _dead: set[str] = msgspec.field(default_factory=set)
-    _done: int = 0
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """A response that is to be asked for."""
+
+    reason: Literal["turn", "tools", "again"] = "turn"
+    """A turn of the user's, results of function calls, or a request that was refused while another was active."""
+    instructions: str | None = None
+    may_call: bool = True
+    """Whether the model may call functions in it."""
+
+    def event(self) -> ResponseCreate:
+        """The request."""
+        body = {"instructions": self.instructions} if self.instructions else {}
+        body |= {} if self.may_call else {"tool_choice": "none"}
+        return ResponseCreate(response=body or None)
+
+
+class Reply(msgspec.Struct, eq=False):
+    """One response, as far as it has come. ``id`` is the server's, or one of our own where that left it out."""
+
+    state: ResponseState = ResponseState.ASKED
+    id: str = ""
+    wish: Wish | None = None
+    """What it was asked for; None where the server answers by itself."""
+    turn_id: str = ""
+    """Item of the turn that the server answers."""
+    asked_at: float = 0.0
+    knows: int = 0
+    """How many results of function calls were in when it was asked for."""
+    called: bool = False
+    """It brought something else than a message, such as a function call."""
+    suspect_since: float | None = None
+    """Since when nothing came after an error that may have been about it."""
+    entries: list[Entry] = msgspec.field(default_factory=list)
+    by_index: dict[int, Entry] = msgspec.field(default_factory=dict)
+
+    def move(self, event: ResponseEvent) -> bool:
+        """Go to the next state; False where there is no such move."""
+        after = RESPONSE_MOVES.get((self.state, event))
+        if after is not None:
+            self.state = after
+        return after is not None
+
+    @property
+    def empty(self) -> bool:
+        """It brought nothing at all: no words, no sound, no call."""
+        return not self.called and not any(entry.text or entry.parts for entry in self.entries)
+
+
+class Responses:
+    """See the module. Belongs to one connection, but for what is wanted."""
+
+    def __init__(self, options: ConversationOptions, history: History) -> None:
+        self._options = options
+        self._history = history
+        self.wish: Wish | None = None
+        """What is to be asked for as soon as nothing else is going on."""
+        self.reset()
+
+    def reset(self) -> None:
+        """A new connection knows of no response; what is wanted stays. (What was in progress: :meth:`give_up`.)"""
+        self.current: Reply | None = None
+        """The response in progress: active or dying."""
+        self.coming: Reply | None = None
+        """The response that was asked for, or is due by the server's own decision, and has not begun."""
+        self.results = 0
+        """How many results of function calls are in."""
+        self.spoken_about = 0
+        """How many of them the model knew when it last began to answer."""
+        self._ended = Recent()
+        self._unnamed = 0
+        self._refused_while_active = False
 
     @property
     def busy(self) -> bool:
         """Whether the model owes something or is answering."""
-        return self.owed or self._wanted or self.active is not None
+        owed = self.coming is not None and self.coming.state is ResponseState.ASKED
+        return owed or self.wish is not None or self.current is not None
+
+    @property
+    def free(self) -> bool:
+        """Whether a response may be asked for."""
+        return self.current is None and self.coming is None and not self._refused_while_active
 
     @property
     def audible(self) -> bool:
         """Whether something is still to be heard."""
-        return any(entry.audible for entry in self.history.untold("assistant"))
+        return any(entry.audible for entry in self._history.of("assistant"))
 
-    def ask(self, instructions: str | None = None) -> list[Effect]:
-        """Ask for a response, now or as soon as the active one has ended (then without ``instructions``)."""
-        if self.active is not None or self.owed:
-            self._wanted = True
+    @property
+    def suspect_due(self) -> float | None:
+        """When the response in progress is given up because of an error in the middle of it."""
+        since = self.current.suspect_since if self.current else None
+        return None if since is None else since + ERROR_GRACE_S
+
+    def want(self, wish: Wish) -> None:
+        """Ask for a response as soon as nothing else is going on. The user's turns come before all else."""
+        if self.wish is None or wish.reason == "turn":
+            self.wish = wish
+
+    def ask(self, now: float) -> list[Effect]:
+        """Ask for what is wanted. To be called when :attr:`free`."""
+        wish, self.wish = self.wish, None
+        if wish is None:
             return []
-        self.owed, self._cancel_on_arrival = True, False
-        return [Send(ResponseCreate(response={"instructions": instructions} if instructions else None))]
+        self.coming = Reply(wish=wish, asked_at=now, knows=self.results)
+        self.spoken_about = self.results
+        return [Send(wish.event())]
+
+    def server_owes(self, turn_id: str, now: float) -> None:
+        """The server is about to answer a turn by itself, or is doing so already."""
+        if self.coming is not None and self.coming.wish is None:
+            self.coming.turn_id = turn_id
+        elif self.coming is None and (self.current is None or self.current.state is ResponseState.DYING):
+            self.coming = Reply(turn_id=turn_id, asked_at=now, knows=self.results)
+
+    def withdraw(self, turn_id: str) -> None:
+        """A turn was only a noise: the server owes no answer to that one."""
+        if self.coming is not None and self.coming.wish is None and self.coming.turn_id == turn_id:
+            self.coming.move(ResponseEvent.DROPPED)
+            self.coming = None
 
     def refused(self, *, because_active: bool) -> None:
-        """The server refused the response that was asked for."""
-        self.owed = False
-        self._wanted = because_active
+        """The server refused the response that was asked for; because another is active, it is asked for again."""
+        coming, self.coming = self.coming, None
+        if not because_active:
+            self.wish = None
+            return
+        self._refused_while_active = True
+        if coming is None or coming.state is ResponseState.ASKED:
+            asked = coming.wish if coming and coming.wish else Wish()
+            self.want(msgspec.structs.replace(asked, reason="again"))
 
     def turn_refused(self) -> None:
         """The server refused a turn: the reply that was asked for along with it would answer something else."""
-        self._cancel_on_arrival = self.owed
+        self.wish = None
+        if self.coming is not None:
+            self.coming.move(ResponseEvent.INTERRUPTED)
 
-    def created(self, response: Response) -> list[Effect]:
+    def suspect(self, now: float) -> None:
+        """An error that names no cause came in the middle of a response: it may be the end of it."""
+        if self.current is not None:
+            self.current.suspect_since = now
+
+    def created(self, response: Response, now: float) -> list[Effect]:
         """A response began."""
-        self.active = self._name(response.id)
-        self.owed = False
-        if not self._cancel_on_arrival:
-            return []
-        self._cancel_on_arrival = False
-        return self._kill(cancel=True)
+        if response.id:
+            return self._begin(self._name(response.id), now)
+        self._unnamed += 1
+        return self._begin(f"{UNNAMED}response {self._unnamed}", now)
 
-    def item_added(self, event: OutputItemAdded | OutputItemDone) -> None:
+    def item(self, event: OutputItemAdded | OutputItemDone, now: float) -> list[Effect]:
         """A response began or finished an item."""
-        if event.item.type == "message" and event.item.id and self._alive(event.response_id):
-            self._entry(event.item.id, event.response_id)
+        effects, reply = self._alive(event.response_id, now)
+        if reply is not None:
+            reply.suspect_since = None
+            reply.called = reply.called or event.item.type != "message"
+            if event.item.type == "message" and event.item.id:
+                self._entry(reply, event.item.id, event.output_index, now)
+        return effects
 
-    def content(self, event: ContentEvent) -> list[Effect]:
-        """A piece of a reply. Pieces of a response that was interrupted die here."""
-        if not self._alive(event.response_id):
+    def content(self, event: ContentEvent, now: float) -> list[Effect]:
+        """A piece of a reply. Pieces of a response that was interrupted, or is over, die here."""
+        effects, reply = self._alive(event.response_id, now)
+        if reply is None or reply.state is not ResponseState.ACTIVE:
+            return effects
+        reply.suspect_since = None
+        entry = self._entry(reply, event.item_id, event.output_index, now)
+        return effects if entry is None else effects + self._piece(entry, event)
+
+    def is_over(self, response_id: str) -> bool:
+        """Whether this response ended, or was given up, before."""
+        return self._name(response_id) in self._ended
+
+    def name_of(self, response_id: str) -> str:
+        """The id under which a response is known here: its own, or one that stands for the missing one."""
+        return self._name(response_id)
+
+    def done(self, response: Response, now: float) -> tuple[list[Effect], Reply | None]:
+        """A response ended, whatever its status; None for one that was over before."""
+        self._refused_while_active = False
+        effects, reply = self._alive(response.id, now)
+        if reply is None:
+            return effects, None
+        ours = reply.state is ResponseState.DYING
+        if not ours:
+            for index, item in enumerate(response.output or ()):
+                reply.called = reply.called or item.type != "message"
+                effects += self._complete_from(reply, item, index, now)
+        return effects + self._end(now, cut=not ours and response.status == "cancelled"), reply
+
+    def heard(self, fact: Heard) -> None:
+        """Playback went on."""
+        entry = self._history.find(fact.item_id)
+        if entry is None or fact.content_index not in entry.parts:
+            return
+        part = entry.parts[fact.content_index]
+        part.heard_ms = max(part.heard_ms, min(fact.heard_ms, part.received_ms))
+        part.finished = part.finished or fact.finished
+
+    def interrupt(self, *, server_cancels: bool) -> list[Effect]:
+        """The user cuts in: silence at once, and no more of what is being said, or about to be."""
+        if self.coming is not None and not server_cancels:
+            self.coming.move(ResponseEvent.INTERRUPTED)
+        silence: list[Effect] = [Flush()] if self.audible or self.current is not None else []
+        if self.current is not None and self.current.move(ResponseEvent.INTERRUPTED) and not server_cancels:
+            # The cancel goes first: a server may refuse to truncate what it is still writing.
+            return [*self._cancel(self.current), *silence]
+        return silence
+
+    def stop(self) -> list[Effect]:
+        """A key stops what is being said, or about to be; nothing is asked for instead."""
+        self.wish = None
+        return self.interrupt(server_cancels=False)
+
+    def flushed(self, fact: Flushed) -> list[Effect]:
+        """The playback fell silent: tell the server exactly what was heard, never more than was received."""
+        for part in fact.parts:
+            self.heard(part)
+        cut = [entry for entry in self._history.of("assistant") if entry.audible or not entry.final]
+        return [effect for entry in cut for effect in self._cut(entry)]
+
+    def give_up(self) -> list[Effect]:
+        """Wait for nothing any more: what came of the response in progress is all there will be of it."""
+        effects: list[Effect] = []
+        self.wish, self._refused_while_active = None, False
+        if self.coming is not None:
+            self.coming.move(ResponseEvent.DROPPED)
+            self.coming = None
+        if self.current is not None:
+            reply, active = self.current, self.current.state is ResponseState.ACTIVE
+            reply.move(ResponseEvent.DROPPED)
+            effects += self._cancel(reply) if active else []
+            effects += self._close(reply, cut=True)
+        return effects
+
+    def cut_off(self) -> None:
+        """The conversation ends: of replies that are cut off by it, only what was heard is told."""
+        for entry in self._history.of("assistant"):
+            if entry.final and not entry.audible:
+                continue
+            if not entry.text:
+                self._history.drop(entry)
+                continue
+            entry.interrupted = entry.final = True
+            for part in entry.parts.values():
+                part.finished = True
+
+    def _alive(self, response_id: str, now: float) -> tuple[list[Effect], Reply | None]:
+        """The response of this id, which begins now if nothing was heard of it before; None for one that is over."""
+        name = self._name(response_id)
+        if name in self._ended:
+            return [], None
+        return self._begin(name, now), self.current
+
+    def _name(self, response_id: str) -> str:
+        current = self.current
+        if current is not None and not response_id:
+            return current.id
+        if current is not None and current.id.startswith(UNNAMED) and response_id not in self._ended:
+            current.id = response_id
+        if response_id:
+            return response_id
+        self._unnamed += 1
+        return f"{UNNAMED}response {self._unnamed}"
+
+    def _begin(self, name: str, now: float) -> list[Effect]:
+        if name in self._ended or (self.current is not None and self.current.id == name):
             return []
-        entry = self._entry(event.item_id, event.response_id)
+        # There is only one at a time: whatever came before is over, even if the server does not say so.
+        effects = self._end(now, cut=False) if self.current is not None else []
+        reply, self.coming = self.coming or Reply(asked_at=now, knows=self.results), None
+        reply.id = name
+        reply.move(ResponseEvent.BEGAN)
+        self.current = reply
+        self.spoken_about = max(self.spoken_about, reply.knows)
+        return [*effects, *(self._cancel(reply) if reply.state is ResponseState.DYING else [])]
+
+    def _end(self, now: float, *, cut: bool) -> list[Effect]:
+        reply = self.current
+        if reply is None:
+            return []
+        reply.move(ResponseEvent.ENDED)
+        for entry in reply.entries:
+            entry.ended_at = now
+        return self._close(reply, cut=cut)
+
+    def _close(self, reply: Reply, *, cut: bool) -> list[Effect]:
+        """What is left of a response that is over; ``cut``: it is not whole."""
+        self.current = None
+        self._ended.add(reply.id)
+        effects: list[Effect] = []
+        for entry in reply.entries:
+            for index in entry.parts:
+                effects += self._end_audio(entry, index)
+            entry.interrupted = entry.interrupted or (cut and not entry.final)
+            entry.final = True
+        return effects
+
+    def _cancel(self, reply: Reply) -> list[Effect]:
+        if not self._options.can_cancel:
+            return []
+        return [Send(ResponseCancel(response_id=None if reply.id.startswith(UNNAMED) else reply.id))]
+
+    def _entry(self, reply: Reply, item_id: str, output_index: int, now: float) -> Entry | None:
+        """The item of a piece. Some servers leave the item's id out, of all pieces or of some, and count outputs."""
+        known = reply.by_index.get(output_index)
+        if item_id and not self._history.knows(item_id):
+            nameless = [entry for entry in reply.entries if not entry.server_id]
+            if known is None and len(nameless) == 1:
+                (known,) = nameless
+            if known is not None and not known.server_id:
+                self._history.name(known, item_id)
+        if item_id or known is None:
+            name = item_id or f"{UNNAMED}item {output_index} of {reply.id}"
+            known = self._history.entry(name, "assistant", now)
+        if known is None or known.final:
+            return None
+        reply.by_index.setdefault(output_index, known)
+        if known not in reply.entries:
+            reply.entries.append(known)
+        return known
+
+    def _piece(self, entry: Entry, event: ContentEvent) -> list[Effect]:
         match event:
-            case OutputTextDelta() | OutputTranscriptDelta():
-                entry.add_text(event.delta)
-                return [Show(AssistantDelta(item_id=entry.item_id, text=event.delta))]
+            case OutputTextDelta():
+                return self._more_text(entry, event.delta)
+            case OutputTranscriptDelta():
+                entry.voiced = self._options.plays
+                return self._more_text(entry, event.delta)
             case OutputTextDone():
                 return self._whole_text(entry, event.text)
             case OutputTranscriptDone():
+                entry.voiced = self._options.plays
                 return self._whole_text(entry, event.transcript)
-            case OutputAudioDelta() if self.options.plays:
+            case OutputAudioDelta() if self._options.plays:
                 part = entry.parts.setdefault(event.content_index, PartAudio())
                 part.received_bytes += base64_bytes(event.delta)
                 return [Play(entry.item_id, event.content_index, event.delta)]
@@ -114,125 +387,23 @@ class Replies(msgspec.Struct):
                 return self._end_audio(entry, event.content_index)
         return []
 
-    def done(self, response: Response) -> list[Effect]:
-        """A response ended, whatever its status; asks for the next one if it was waiting."""
-        effects: list[Effect] = []
-        response_id = self._name(response.id)
-        self._done += 1
-        self.empty = False
-        if response_id not in self._dead:
-            for item in response.output or ():
-                effects += self._complete_from(item, response_id)
-            entries = self.history.of_response(response_id)
-            calls = (item for item in response.output or () if item.type != "message")
-            self.empty = not any(entry.text or entry.spoken for entry in entries) and not any(calls)
-            for entry in entries:
-                for index in entry.parts:
-                    effects += self._end_audio(entry, index)
-                entry.final = True
-                effects += self._tell_if_over(entry)
-        self._dead.discard(response_id)
-        if self.active in (response_id, None):
-            self.active, self.owed = None, False
-        if self._wanted and self.active is None and not self.owed:
-            self._wanted = False
-            effects += self.ask()
-        return effects
-
-    def heard(self, fact: Heard) -> list[Effect]:
-        """Playback went on."""
-        entry = self.history.find(fact.item_id)
-        if entry is None or fact.content_index not in entry.parts:
-            return []
-        part = entry.parts[fact.content_index]
-        part.heard_ms = min(fact.heard_ms, part.received_ms)
-        part.finished = part.finished or fact.finished
-        return self._tell_if_over(entry)
-
-    def interrupt(self, *, server_cancels: bool) -> list[Effect]:
-        """The user cuts in: silence at once, and no more of the active response."""
-        silence: list[Effect] = [Flush()] if self.audible or self.active is not None else []
-        if self.active is not None:
-            # The cancel goes first: a server may refuse to truncate what it is still writing.
-            return [*self._kill(cancel=not server_cancels), *silence]
-        self._cancel_on_arrival = self.owed and not server_cancels
-        return silence
-
-    def stop(self) -> list[Effect]:
-        """A key stops what is being said, or about to be."""
-        self._wanted = False
-        return self.interrupt(server_cancels=False)
-
-    def flushed(self, fact: Flushed) -> list[Effect]:
-        """The playback fell silent: tell the server exactly what was heard, never more than was received."""
-        effects: list[Effect] = []
-        for part in fact.parts:
-            effects += self.heard(part)
-        for entry in self.history.untold("assistant"):
-            if entry.audible or not entry.final:
-                effects += self._cut(entry)
-        return effects
-
-    def cut_off(self) -> list[Effect]:
-        """The conversation ends: tell what was heard of the replies that are cut off by it."""
-        effects: list[Effect] = []
-        for entry in self.history.untold("assistant"):
-            if entry.text:
-                entry.interrupted = entry.told = True
-                effects.append(Show(_said(entry)))
-        return effects
-
-    def _cut(self, entry: Entry) -> list[Effect]:
-        entry.interrupted = entry.final = True
-        for part in entry.parts.values():
-            part.finished = True
-        return [*self._forget_unheard(entry), *self._tell_if_over(entry)]
-
-    def _forget_unheard(self, entry: Entry) -> list[Effect]:
-        if not entry.spoken or not self.options.can_truncate or entry.item_id.startswith(UNNAMED):
-            return []
-        if entry.heard_ms == 0:
-            return [Send(ConversationItemDelete(item_id=entry.item_id))]
-        return [
-            Send(ConversationItemTruncate(item_id=entry.item_id, content_index=index, audio_end_ms=part.heard_ms))
-            for index, part in entry.parts.items()
-            if part.heard_ms < part.received_ms or not part.complete
-        ]
-
-    def _kill(self, *, cancel: bool) -> list[Effect]:
-        response_id = self.active or ""
-        self._dead.add(response_id)
-        if cancel and self.options.can_cancel:
-            named = response_id and not response_id.startswith(UNNAMED)
-            return [Send(ResponseCancel(response_id=response_id if named else None))]
-        return []
-
-    def _alive(self, response_id: str) -> bool:
-        return self._name(response_id) not in self._dead
-
-    def _name(self, response_id: str) -> str:
-        """The id, or one of our own: some servers leave ids out, and one reply at a time is then all there can be."""
-        return response_id or self.active or f"{UNNAMED}response {self._done + 1}"
-
-    def _entry(self, item_id: str, response_id: str) -> Entry:
-        response_id = self._name(response_id)
-        entry = self.history.entry(item_id or f"{UNNAMED}item of {response_id}", "assistant")
-        entry.response_id = response_id
-        return entry
+    def _more_text(self, entry: Entry, text: str) -> list[Effect]:
+        entry.add_text(text)
+        return [Show(AssistantDelta(item_id=entry.item_id, text=text))]
 
     def _whole_text(self, entry: Entry, text: str) -> list[Effect]:
         """The ``done`` of a text: what the deltas left out of it, if a server sends none or loses one."""
         missing = text[len(entry.text) :] if text.startswith(entry.text) else ""
-        if not missing:
-            return []
-        entry.add_text(missing)
-        return [Show(AssistantDelta(item_id=entry.item_id, text=missing))]
+        return self._more_text(entry, missing) if missing else []
 
-    def _complete_from(self, item: Item, response_id: str) -> list[Effect]:
+    def _complete_from(self, reply: Reply, item: Item, index: int, now: float) -> list[Effect]:
         """Take the text of a response's final items where no delta brought it."""
-        if item.type != "message" or not item.id or not item.words:
+        if item.type != "message" or not item.words:
             return []
-        return self._whole_text(self._entry(item.id, response_id), item.words)
+        if not item.id and reply.entries and index not in reply.by_index:
+            return []
+        entry = self._entry(reply, item.id or "", index, now)
+        return [] if entry is None else self._whole_text(entry, item.words)
 
     def _end_audio(self, entry: Entry, content_index: int) -> list[Effect]:
         part = entry.parts.get(content_index)
@@ -241,17 +412,16 @@ class Replies(msgspec.Struct):
         part.complete = True
         return [EndOfAudio(entry.item_id, content_index)]
 
-    def _tell_if_over(self, entry: Entry) -> list[Effect]:
-        if entry.told or not entry.final or entry.audible:
+    def _cut(self, entry: Entry) -> list[Effect]:
+        entry.interrupted = entry.final = True
+        for part in entry.parts.values():
+            part.finished = True
+        if not entry.spoken or not self._options.can_truncate or not entry.server_id:
             return []
-        entry.told = True
-        return [Show(_said(entry))]
-
-
-def _said(entry: Entry) -> AssistantSaid:
-    return AssistantSaid(
-        item_id=entry.item_id,
-        text=entry.heard_text,
-        heard_ms=entry.heard_ms if entry.spoken else None,
-        interrupted=entry.interrupted,
-    )
+        if entry.heard_ms == 0:
+            return [Send(ConversationItemDelete(item_id=entry.server_id))]
+        return [
+            Send(ConversationItemTruncate(item_id=entry.server_id, content_index=index, audio_end_ms=part.heard_ms))
+            for index, part in entry.parts.items()
+            if part.heard_ms < part.received_ms or not part.complete
+        ]

@@ -1,8 +1,10 @@
 """Function calls of the model's: which to run, to ask about, or to give up, and when to ask for a reply.
 
-Every ``call_id`` gets exactly one ``function_call_output``, whatever happens; when all calls of a response are
-answered, one reply is due. The user may speak meanwhile: the outputs go in all the same, and no reply is asked for
-that the server is about to give anyhow (https://platform.openai.com/docs/guides/realtime-conversations#function-calling).
+Every call gets exactly one ``function_call_output``, whatever happens; when all calls of a response are answered, one
+reply is due. The user may speak meanwhile: the outputs go in all the same, and no reply is asked for that the server is
+about to give anyhow (https://platform.openai.com/docs/guides/realtime-conversations#function-calling). The states of a
+call are in :mod:`.states`. A call is known by its item, as some servers count ``call_id`` anew in every response, and a
+run of a function by an id of our own.
 """
 
 from __future__ import annotations
@@ -15,17 +17,16 @@ from realtime_cli.conversation.effects import CancelTool, Effect, RunTool, Send,
 from realtime_cli.conversation.facts import ToolReturned
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import Notice, ToolAsked, ToolCalled, ToolFinished
-from realtime_cli.conversation.responses import Replies
+from realtime_cli.conversation.responses import Responses
+from realtime_cli.conversation.states import CALL_MOVES, CallEvent, CallState, Recent
 from realtime_cli.conversation.tool_offers import Answer, Offer, Outcome, failure
 from realtime_cli.protocol.client_events import ConversationItemCreate
 from realtime_cli.protocol.items import Item, Response
 from realtime_cli.protocol.response_events import FunctionArgumentsDone, OutputItemAdded, OutputItemDone
 
-COMMIT_GRACE_S = 2.0
-"""How soon after its end a server must make a turn of the user's speech, which brings a reply by itself."""
-
 REFUSED = "the user does not allow this call"
 NOBODY_TO_ASK = "this call needs the user's consent, and there is no keyboard to ask at; it did not run"
+TOO_MANY_ROUNDS = "too many calls in a row; it did not run: answer the user with what there is"
 
 APPROVAL = "mcp_approval_request"
 """An item that asks for consent: https://platform.openai.com/docs/guides/realtime-mcp."""
@@ -36,110 +37,129 @@ UNFINISHED = ("in_progress", "incomplete")
 ANSWERS: Mapping[str, Answer] = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "a": "always", "always": "always"}
 """What a person may type when asked."""
 
+REMEMBERED_SERVERS = 64
+"""Of how many lists of tools it is known whose they are."""
 
-class Call(msgspec.Struct):
+
+class Call(msgspec.Struct, eq=False):
     """One call, from the model's wish to its answer. ``started_at`` is when it began to run."""
 
+    run_id: str
     call_id: str
     name: str
     arguments: str
     response_id: str
-    started_at: float | None = None
+    server: str = ""
+    """Label of the MCP server whose tool it is."""
     remote: bool = False
     """The model's side runs it, an MCP server's tool, and asks only for consent."""
+    started_at: float | None = None
+    state: CallState = CallState.WRITTEN
+
+    def move(self, event: CallEvent) -> bool:
+        """Go to the next state; False where there is no such move."""
+        after = CALL_MOVES.get((self.state, event))
+        if after is not None:
+            self.state = after
+        return after is not None
 
 
-class Calls(msgspec.Struct):
-    """The one owner of what is known about function calls."""
+class ToolCalls:
+    """See the module. Runs go on over a change of connection; what the server knows of calls does not."""
 
-    options: ConversationOptions
-    replies: Replies
-    offers: dict[str, Offer] = msgspec.field(default_factory=dict)
-    _open: dict[str, Call] = msgspec.field(default_factory=dict)
-    _known: set[str] = msgspec.field(default_factory=set)
-    """Items of calls that have begun: their end is told more than once."""
-    _names: dict[str, str] = msgspec.field(default_factory=dict)
-    """Names by item: a beta server's ``arguments.done`` has none."""
-    _unconfirmed: dict[str, Item] = msgspec.field(default_factory=dict)
-    """Calls of which only ``arguments.done`` came: it comes for those that were cut off as well."""
-    _asking: list[str] = msgspec.field(default_factory=list)
-    """Calls that wait for the user's consent; the first is the one asked about."""
-    _allowed: set[str] = msgspec.field(default_factory=set)
-    _unspoken: set[str] = msgspec.field(default_factory=set)
-    """Responses with results that the model has not spoken about."""
-    _patient_until: float | None = None
-    """Till then a turn of the user's may bring the reply that is due."""
-    _blind: bool = False
-    """The next response to begin was asked for before the results were in."""
+    def __init__(self, options: ConversationOptions, responses: Responses) -> None:
+        self._options = options
+        self._responses = responses
+        self.offers: dict[str, Offer] = {}
+        self._open: dict[str, Call] = {}
+        self._runs = 0
+        self._consents = 0
+        self._allowed: set[tuple[str, str]] = set()
+        """(server, name) of what the user has allowed for good."""
+        self.reset()
+
+    def reset(self) -> None:
+        """A new connection: its ids are new, and it waits for no results."""
+        self._known = Recent()
+        """Items of calls that have begun: their end is told more than once."""
+        self._names: dict[str, str] = {}
+        """Names by item: a beta server's ``arguments.done`` has none."""
+        self._unconfirmed: dict[str, Item] = {}
+        """Calls of which only ``arguments.done`` came: it comes for those that were cut off as well."""
+        self._unspoken: dict[str, int] = {}
+        """The number of the latest result of each response whose results the model has not spoken about."""
+        self._servers: dict[str, str] = {}
+        """Labels of MCP servers by the item that lists their tools."""
 
     @property
     def open(self) -> bool:
         """Whether something is still to be answered, or to be said about the answers."""
-        return bool(self._open or self._unspoken)
+        return bool(self._open or self._unspoken_ids())
 
     @property
     def reply_due(self) -> bool:
-        """Whether all results of some response are in, the model has not spoken about them, and is not about to."""
-        return self._reply_open and self._patient_until is None
+        """Whether all results of some response are in, and the model has not spoken about them."""
+        return not self._unspoken_ids() <= {call.response_id for call in self._open.values()}
 
     @property
     def question(self) -> ToolAsked | None:
         """What the user is asked."""
-        if not self._asking:
+        call = self._asked_about()
+        if call is None:
             return None
-        call = self._open[self._asking[0]]
-        return ToolAsked(call_id=call.call_id, name=call.name, arguments=call.arguments)
+        return ToolAsked(call_id=call.call_id, name=call.name, arguments=call.arguments, server=call.server)
 
     @property
     def running(self) -> tuple[str, ...]:
         """The names of the functions that run."""
-        return tuple(call.name for call in self._open.values() if call.started_at is not None)
+        return tuple(call.name for call in self._open.values() if call.state is CallState.RUNNING)
 
     @property
-    def deadline(self) -> float | None:
-        """When the first of the running calls has had its time, or the user's turn its chance to bring the reply."""
+    def due(self) -> float | None:
+        """When the first of the running calls has had its time."""
         starts = [call.started_at for call in self._open.values() if call.started_at is not None]
-        due = [min(starts) + self.options.tool_timeout_s] if starts else []
-        due += [self._patient_until] if self._patient_until is not None and self._reply_open else []
-        return min(due, default=None)
+        return min(starts) + self._options.tool_timeout_s if starts else None
 
-    @property
-    def _reply_open(self) -> bool:
-        return not self._unspoken <= {call.response_id for call in self._open.values()}
-
-    def speech_stopped(self, now: float) -> None:
-        """The user's speech is over, and is about to become a turn; it may also be dropped as a noise."""
-        self._patient_until = now + COMMIT_GRACE_S
-
-    def committed(self) -> None:
-        """The user's speech became a turn."""
-        self._patient_until = None
-
-    def item(self, event: OutputItemAdded | OutputItemDone, now: float) -> list[Effect]:
-        """A response began or finished an item."""
+    def item(self, event: OutputItemAdded | OutputItemDone, now: float, *, may_call: bool) -> list[Effect]:
+        """A response began or finished an item. ``may_call``: whether the model was to call functions in it."""
         item = event.item
         if isinstance(event, OutputItemAdded):
-            self._names[item.id or ""] = item.name or ""
+            if item.type == "function_call":
+                self._names[item.id or ""] = item.name or ""
         elif item.type == "mcp_call":
             return self.remote_done(item, event.response_id, now)
         elif item.type in ("function_call", APPROVAL) and item.status not in UNFINISHED:
-            return self._begin(item, event.response_id, now)
+            return self._begin(item, event.response_id, now, may_call)
         return []
 
     def remote_done(self, item: Item, response_id: str, now: float) -> list[Effect]:
         """The model's side has run a tool of an MCP server; it speaks about the result when asked to."""
-        if item.id in self._known:
+        if not item.id or item.id in self._known:
             return []
-        self._known.add(item.id or "")
-        call = self._open.pop(item.approval_request_id or "", None)
+        self._known.add(item.id)
+        call = next((it for it in self._open.values() if it.remote and it.call_id == item.approval_request_id), None)
         shown: list[Effect] = []
         if call is None:
-            call = Call(item.id or "", item.name or "", item.arguments or "", response_id)
-            shown = [Show(ToolCalled(call_id=call.call_id, name=call.name, arguments=call.arguments))]
-        self._note_result(call)
+            call = self._new_call(item, item.id, response_id)
+            call.move(CallEvent.STARTED)
+            shown = [self._called(call)]
+        asked = call.state is CallState.ASKING and call is self._asked_about()
+        call.move(CallEvent.RETURNED)
         error = item.error.get("message") if isinstance(item.error, dict) else item.error
         outcome = Outcome(item.output or "") if item.error is None else failure(str(error))
-        return [*shown, self._finished(call, outcome, now)]
+        return [*shown, *self._close(call, outcome, now), *(self._ask_next() if asked else [])]
+
+    def listing(self, item: Item) -> None:
+        """The model's side is about to list the tools of an MCP server."""
+        self._servers[item.id or ""] = item.server_label or ""
+        if len(self._servers) > REMEMBERED_SERVERS:
+            del self._servers[next(iter(self._servers))]
+
+    def listing_failed(self, item_id: str) -> list[Effect]:
+        """The model's side could not list the tools of an MCP server."""
+        label = self._servers.get(item_id)
+        server = f"the MCP server {label}" if label else "an MCP server"
+        return [Show(Notice(text=f"the model's side could not list the tools of {server}: they are not offered"))]
 
     def arguments(self, event: FunctionArgumentsDone) -> None:
         """A call's arguments are over, whole or cut off; some servers send nothing else about a call."""
@@ -147,118 +167,136 @@ class Calls(msgspec.Struct):
         whole = Item(id=event.item_id, call_id=event.call_id, name=name, arguments=event.arguments)
         self._unconfirmed[event.item_id or event.call_id] = whole
 
-    def response_began(self) -> None:
-        """A response began; it knows the results that were in when it was asked for."""
-        if self._blind:
-            self._blind = False
-        else:
-            self._unspoken.clear()
-
-    def ask_for_reply(self) -> list[Effect]:
-        """Ask for the reply that is due; when it is refused, it is not asked for again."""
-        self._unspoken.clear()
-        self._patient_until = None
-        return self.replies.ask()
-
-    def response_done(self, response: Response, now: float) -> list[Effect]:
+    def response_done(self, response: Response, now: float, *, may_call: bool) -> list[Effect]:
         """A response ended: its calls that no other event told of begin, and a reply may be due."""
         effects: list[Effect] = []
         for item in response.output or ():
             if item.type in ("function_call", APPROVAL) and item.status not in UNFINISHED:
-                effects += self._begin(item, response.id, now)
+                effects += self._begin(item, response.id, now, may_call)
         if response.status in ("completed", ""):
             for item in list(self._unconfirmed.values()):
-                effects += self._begin(item, response.id, now)
+                effects += self._begin(item, response.id, now, may_call)
         self._unconfirmed.clear()
+        self._names.clear()
         return effects
 
+    def spoken_about(self) -> None:
+        """The model was asked to speak about the results, or shall not be asked any more."""
+        self._unspoken.clear()
+
     def returned(self, fact: ToolReturned, now: float) -> list[Effect]:
-        """A call came to its end; one that was given up before is long answered."""
-        call = self._open.get(fact.call_id)
-        return self._answer(call, fact.outcome, now) if call else []
+        """A run came to its end; one that was given up before is long answered."""
+        call = self._open.get(fact.run_id)
+        if call is None or call.remote or not call.move(CallEvent.RETURNED):
+            return []
+        return self._answer(call, fact.outcome, now)
 
     def decided(self, answer: Answer, now: float) -> list[Effect]:
         """The user answered the question: ``yes``, ``no`` or ``always``, which holds for this function from now on."""
-        if not self._asking:
+        call = self._asked_about()
+        if call is None:
             return []
-        call = self._open[self._asking.pop(0)]
-        effects = self._answer(call, failure(REFUSED), now) if answer == "no" else self._run(call, now)
+        effects = self._refuse(call, REFUSED, now) if answer == "no" else self._run(call, now)
         if answer == "always":
-            self._allowed.add(call.name)
-            for other in [self._open[it] for it in self._asking if self._open[it].name == call.name]:
-                self._asking.remove(other.call_id)
-                effects += self._run(other, now)
+            self._allowed.add((call.server, call.name))
+            for other in list(self._open.values()):
+                if other.state is CallState.ASKING and (other.server, other.name) in self._allowed:
+                    effects += self._run(other, now)
         return [*effects, *self._ask_next()]
 
     def expire(self, now: float) -> list[Effect]:
-        """Give up the calls that have had their time, and the wait for a turn that has not come."""
-        if self._patient_until is not None and now >= self._patient_until:
-            self._patient_until = None
+        """Give up the calls that have had their time."""
         effects: list[Effect] = []
-        limit_s = self.options.tool_timeout_s
+        limit_s = self._options.tool_timeout_s
         for call in list(self._open.values()):
-            if call.started_at is not None and now >= call.started_at + limit_s:
-                outcome = failure(f"no result within {limit_s:g} s; it was given up")
-                cancelled = [] if call.remote else [CancelTool(call.call_id)]
-                effects += [*cancelled, *self._answer(call, outcome, now)]
+            if call.started_at is None or now < call.started_at + limit_s or not call.move(CallEvent.OVERDUE):
+                continue
+            outcome = failure(f"no result within {limit_s:g} s; it was given up")
+            cancelled = [] if call.remote else [CancelTool(call.run_id)]
+            effects += [*cancelled, *self._answer(call, outcome, now)]
         return effects
 
-    def _begin(self, item: Item, response_id: str, now: float) -> list[Effect]:
+    def _unspoken_ids(self) -> set[str]:
+        return {name for name, number in self._unspoken.items() if number > self._responses.spoken_about}
+
+    def _asked_about(self) -> Call | None:
+        return next((call for call in self._open.values() if call.state is CallState.ASKING), None)
+
+    def _begin(self, item: Item, response_id: str, now: float, may_call: bool) -> list[Effect]:
+        response_id = self._responses.name_of(response_id)
         call_id = item.call_id or item.id or ""
-        # Some servers count their calls anew in every response, so it is the item that is known.
-        key = item.id or call_id
-        if key in self._known or call_id in self._open:
+        # Some servers leave the item's id out of some of the events that tell of a call.
+        names = {f"{response_id} {call_id}", item.id or ""} - {""}
+        if any(name in self._known for name in names):
             return []
-        self._known.add(key)
-        self._unconfirmed.pop(key, None)
-        name = item.name or self._names.get(item.id or "", "")
-        call = Call(call_id, name, item.arguments or "", response_id, remote=item.type == APPROVAL)
-        self._open[call_id] = call
-        called = Show(ToolCalled(call_id=call_id, name=call.name, arguments=call.arguments))
+        for name in names:
+            self._known.add(name)
+        self._unconfirmed.pop(item.id or call_id, None)
+        call = self._new_call(item, call_id, response_id)
+        called = self._called(call)
+        if not may_call:
+            return [called, *self._refuse(call, TOO_MANY_ROUNDS, now)]
         offer = self.offers.get(call.name)
         asks = call.remote or (offer is not None and offer.asks)
-        if not asks or call.name in self._allowed:
+        if not asks or (call.server, call.name) in self._allowed:
             return [called, *self._run(call, now)]
-        if not self.options.can_ask:
+        if not self._options.can_ask:
             hint = Notice(text=f"{call.name} was not run: nobody can be asked here; see --confirm-tools")
-            return [called, Show(hint), *self._answer(call, failure(NOBODY_TO_ASK), now)]
-        self._asking.append(call_id)
-        return [called, *(self._ask_next() if self._asking == [call_id] else [])]
+            return [called, Show(hint), *self._refuse(call, NOBODY_TO_ASK, now)]
+        first = self._asked_about() is None
+        call.move(CallEvent.ASKED)
+        return [called, *(self._ask_next() if first else [])]
+
+    def _new_call(self, item: Item, call_id: str, response_id: str) -> Call:
+        self._runs += 1
+        name = item.name or self._names.get(item.id or "", "")
+        offer = self.offers.get(name)
+        remote = item.type not in {"function_call", ""}
+        server = item.server_label or "" if remote else (offer.server if offer else "")
+        run_id = f"run_{self._runs:06d}"
+        call = Call(run_id, call_id, name, item.arguments or "", response_id, server, remote)
+        self._open[run_id] = call
+        return call
+
+    def _called(self, call: Call) -> Effect:
+        return Show(ToolCalled(call_id=call.call_id, name=call.name, arguments=call.arguments, server=call.server))
 
     def _ask_next(self) -> list[Effect]:
         return [Show(self.question)] if self.question else []
 
     def _run(self, call: Call, now: float) -> list[Effect]:
+        call.move(CallEvent.STARTED)
         call.started_at = now
-        if call.remote:
-            return [self._consent(call, approve=True)]
-        return [RunTool(call.call_id, call.name, call.arguments)]
+        return [self._consent(call, approve=True) if call.remote else RunTool(call.run_id, call.name, call.arguments)]
+
+    def _refuse(self, call: Call, why: str, now: float) -> list[Effect]:
+        call.move(CallEvent.REFUSED)
+        consent = [self._consent(call, approve=False)] if call.remote else []
+        return [*consent, *self._answer(call, failure(why), now)]
 
     def _answer(self, call: Call, outcome: Outcome, now: float) -> list[Effect]:
-        del self._open[call.call_id]
-        self._note_result(call)
-        finished = self._finished(call, outcome, now)
-        if call.remote:
-            return [*([] if call.started_at else [self._consent(call, approve=False)]), finished]
         item = Item(type="function_call_output", call_id=call.call_id, output=outcome.output)
-        return [Send(ConversationItemCreate(item=item)), finished]
+        output: list[Effect] = [] if call.remote else [Send(ConversationItemCreate(item=item))]
+        return [*output, *self._close(call, outcome, now)]
 
-    def _note_result(self, call: Call) -> None:
-        self._unspoken.add(call.response_id)
-        self._blind = self.replies.owed
-
-    def _finished(self, call: Call, outcome: Outcome, now: float) -> Effect:
+    def _close(self, call: Call, outcome: Outcome, now: float) -> list[Effect]:
+        del self._open[call.run_id]
+        self._responses.results += 1
+        self._unspoken = {name: self._unspoken[name] for name in self._unspoken_ids()}
+        self._unspoken[call.response_id] = self._responses.results
         finished = ToolFinished(
             call_id=call.call_id,
             name=call.name,
             output=outcome.output,
             failed=outcome.failed,
             duration_ms=0 if call.started_at is None else round((now - call.started_at) * 1000),
+            server=call.server,
         )
-        return Show(finished)
+        return [Show(finished)]
 
     def _consent(self, call: Call, *, approve: bool) -> Effect:
         # The official types want an id of the client's choice.
-        name = f"consent_{len(self._known):06d}"
+        self._consents += 1
+        name = f"consent_{self._consents:06d}"
         item = Item(id=name, type="mcp_approval_response", approval_request_id=call.call_id, approve=approve)
         return Send(ConversationItemCreate(item=item))

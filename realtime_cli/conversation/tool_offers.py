@@ -20,6 +20,8 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """JSON schema of an object."""
     asks: bool = False
     """The user is asked before each call."""
+    server: str = ""
+    """The MCP server whose tool it is, for whom the user is asked; "always" holds for this server's tool only."""
 
     def for_session(self) -> dict[str, Any]:
         """The function as a session's ``tools`` list it: flat, the same in every dialect."""

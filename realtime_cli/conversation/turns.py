@@ -1,4 +1,9 @@
-"""The user's side: turns that are spoken, typed or recorded, and the transcripts of what was said."""
+"""The user's side: turns that are spoken, typed or recorded, and the transcripts of what was said.
+
+The states of a spoken turn are in :mod:`.states`; each is keyed on its item's id, which the server tells when it first
+hears somebody. Who ends turns is the server with its voice detection, or the program with a commit; a server whose
+detection cannot be turned off ends recorded and push-to-talk turns as well, and is sent silence instead of commits.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +11,13 @@ from collections import deque
 
 import msgspec
 
-from realtime_cli.conversation.effects import CloseMic, Effect, Feed, OpenMic, Send, Show
+from realtime_cli.conversation.effects import CloseMic, Effect, Feed, FeedSilence, OpenMic, Send, Show
 from realtime_cli.conversation.facts import MicClosed, Spoken, Typed, Wanted
 from realtime_cli.conversation.history import UNNAMED, Entry, History
 from realtime_cli.conversation.options import ConversationOptions
-from realtime_cli.conversation.records import MicChanged, Notice, UserSaid
-from realtime_cli.conversation.responses import Replies
+from realtime_cli.conversation.records import MicChanged, Notice
+from realtime_cli.conversation.responses import Responses, Wish
+from realtime_cli.conversation.states import TURN_MOVES, TurnEvent, TurnState
 from realtime_cli.protocol.client_events import (
     ConversationItemCreate,
     InputAudioBufferClear,
@@ -30,33 +36,91 @@ from realtime_cli.protocol.items import Content, Item
 MIN_COMMIT_MS = 100
 """The least audio that a commit takes; less is an error, ``input_audio_buffer_commit_empty``."""
 
+COMMIT_GRACE_S = 2.0
+"""How soon after its end a server makes a turn of the user's speech, which brings a reply by itself."""
 
-class Turns(msgspec.Struct):
-    """The one owner of what is known about the user's turns."""
+NOISE_S = 10.0
+"""After so long, speech that did not become a turn was a noise."""
 
-    options: ConversationOptions
-    history: History
-    replies: Replies
-    speaking: bool = False
-    """The server hears the user, or the talk key is down."""
-    pressed_at: float | None = None
-    """Since when the talk key is down."""
-    opening: bool = False
-    """The talk key is down, and the microphone does not deliver yet."""
-    feeding: bool = False
-    """A recording is being sent."""
-    waiting: deque[Typed | Spoken | Wanted] = msgspec.field(default_factory=deque)
-    """Turns that are said but not sent, because an answer is still going on."""
-    ended_at: float | None = None
-    """When the user's last turn ended; latencies count from here."""
-    count: int = 0
-    """Turns of the user's so far."""
-    _typed: int = 0
+REMEMBERED_TURNS = 32
+"""Of how many spoken turns a transcript may still come."""
+
+
+class Turn(msgspec.Struct, eq=False):
+    """One spoken turn. ``at`` is when it came to its state; ``named``: its id is the server's."""
+
+    item_id: str
+    named: bool
+    at: float
+    state: TurnState = TurnState.SPEAKING
+    counted: bool = False
+
+    def move(self, event: TurnEvent, now: float) -> bool:
+        """Go to the next state; False where there is no such move."""
+        after = TURN_MOVES.get((self.state, event))
+        if after is not None:
+            self.state, self.at = after, now
+        return after is not None
+
+
+class Turns:
+    """See the module. What waits to be sent belongs to the conversation, all else to one connection."""
+
+    def __init__(self, options: ConversationOptions, history: History, responses: Responses) -> None:
+        self._options = options
+        self._history = history
+        self._responses = responses
+        self.waiting: deque[Typed | Spoken | Wanted] = deque()
+        """Turns that are said but not sent, because an answer is still going on."""
+        self.count = 0
+        """Turns of the user's so far."""
+        self.ended_at: float | None = None
+        """When the user's last turn ended; latencies count from here."""
+        self.tool_rounds = 0
+        """How often the model was asked to speak about results since the user's last turn."""
+        self._typed = self._unnamed = 0
+        self.pressed_at: float | None = None
+        """Since when the talk key is down."""
+        self.opening = False
+        """The talk key is down, and the microphone does not deliver yet."""
+        self.talking = False
+        """The talk key's microphone is open."""
+        self._discarded = False
+        self.feeding = False
+        """A recording is being sent."""
+        self._turns: dict[str, Turn] = {}
+        self._latest: Turn | None = None
+
+    def reset(self) -> None:
+        """A new connection knows of no speech: what was not committed is lost. What waits to be sent stays."""
+        for turn in list(self._turns.values()):
+            self._drop(turn, 0.0)
+        self._turns.clear()
+        self._latest = None
+        self.feeding = False
 
     @property
-    def unread(self) -> bool:
+    def speaking(self) -> bool:
+        """The server hears the user, or the talk key is down."""
+        return self.talking or any(turn.state is TurnState.SPEAKING for turn in self._turns.values())
+
+    @property
+    def transcript_pending(self) -> bool:
         """Whether a transcript of the user is still to come."""
-        return bool(self.history.untold("user"))
+        return any(not entry.final for entry in self._history.of("user"))
+
+    def due(self, now: float) -> float | None:
+        """When the talk key has been down for too long, or speech that became no turn is settled."""
+        due = [] if self.pressed_at is None else [self.pressed_at + self._options.talk_limit_s]
+        for turn in self._turns.values():
+            if turn.state is TurnState.STOPPED:
+                due += [at for at in (turn.at + COMMIT_GRACE_S, turn.at + NOISE_S) if at > now]
+        return min(due, default=None)
+
+    def settling(self, now: float) -> bool:
+        """Whether the server is about to make a turn of what was said."""
+        stopped = (turn.at for turn in self._turns.values() if turn.state is TurnState.STOPPED)
+        return any(now < at + COMMIT_GRACE_S for at in stopped)
 
     def next_input(self, now: float) -> list[Effect]:
         """Send the next waiting turn."""
@@ -66,38 +130,41 @@ class Turns(msgspec.Struct):
             return [Feed(turn.source)]
         if isinstance(turn, Wanted):
             self.ended_at = now
-            return self.replies.ask(turn.instructions)
+            self._responses.want(Wish(instructions=turn.instructions))
+            return []
         self._typed += 1
-        self.count += 1
-        entry = self.history.entry(f"typed_{self._typed:06d}", "user")
+        item_id = f"typed_{self._typed:06d}"
+        entry = self._history.entry(item_id, "user", now)
+        if entry is not None:
+            entry.text, entry.final = turn.text, True
         words = (Content(type="input_text", text=turn.text),) if turn.text else ()
-        item = Item(id=entry.item_id, type="message", role="user", content=(*words, *turn.parts))
-        self.ended_at = now
-        return [Send(ConversationItemCreate(item=item)), *self._tell(entry, turn.text), *self.replies.ask()]
+        item = Item(id=item_id, type="message", role="user", content=(*words, *turn.parts))
+        self._made(now)
+        self._responses.want(Wish())
+        return [Send(ConversationItemCreate(item=item))]
 
     def fed(self, now: float) -> list[Effect]:
         """A recording has been sent."""
         self.feeding = False
-        self.ended_at = now
-        self.count += 1
-        return [Send(InputAudioBufferCommit()), *self.replies.ask()]
-
-    @property
-    def release_due(self) -> float | None:
-        """When a talk key that is still down has been so for too long."""
-        return None if self.pressed_at is None else self.pressed_at + self.options.talk_limit_s
+        return self._finish_speech(now)
 
     def pressed(self, now: float) -> list[Effect]:
         """The talk key went down: whatever the model says is interrupted, and the microphone opens."""
-        self.speaking = self.opening = True
+        self.talking = self.opening = True
+        self._discarded = False
         self.pressed_at = now
-        return [*self.replies.interrupt(server_cancels=False), Send(InputAudioBufferClear()), OpenMic()]
+        return [*self._responses.interrupt(server_cancels=False), *self._clear(), OpenMic()]
 
     def released(self) -> list[Effect]:
         """The talk key went up: the microphone closes."""
         self.opening = False
         self.pressed_at = None
         return [CloseMic(), Show(MicChanged(state="closed"))]
+
+    def discard(self) -> list[Effect]:
+        """What is being said with the talk key down is not to be sent."""
+        self._discarded = True
+        return self.released()
 
     def mic_opened(self) -> list[Effect]:
         """The microphone delivers: now is the time to talk."""
@@ -106,82 +173,183 @@ class Turns(msgspec.Struct):
         self.opening = False
         return [Show(MicChanged(state="open"))]
 
-    def held_too_long(self) -> list[Effect]:
-        """A key may be stuck, or forgotten: nobody's room is listened to for ever. What was said is sent."""
-        limit = f"the talk key was down for {self.options.talk_limit_s:g} s: the microphone is closed (--ptt-max-s)"
-        return [Show(Notice(text=limit)), *self.released()]
-
     def mic_closed(self, fact: MicClosed, now: float) -> list[Effect]:
         """The talk key went up: what was said is sent, if it is long enough to be speech."""
-        self.speaking = False
+        self.talking = False
+        if self._discarded:
+            return [*self._clear(), Show(Notice(text="nothing was sent"))]
         if fact.spoken_ms < MIN_COMMIT_MS:
-            return [Send(InputAudioBufferClear()), Show(Notice(text="too short: nothing was sent"))]
-        self.ended_at = now
-        self.count += 1
-        return [Send(InputAudioBufferCommit()), *self.replies.ask()]
+            return [*self._clear(), Show(Notice(text="too short: nothing was sent"))]
+        return self._finish_speech(now)
 
-    def speech_started(self, event: SpeechStarted) -> list[Effect]:
+    def time_passed(self, now: float) -> list[Effect]:
+        """A key may be stuck, or forgotten: nobody's room is listened to for ever. Speech may have been a noise."""
+        for turn in list(self._turns.values()):
+            if turn.state is TurnState.STOPPED and now >= turn.at + NOISE_S:
+                self._drop(turn, now)
+        limit_s = self._options.talk_limit_s
+        if self.pressed_at is None or now < self.pressed_at + limit_s:
+            return []
+        limit = f"the talk key was down for {limit_s:g} s: the microphone is closed (--ptt-max-s)"
+        return [Show(Notice(text=limit)), *self.released()]
+
+    def speech_never_ended(self, now: float) -> bool:
+        """No more audio comes, and the server has not heard the end of speech: what was said makes no turn."""
+        endless = [turn for turn in self._turns.values() if turn.state is TurnState.SPEAKING]
+        for turn in endless:
+            self._drop(turn, now)
+        return bool(endless)
+
+    def speech_started(self, event: SpeechStarted, now: float) -> list[Effect]:
         """The server hears the user: this interrupts a reply that is going on."""
-        self.speaking = True
-        effects = self.replies.interrupt(server_cancels=self.options.server_interrupts)
-        if event.item_id:
-            self.history.entry(event.item_id, "user")
-        return effects
+        turn = self._find(event.item_id, TurnState.SPEAKING)
+        if turn is None:
+            for earlier in list(self._turns.values()):
+                if earlier.state is TurnState.SPEAKING:
+                    self._drop(earlier, now)
+            self._begin(event.item_id, now)
+        else:
+            turn.move(TurnEvent.STARTED, now)
+        return self._responses.interrupt(server_cancels=self._options.server_interrupts)
 
     def speech_stopped(self, event: SpeechStopped, now: float) -> None:
         """The server hears that the user stopped."""
-        self.speaking = False
-        self.ended_at = now
-        if event.item_id:
-            self.history.entry(event.item_id, "user")
+        turn = self._find(event.item_id, TurnState.SPEAKING) or self._begin(event.item_id, now)
+        if turn.move(TurnEvent.STOPPED, now):
+            self.ended_at = now
+            self._entry_of(turn, now, ended=True)
 
-    def committed(self, event: InputAudioBufferCommitted) -> list[Effect]:
+    def committed(self, event: InputAudioBufferCommitted, now: float) -> None:
         """The user's audio became an item; with the server deciding, a response follows by itself."""
-        if self.options.server_decides_turns:
-            self.speaking = False
+        turn = self._find(event.item_id, TurnState.SPEAKING, TurnState.STOPPED)
+        if turn is None:
+            turn = self._begin(event.item_id, now, event.previous_item_id)
+        if not turn.move(TurnEvent.COMMITTED, now):
+            return
+        entry = self._entry_of(turn, now, ended=True)
+        if entry is not None and not self._options.transcribes_user:
+            entry.final = True
+        if self._options.server_takes_turns:
+            turn.counted = True
             self.count += 1
-            if self.options.server_answers:
-                self.replies.owed = self.replies.active is None
-        entry = self.history.entry(self._name(event.item_id), "user", event.previous_item_id)
-        return [] if self.options.transcribes_user else self._tell(entry, "")
+            self.tool_rounds = 0
+            if self._options.server_answers:
+                self._responses.server_owes(turn.item_id, now)
 
-    def item(self, item: Item, previous_item_id: str | None) -> list[Effect]:
+    def item(self, item: Item, previous_item_id: str | None, now: float) -> None:
         """An item of the user's entered the conversation or is final."""
         if item.role != "user" or not item.id:
-            return []
-        if self.history.find(item.id) is None and {part.type for part in item.content or ()} == {"input_text"}:
+            return
+        kinds = {part.type for part in item.content or ()}
+        if not self._history.knows(item.id) and kinds == {"input_text"}:
             # A typed turn, which was told when it was sent: this server gives it an id of its own.
-            return []
-        entry = self.history.entry(item.id, "user", previous_item_id)
-        return self._tell(entry, item.words) if item.words and not entry.told else []
+            return
+        self._find(item.id, TurnState.COMMITTED)
+        entry = self._history.entry(item.id, "user", now, previous_item_id)
+        if entry is None or entry.final:
+            return
+        entry.ended_at = now if entry.ended_at is None else entry.ended_at
+        if item.words:
+            entry.text, entry.final = item.words, True
 
-    def transcribed(self, event: TranscriptionDelta | TranscriptionCompleted | TranscriptionFailed) -> list[Effect]:
+    def transcribed(
+        self, event: TranscriptionDelta | TranscriptionCompleted | TranscriptionFailed, now: float
+    ) -> list[Effect]:
         """A transcript of the user's grows, is complete, or failed."""
-        entry = self.history.entry(self._name(event.item_id), "user")
-        match event:
-            case TranscriptionDelta():
-                entry.add_text(event.delta)
-                return []
-            case TranscriptionCompleted():
-                if not event.transcript.strip() and self.options.server_decides_turns:
-                    # A noise that was no speech: the server owes no answer to it.
-                    self.replies.owed = False
-                    self.count -= 1
-                return self._tell(entry, event.transcript.strip())
-            case TranscriptionFailed():
-                problem = event.error.message or "no reason given"
-                return [*self._tell(entry, ""), Show(Notice(text=f"your words could not be transcribed: {problem}"))]
-
-    def give_up_transcripts(self) -> list[Effect]:
-        """Close the lines whose transcript did not come."""
-        return [effect for entry in self.history.untold("user") for effect in self._tell(entry, entry.text)]
-
-    def _name(self, item_id: str) -> str:
-        """The id, or one of our own for the latest turn where a server leaves it out."""
-        return item_id or f"{UNNAMED}turn {self.count}"
-
-    def _tell(self, entry: Entry, text: str) -> list[Effect]:
-        if entry.told:
+        turn = self._find(event.item_id, *TurnState)
+        item_id = turn.item_id if turn else event.item_id or self._unnamed_id()
+        if isinstance(event, TranscriptionCompleted) and turn and not event.transcript.strip():
+            self._was_noise(turn, now)
+        entry = self._history.entry(item_id, "user", now)
+        if entry is None or entry.final:
             return []
-        entry.text, entry.final, entry.told = text, True, True
-        return [Show(UserSaid(item_id=entry.item_id, text=text))]
+        entry.ended_at = now if entry.ended_at is None else entry.ended_at
+        if isinstance(event, TranscriptionDelta):
+            entry.add_text(event.delta)
+            return []
+        entry.final = True
+        if isinstance(event, TranscriptionCompleted):
+            entry.text = event.transcript.strip()
+            return []
+        entry.text = ""
+        problem = event.error.message or "no reason given"
+        return [Show(Notice(text=f"your words could not be transcribed: {problem}"))]
+
+    def give_up_transcripts(self) -> None:
+        """The conversation is over: turns whose transcript did not come are told as far as it came."""
+        for entry in self._history.of("user"):
+            entry.final = True
+
+    def _finish_speech(self, now: float) -> list[Effect]:
+        """What was recorded or said with the talk key is over: it becomes a turn."""
+        if self._options.detection_always_on:
+            self.ended_at = now
+            self._responses.server_owes("", now)
+            return [FeedSilence(self._options.closing_silence_ms)]
+        self._made(now)
+        self._responses.want(Wish())
+        return [Send(InputAudioBufferCommit())]
+
+    def _made(self, now: float) -> None:
+        """The user made a turn."""
+        self.ended_at = now
+        self.count += 1
+        self.tool_rounds = 0
+
+    def _clear(self) -> list[Effect]:
+        return [] if self._options.detection_always_on else [Send(InputAudioBufferClear())]
+
+    def _was_noise(self, turn: Turn, now: float) -> None:
+        """Nothing was said: the server owes no answer to it, though perhaps to another turn."""
+        if turn.counted:
+            turn.counted = False
+            self.count -= 1
+            self._responses.withdraw(turn.item_id)
+        turn.move(TurnEvent.DROPPED, now)
+
+    def _begin(self, item_id: str, now: float, previous_item_id: str | None = None) -> Turn:
+        named = bool(item_id)
+        if not named:
+            self._unnamed += 1
+        turn = self._latest = Turn(item_id or self._unnamed_id(), named, now)
+        self._turns[turn.item_id] = turn
+        if len(self._turns) > REMEMBERED_TURNS:
+            del self._turns[next(iter(self._turns))]
+        self._history.entry(turn.item_id, "user", now, previous_item_id)
+        return turn
+
+    def _find(self, item_id: str, *states: TurnState) -> Turn | None:
+        """The turn of an event: by its id, or the latest where one of the two sides of it was left out."""
+        if item_id in self._turns:
+            return self._turns[item_id]
+        latest = self._latest
+        if latest is None or latest.state not in states or (item_id and latest.named):
+            return None
+        if item_id:
+            # The server told the id at last.
+            entry = self._history.find(latest.item_id)
+            if self._history.knows(item_id) or entry is None:
+                return None
+            self._history.name(entry, item_id)
+            self._turns[item_id] = latest
+            latest.named = True
+        return latest
+
+    def _drop(self, turn: Turn, now: float) -> None:
+        """It was no turn: nothing is told of it, unless words came."""
+        turn.move(TurnEvent.DROPPED, now)
+        entry = self._history.find(turn.item_id)
+        if entry is None or entry.role != "user":
+            return
+        entry.final = True
+        if not entry.text:
+            self._history.drop(entry)
+
+    def _entry_of(self, turn: Turn, now: float, *, ended: bool) -> Entry | None:
+        entry = self._history.entry(turn.item_id, "user", now)
+        if entry is not None and ended and entry.ended_at is None:
+            entry.ended_at = now
+        return entry
+
+    def _unnamed_id(self) -> str:
+        return f"{UNNAMED}turn {self._unnamed}"

@@ -8,7 +8,7 @@ from realtime_cli.conversation.records import Totals, UsageReported
 from realtime_cli.protocol.items import InputTokens, OutputTokens, Response, Usage
 
 
-class Meter(msgspec.Struct):
+class UsageMeter(msgspec.Struct):
     """The one owner of the sums."""
 
     _input: int = 0
@@ -24,13 +24,13 @@ class Meter(msgspec.Struct):
         """Take a response into the sums and report it."""
         first, self._first = self._first, {}
         return msgspec.structs.replace(
-            self.aside_done(response),
+            self.out_of_band_done(response),
             first_text_ms=_since(turn_ended_at, first.get("text")),
             first_audio_ms=_since(turn_ended_at, first.get("audio")),
             done_ms=_since(turn_ended_at, now),
         )
 
-    def aside_done(self, response: Response) -> UsageReported:
+    def out_of_band_done(self, response: Response) -> UsageReported:
         """The same for a response that nobody waits for."""
         usage = response.usage or Usage()
         read = usage.input_token_details or InputTokens()
@@ -55,4 +55,5 @@ class Meter(msgspec.Struct):
 
 
 def _since(start: float | None, at: float | None) -> int | None:
-    return None if start is None or at is None else round((at - start) * 1000)
+    """Milliseconds between the two; None for what came before it was asked for, which is no latency."""
+    return None if start is None or at is None or at < start else round((at - start) * 1000)

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from realtime_cli.audio.core.pcm import BLOCK_MS, bytes_to_ms
+from realtime_cli.audio.core.pcm import BLOCK_BYTES, BLOCK_MS, bytes_to_ms
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.transcription.commit_segmentation import Cutter
 from realtime_cli.ports import Deliver, EchoControl, Recorder
@@ -96,6 +96,12 @@ class Microphone:
         if cutter:
             self._cut(cutter.finish(), queue)
         self._post(f.Fed())
+
+    def feed_silence(self, duration_ms: int, queue: SendQueue, stopping: threading.Event) -> None:
+        """Send so much silence, as fast as the queue takes it, or to the connection's end. Own thread; blocks."""
+        blocks = -(-duration_ms // BLOCK_MS)
+        while blocks > 0 and queue.put_recorded(bytes(BLOCK_BYTES), stopping):
+            blocks -= 1
 
     def _hear(self, closed: threading.Event, pcm: bytes) -> None:
         """Take a block, unless it came too late. Device thread."""

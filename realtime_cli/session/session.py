@@ -24,6 +24,7 @@ from realtime_cli.conversation.effects import (
     End,
     EndOfAudio,
     Feed,
+    FeedSilence,
     Flush,
     Mute,
     OpenMic,
@@ -301,11 +302,13 @@ class Session:
                 self._tell(self._mic.close())
             case Feed():
                 self._feed(effect)
+            case FeedSilence():
+                self._feed_silence(effect.duration_ms)
             case RunTool():
-                self._threads.start(_name_of(effect.call_id), self._run_tool, effect)
+                self._threads.start(_name_of(effect.run_id), self._run_tool, effect)
             case CancelTool() if self._tools:
-                self._tools.cancel(effect.call_id)
-                self._threads.forget(_name_of(effect.call_id))
+                self._tools.cancel(effect.run_id)
+                self._threads.forget(_name_of(effect.run_id))
             case End():
                 self._exit_code = effect.exit_code
 
@@ -339,13 +342,19 @@ class Session:
         feed = partial(self._mic.feed, blocks, current.queue, self._stopping, cut=effect.cut)
         self._threads.start("feeder", feed)
 
+    def _feed_silence(self, duration_ms: int) -> None:
+        """Send silence behind what was said, over the current connection."""
+        if current := self._connections.current:
+            feed = partial(self._mic.feed_silence, duration_ms, current.queue, self._stopping)
+            self._threads.start("silence", feed)
+
     def _offered(self, offers: tuple[Offer, ...]) -> None:
         self.post(f.ToolsReady(offers))
 
     def _run_tool(self, effect: RunTool) -> None:
         if self._tools:
-            outcome = self._tools.call(effect.call_id, effect.name, effect.arguments)
-            self.post(f.ToolReturned(effect.call_id, outcome))
+            outcome = self._tools.call(effect.run_id, effect.name, effect.arguments)
+            self.post(f.ToolReturned(effect.run_id, outcome))
 
     def _ended_badly(self, name: str, error: Exception) -> None:
         if isinstance(error, BrokenPipeError):
@@ -358,6 +367,6 @@ class Session:
         self.post(f.Failed(failure))
 
 
-def _name_of(call_id: str) -> str:
+def _name_of(run_id: str) -> str:
     """The name of the thread that runs a function."""
-    return f"call {call_id}"
+    return f"call {run_id}"

@@ -141,7 +141,11 @@ class McpServer:
             for tool in page.tools:
                 # The server's word that a tool changes nothing is no reason not to ask: it may be anybody's server.
                 offer = Offer(
-                    name=tool.name, description=tool.description or "", parameters=tool.input_schema, asks=True
+                    name=tool.name,
+                    description=tool.description or "",
+                    parameters=tool.input_schema,
+                    asks=True,
+                    server=self._target.label,
                 )
                 yield McpTool(self, tool.name, offer)
             cursor = page.next_cursor

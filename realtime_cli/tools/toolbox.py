@@ -83,10 +83,10 @@ class Toolbox:
             if not stopping.is_set():
                 raise _realtime_error(group) from group
         finally:
-            for call_id in list(self._awaited):
-                self.cancel(call_id)
+            for run_id in list(self._awaited):
+                self.cancel(run_id)
 
-    def call(self, call_id: str, name: str, arguments: str) -> Outcome:
+    def call(self, run_id: str, name: str, arguments: str) -> Outcome:
         """Run a function; blocks until it is done. Whatever goes wrong is an outcome. Any thread, several at once."""
         tool = self._tools.get(name)
         if tool is None:
@@ -94,7 +94,7 @@ class Toolbox:
         try:
             result = tool.call(arguments)
             if isinstance(result, Awaitable):
-                result = self._await(call_id, result)
+                result = self._await(run_id, result)
         except BadArguments as error:
             return failure(str(error))
         except CancelledError:
@@ -104,10 +104,10 @@ class Toolbox:
             return failure(error_text(error))
         return result if isinstance(result, Outcome) else outcome_of(result)
 
-    def cancel(self, call_id: str) -> None:
+    def cancel(self, run_id: str) -> None:
         """Give a call up: what can be cancelled is; a plain function runs on to its end, which nobody waits for."""
         with self._handing_over:
-            future = self._awaited.get(call_id)
+            future = self._awaited.get(run_id)
         if future:
             future.cancel()
 
@@ -145,17 +145,17 @@ class Toolbox:
         asks = offer.asks if self._confirm == "auto" else self._confirm == "always"
         return msgspec.structs.replace(offer, name=name, asks=asks)
 
-    def _await(self, call_id: str, awaitable: Awaitable[Any]) -> Any:
+    def _await(self, run_id: str, awaitable: Awaitable[Any]) -> Any:
         async def wait() -> Any:
             return await awaitable
 
         assert self._loop is not None  # noqa: S101 -- nothing is called before all was ready
         with self._handing_over:
-            future = self._awaited[call_id] = asyncio.run_coroutine_threadsafe(wait(), self._loop)
+            future = self._awaited[run_id] = asyncio.run_coroutine_threadsafe(wait(), self._loop)
         try:
             return future.result()
         finally:
-            del self._awaited[call_id]
+            del self._awaited[run_id]
 
 
 def _realtime_error(group: BaseExceptionGroup[BaseException]) -> BaseException:

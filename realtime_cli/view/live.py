@@ -16,12 +16,22 @@ from rich.console import Console
 from rich.text import Text
 
 from realtime_cli.controls import Controls
-from realtime_cli.conversation.records import Aside, Notice, Record, Snapshot, ToolCalled, ToolFinished, Trouble
-from realtime_cli.view.paragraph import UNHEARD, Paragraph, finished, in_progress, note, wrapped
+from realtime_cli.conversation.records import (
+    AssistantSaid,
+    Line,
+    Notice,
+    Record,
+    SideChannelSaid,
+    Snapshot,
+    ToolCalled,
+    ToolFinished,
+    Trouble,
+    UserSaid,
+)
+from realtime_cli.view.paragraph import UNHEARD, Paragraph, finished, in_progress, note, unfinished, wrapped
 from realtime_cli.view.region import Region, Row, reflows
 from realtime_cli.view.status import question_line, status_line, typing_line
 from realtime_cli.view.tool_lines import call_text, result_text
-from realtime_cli.view.transcript import Done, Transcript
 
 SETTLE_S = 0.3
 """How long the window's width must stay the same before it is drawn on.
@@ -30,6 +40,9 @@ A window that is being dragged changes faster than programs hear of it: tmux tel
 """
 
 DEFAULT_SIZE = os.terminal_size((80, 24))
+
+REMEMBERED_LINES = 64
+"""How many printed lines are told from lines in progress; a snapshot is never that far behind the records."""
 
 SPARE_ROWS = 4
 """Rows of the window that lines in progress leave free: for status, the line being typed, a question, and one above."""
@@ -45,9 +58,9 @@ class LiveView:
         self._stream = cast(TextIO, console.file)
         self._controls = controls
         self._region = Region(self._stream, reflows=reflows(environ))
-        self._transcript = Transcript()
+        self._told: dict[str, None] = {}
         self._snapshot = Snapshot()
-        self._notes: list[Paragraph] = []
+        self._finished: list[Paragraph] = []
         self._calls: dict[str, str] = {}
         self._talking_since: float | None = None
         self._shown: object = None
@@ -58,17 +71,23 @@ class LiveView:
         """Nothing to prepare: the first drawing does it."""
 
     def show(self, record: Record, _t: float) -> None:
-        """Keep a notice or an error for the next drawing; all else is in the snapshots."""
+        """Keep what is to be printed for good for the next drawing; what is still open is in the snapshots."""
         match record:
+            case UserSaid() | AssistantSaid():
+                self._told[record.item_id] = None
+                if len(self._told) > REMEMBERED_LINES:
+                    del self._told[next(iter(self._told))]
+                if record.text or (isinstance(record, AssistantSaid) and record.interrupted):
+                    self._finished.append(finished(record))
             case Notice() | Trouble():
-                self._notes.append(note(record))
-            case Aside():
-                self._notes.append(note(Notice(text=f"[{record.name}] {record.text}")))
+                self._finished.append(note(record))
+            case SideChannelSaid():
+                self._finished.append(note(Notice(text=f"[{record.name}] {record.text}")))
             case ToolCalled():
                 self._calls[record.call_id] = call_text(record)
             case ToolFinished():
                 call = self._calls.pop(record.call_id, record.name)
-                self._notes.append(note(Notice(text=f"⚙ {call} {result_text(record)}")))
+                self._finished.append(note(Notice(text=f"⚙ {call} {result_text(record)}")))
 
     def draw(self, snapshot: Snapshot) -> None:
         """Draw what has changed: the snapshot, the keys' settings, the window. Writes nothing when nothing has.
@@ -81,12 +100,12 @@ class LiveView:
             self._resumed = controls.resumed
             self._region.forget()
         shown = (snapshot, controls, size, talking_s)
-        if self._being_dragged(size.columns) or (shown == self._shown and not self._notes):
+        if self._being_dragged(size.columns) or (shown == self._shown and not self._finished):
             return
         self._shown = shown
         # The last cell of a row stays free: a cursor that waits behind it moves differently from terminal to terminal.
         width = size.columns - 1
-        above = self._above(self._transcript.take_done(snapshot.lines), width)
+        above = self._above(width)
         rows = self._in_progress(snapshot, width, max(0, size.lines - SPARE_ROWS))
         if snapshot.question:
             rows.append(question_line(snapshot.question, width))
@@ -98,30 +117,29 @@ class LiveView:
     def close(self) -> None:
         """Print the lines that are left, remove the region and show the cursor. May be called twice."""
         width = self._size().columns
-        above = self._above(self._transcript.take_all(self._snapshot.lines), width - 1)
+        self._finished += [unfinished(line) for line in self._open(self._snapshot)]
+        self._snapshot = Snapshot()
+        above = self._above(width - 1)
         # The terminal may be gone, and with it all that would need restoring.
         with contextlib.suppress(OSError):
             self._region.close(above, width)
 
-    def _above(self, done: list[Done], width: int) -> list[Row]:
+    def _above(self, width: int) -> list[Row]:
         """Lines and notes to be printed for good."""
-        paragraphs = [finished(it) for it in done if it.line.text or it.line.pending or it.line.interrupted]
-        paragraphs += self._notes
-        self._notes.clear()
+        paragraphs, self._finished = self._finished, []
         return [self._row(row) for paragraph in paragraphs for row in wrapped(paragraph, self._console, width)]
 
     def _in_progress(self, snapshot: Snapshot, width: int, height: int) -> list[Text]:
         """The lines in progress, at most ``height`` rows of them: those where the voice is now."""
-        rows = [
-            row
-            for line in self._transcript.left(snapshot.lines)
-            if line.text or line.pending
-            for row in wrapped(in_progress(line), self._console, width)
-        ]
+        rows = [row for line in self._open(snapshot) for row in wrapped(in_progress(line), self._console, width)]
         unheard = (at for at, row in enumerate(rows) if any(span.style == UNHEARD for span in row.spans))
         # One row of what is still to be said stays in sight.
         end = min(len(rows), max(height, next(unheard, len(rows)) + 2))
         return rows[max(0, end - height) : end]
+
+    def _open(self, snapshot: Snapshot) -> list[Line]:
+        """The lines in progress. (A snapshot may be older than the record that tells one of its lines.)"""
+        return [line for line in snapshot.lines if (line.text or line.pending) and line.item_id not in self._told]
 
     def _row(self, text: Text) -> Row:
         with self._console.capture() as capture:

@@ -7,9 +7,8 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from realtime_cli.conversation.records import Line, Notice, Trouble
+from realtime_cli.conversation.records import AssistantSaid, Line, Notice, Trouble, UserSaid
 from realtime_cli.printable import neutralise, one_line
-from realtime_cli.view.transcript import Done
 
 LABELS = {"user": ("you", "bold cyan"), "assistant": (" ai", "bold magenta")}
 
@@ -27,23 +26,22 @@ class Paragraph(NamedTuple):
     body: Text
 
 
-def finished(done: Done) -> Paragraph:
-    """A line for good."""
-    line = done.line
-    body = Text()
-    body.append("(earlier) " if done.late else "", "dim")
-    body.append(_tidy(line.text.strip()))
-    if line.pending:
-        body.append("…", "dim")
-    if line.interrupted:
-        body.append(" — [interrupted]", "dim")
-    return Paragraph(_label(line.role), body)
+def finished(record: UserSaid | AssistantSaid) -> Paragraph:
+    """What was said, for good."""
+    if isinstance(record, UserSaid):
+        return _whole("user", record.text, late=record.late)
+    return _whole("assistant", record.text, interrupted=record.interrupted)
+
+
+def unfinished(line: Line) -> Paragraph:
+    """A line for good that was not told: the conversation ended before."""
+    return _whole(line.role, line.text, interrupted=line.interrupted, pending=line.pending)
 
 
 def in_progress(line: Line) -> Paragraph:
     """A line that may still change: what was heard of a reply stands out from what was not."""
     if not line.pending:
-        return finished(Done(line))
+        return unfinished(line)
     heard, to_come = line.text.lstrip(), ""
     if line.role == "assistant":
         heard, to_come = line.text[: line.heard_chars].lstrip(), line.text[line.heard_chars :]
@@ -69,6 +67,15 @@ def wrapped(paragraph: Paragraph, console: Console, width: int) -> list[Text]:
     rows = body.wrap(console, max(1, width - head.cell_len))
     margin = Text(" " * head.cell_len)
     return [(margin if number else head) + row for number, row in enumerate(rows)]
+
+
+def _whole(role: str, text: str, *, late: bool = False, interrupted: bool = False, pending: bool = False) -> Paragraph:
+    body = Text()
+    body.append("(earlier) " if late else "", "dim")
+    body.append(_tidy(text.strip()))
+    body.append("…" if pending else "", "dim")
+    body.append(" — [interrupted]" if interrupted else "", "dim")
+    return Paragraph(_label(role), body)
 
 
 def _label(role: str) -> Text:

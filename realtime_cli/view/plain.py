@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TextIO
 
 from realtime_cli.conversation.records import (
-    Aside,
     AssistantDelta,
     AssistantSaid,
     MicChanged,
     Notice,
     Record,
     SessionStarted,
+    SideChannelSaid,
     Snapshot,
     ToolAsked,
     ToolCalled,
@@ -57,7 +57,7 @@ class PlainView:
                 self._note(f"connected to {' · '.join(filter(None, (record.provider, record.model)))}")
             case Notice():
                 self._note(record.text)
-            case Aside():
+            case SideChannelSaid():
                 self._note(f"[{record.name}] {record.text}")
             case ToolCalled():
                 self._note(f"tool: {call_text(record)}")

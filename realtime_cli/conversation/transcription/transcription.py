@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.dialect_detection import Guess
+from realtime_cli.conversation.dialect_detection import DialectDetection
 from realtime_cli.conversation.effects import CloseMic, Effect, End, Feed, OpenMic, Send, Show
 from realtime_cli.conversation.failures import trouble_of
 from realtime_cli.conversation.records import (
@@ -71,7 +71,7 @@ class Transcription:
 
     def __init__(self, options: TranscriptionOptions) -> None:
         self.options = options
-        self._guess = Guess(options.session, options.session_otherwise)
+        self._dialect = DialectDetection(options.session, options.session_otherwise)
         self._pieces = Pieces()
         self._session_id = ""
         self._all_sent = self._all_heard = False
@@ -179,10 +179,10 @@ class Transcription:
         self._session_id = str(event.session.get("id") or "unnamed")
         options = self.options
         started = SessionStarted(id=self._session_id, model=options.model, provider=options.provider)
-        corrected = self._guess.correct(dialect_of(event.session))
+        corrected = self._dialect.correct(dialect_of(event.session))
         cut = not options.server_cuts
         audio = OpenMic(cut) if options.recording is None else Feed(options.recording, cut)
-        return [*corrected, self._guess.update(SETUP), Show(started), audio]
+        return [*corrected, self._dialect.update(SETUP), Show(started), audio]
 
     def _sent_all(self) -> list[Effect]:
         self._all_sent = True
@@ -190,7 +190,7 @@ class Transcription:
             # Whatever was said is committed already, and owed.
             self._all_heard = True
             return []
-        return [self._guess.update(MARKER)]
+        return [self._dialect.update(MARKER)]
 
     def _mic_closed(self, fact: f.MicClosed) -> list[Effect]:
         """The microphone delivers no more: what was said since the last cut, or is being said, is committed."""
@@ -206,8 +206,8 @@ class Transcription:
 
     def _error(self, error: ErrorDetail) -> list[Effect]:
         severity = classify(error)
-        if corrected := self._guess.correct(dialect_shown_by(error)):
-            return [*corrected, self._guess.update(SETUP)]
+        if corrected := self._dialect.correct(dialect_shown_by(error)):
+            return [*corrected, self._dialect.update(SETUP)]
         if severity is Severity.FATAL or not self._session_id:
             return self._fail(fatal_error(error, self.options.key))
         if error.event_id == SETUP:
