@@ -16,7 +16,7 @@ from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.audio.core.playout import Playout
 from realtime_cli.audio.drivers.wav import WavSink
 from realtime_cli.errors import InputError
-from tests.audio_signals import Background, Player, noise
+from tests.audio_signals import Background, Player, Samples, noise
 
 
 def test_a_wav_loudspeaker_hears_the_silences_too(tmp_path: Path) -> None:
@@ -70,17 +70,37 @@ def test_an_unpaced_wav_waits_out_the_jitter_buffer_s_hesitation(tmp_path: Path)
     np.testing.assert_array_equal(soundfile.read(path, dtype="int16")[0], np.concatenate([first, rest]))
 
 
-def test_a_wav_that_heard_nothing_is_a_valid_empty_one(tmp_path: Path) -> None:
-    sink = WavSink(tmp_path / "reply.wav")
+def played(path: Path, samples: Samples) -> None:
+    """A loudspeaker's file that got these and was closed."""
+    player = Player(samples)
+    sink = WavSink(path)
     sink.open()
+    run = Background(sink.run, player)
+    assert player.finished.wait(60)
+    run.stop()
     sink.close()
-    with wave.open(str(tmp_path / "reply.wav")) as file:
-        assert (file.getframerate(), file.getnchannels(), file.getsampwidth(), file.getnframes()) == (24_000, 1, 2, 0)
 
 
-def test_an_existing_wav_is_replaced(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "reply.wav", noise(2.0), RATE_HZ)
-    test_a_wav_that_heard_nothing_is_a_valid_empty_one(tmp_path)
+def test_a_wav_that_heard_nothing_is_not_made_and_one_that_was_there_stays(tmp_path: Path) -> None:
+    played(tmp_path / "reply.wav", np.zeros(4800, np.int16))
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "reply.wav").write_bytes(b"what was there")
+    played(tmp_path / "reply.wav", np.zeros(4800, np.int16))
+    assert (tmp_path / "reply.wav").read_bytes() == b"what was there"
+
+
+def test_an_existing_wav_is_replaced_with_the_first_sound_and_keeps_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "reply.wav"
+    soundfile.write(path, noise(2.0), RATE_HZ)
+    path.chmod(0o640)
+    played(path, noise(0.2))
+    with wave.open(str(path)) as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (24_000, 1, 2)
+        assert file.getnframes() < RATE_HZ
+    assert path.stat().st_mode & 0o777 == 0o640 or sys.platform == "win32"
+    played(tmp_path / "new.wav", noise(0.2))
+    assert (tmp_path / "new.wav").stat().st_mode & 0o777 == 0o600 or sys.platform == "win32"
+    assert {each.name for each in tmp_path.iterdir()} == {"reply.wav", "new.wav"}
 
 
 KILLED = """

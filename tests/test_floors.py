@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "realtime_cli"
 
 FLOORS = {
     "errors": 0,
+    "result_file": 1,
     "controls": 0,
     "ownership": 1,
     "printable": 0,

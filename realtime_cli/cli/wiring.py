@@ -69,11 +69,13 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     inputs: tuple[Input, ...] = (),
     controls: Callable[[], Controls] = Controls,
     facts: tuple[f.Fact, ...] = (),
+    interactive: bool = False,
     status: Status | None = None,
 ) -> int:
     """Hold one conversation from beginning to end, and return the exit code. Raises errors of the configuration.
 
-    ``plays``: ``make_sink`` makes one. ``status``: a line for the bottom of a terminal, where no live view is.
+    ``plays``: ``make_sink`` makes one. ``interactive``: somebody may write further turns. ``status``: a line for the
+    bottom of a terminal, where no live view is.
     """
     server = find_server(settings, environment)
     settings = server.careful(settings)
@@ -120,7 +122,12 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         by_clock=shape == "voice",
     )
     view = choose_view(
-        settings, streaming=shape != "voice", echo_user=shape != "typed", controls=controls, environ=environment
+        settings,
+        streaming=shape != "voice",
+        interactive=interactive,
+        echo_user=shape != "typed",
+        controls=controls,
+        environ=environment,
     )
     session = Session(
         Drivers(

@@ -8,7 +8,6 @@ header claims is always there (http://soundfile.sapp.org/doc/WaveFormat/).
 from __future__ import annotations
 
 import os
-import struct
 import threading
 import time
 from collections import deque
@@ -21,7 +20,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from realtime_cli.audio.core.pcm import RATE_HZ, ms_to_frames
+from realtime_cli.audio.core.pcm import FRAME_BYTES, MAX_WAV_BYTES, RATE_HZ, ms_to_frames, wav_header
 
 Samples = npt.NDArray[np.int16]
 
@@ -40,12 +39,8 @@ TOLERANCE_FRAMES = ms_to_frames(10)
 LAG_FRAMES = ms_to_frames(1000)
 """A channel that is so much behind the other is silent until it says more."""
 
-MAX_DATA_BYTES = 0xFFFF_FFFF - 36
-"""What the header of a WAV file can say: twelve hours."""
-
-_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
-_CHANNELS, _SAMPLE_BYTES = 2, 2
-_FRAME_BYTES = _CHANNELS * _SAMPLE_BYTES
+_CHANNELS = 2
+_FRAME_BYTES = _CHANNELS * FRAME_BYTES
 
 
 class Track:
@@ -201,7 +196,7 @@ class Recorder:
         for track in self._tracks.values():
             track.pad_to(until)
         both = np.column_stack([self._tracks[name].take(frames) for name in ("user", "model")])
-        if (self._frames + frames) * _FRAME_BYTES > MAX_DATA_BYTES:
+        if (self._frames + frames) * _FRAME_BYTES > MAX_WAV_BYTES:
             raise OSError(27, "a WAV file holds no more than twelve hours")
         _write_all(file, both.astype("<i2").tobytes())
         self._frames += frames
@@ -209,11 +204,8 @@ class Recorder:
         self._write_header(file)
 
     def _write_header(self, file: BinaryIO) -> None:
-        data = self._frames * _FRAME_BYTES
-        riff = (b"RIFF", 36 + data, b"WAVE")
-        form = (b"fmt ", 16, 1, _CHANNELS, RATE_HZ, RATE_HZ * _FRAME_BYTES, _FRAME_BYTES, 8 * _SAMPLE_BYTES)
         file.seek(0)
-        _write_all(file, _HEADER.pack(*riff, *form, b"data", data))
+        _write_all(file, wav_header(self._frames * _FRAME_BYTES, _CHANNELS))
         file.seek(0, os.SEEK_END)
 
 

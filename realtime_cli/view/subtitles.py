@@ -44,7 +44,7 @@ class Writer(Protocol):
         """The next stretch of speech."""
 
     def tail(self) -> str:
-        """What comes last."""
+        """What would come last if the document ended here; changes nothing."""
 
 
 def writer(form: Format) -> Writer:
@@ -119,25 +119,25 @@ class VttWriter(TextWriter):
 
 
 class JsonWriter:
-    """One document: the whole text, and the stretches with their times in ms."""
+    """One document: the stretches with their times in ms, and the whole text."""
 
     def __init__(self) -> None:
-        self._segments: list[dict[str, object]] = []
+        self._texts: list[str] = []
 
     def head(self) -> str:
-        """Nothing: the text comes before the stretches, and is known last."""
-        return ""
+        """The beginning of the list."""
+        return '{\n  "segments": ['
 
     def piece(self, record: Transcribed) -> str:
-        """Nothing yet."""
-        self._segments.append({"start_ms": record.start_ms, "end_ms": record.end_ms, "text": record.text})
-        return ""
+        """The next stretch in the list."""
+        mark = "," if self._texts else ""
+        self._texts.append(record.text)
+        stretch = {"start_ms": record.start_ms, "end_ms": record.end_ms, "text": record.text}
+        return f"{mark}\n    {msgspec.json.encode(stretch).decode()}"
 
     def tail(self) -> str:
-        """The document."""
-        text = " ".join(str(segment["text"]) for segment in self._segments)
-        document = msgspec.json.encode({"text": text, "segments": self._segments})
-        return msgspec.json.format(document, indent=2).decode() + "\n"
+        """The end of the list, and the text."""
+        return f'\n  ],\n  "text": {msgspec.json.encode(" ".join(self._texts)).decode()}\n}}\n'
 
 
 def _time(ms: int, mark: str) -> str:

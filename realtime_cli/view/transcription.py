@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TextIO
 
-from realtime_cli.conversation.records import Notice, Record, SessionStarted, Snapshot, Transcribed, Trouble
-from realtime_cli.errors import InputError
+from realtime_cli.conversation.records import Ended, Notice, Record, SessionStarted, Snapshot, Transcribed, Trouble
 from realtime_cli.ports import View
 from realtime_cli.printable import one_line, printable
+from realtime_cli.result_file import ResultFile
 from realtime_cli.view.subtitles import Writer
 
 
@@ -60,30 +60,33 @@ class TranscriptView:
 
 
 class FileTranscript:
-    """The transcript in a file, beside any other view. The file is as whole as can be at any time."""
+    """The transcript in a file, beside any other view: a whole document from the first stretch of speech on.
+
+    Until then nothing is written, so that what was there stays if nothing comes. A transcription that ends well without
+    a word is an empty document.
+    """
 
     def __init__(self, inner: View, path: Path, writer: Writer) -> None:
         self._inner = inner
-        self._path = path
         self._writer = writer
-        self._file: TextIO | None = None
+        self._file = ResultFile(path)
+        # A pipe or a terminal gets what comes last when it is known.
+        self._seekable = path.is_file() or not path.exists()
+        self._end = 0
+        self._done = self._closed = False
 
     def open(self) -> None:
-        """Create the file. Raises InputError when it cannot be."""
-        try:
-            self._file = self._path.open("w", encoding="utf-8", newline="\n")
-            self._write(self._writer.head())
-        except OSError as error:
-            raise InputError(f"cannot write {self._path}", error.strerror or str(error)) from error
+        """Look whether the file can be written. Raises InputError when it cannot."""
+        self._file.check()
         self._inner.open()
 
     def show(self, record: Record, t: float) -> None:
         """Write a stretch of speech. Raises InputError when the file takes no more, and what ``inner`` raises."""
-        if isinstance(record, Transcribed):
-            try:
+        match record:
+            case Transcribed():
                 self._write(self._writer.piece(record))
-            except OSError as error:
-                raise InputError(f"cannot write {self._path}", error.strerror or str(error)) from error
+            case Ended():
+                self._done = record.exit_code == 0
         self._inner.show(record, t)
 
     def draw(self, snapshot: Snapshot) -> None:
@@ -92,13 +95,20 @@ class FileTranscript:
 
     def close(self) -> None:
         """Finish the file and close the wrapped view. May be called twice."""
-        if self._file is not None:
-            self._write(self._writer.tail())
+        if not self._closed:
+            self._closed = True
+            if self._done and not self._file.begun:
+                self._write("")
+            if self._file.begun and not self._seekable:
+                self._file.write(self._writer.tail().encode())
             self._file.close()
-            self._file = None
         self._inner.close()
 
     def _write(self, text: str) -> None:
-        if text and self._file is not None:
-            self._file.write(text)
-            self._file.flush()
+        """Put a stretch where the last one ended, and behind it what makes the document whole."""
+        stretch = (text if self._file.begun else self._writer.head() + text).encode()
+        if not self._seekable:
+            self._file.write(stretch)
+            return
+        self._file.write(stretch + self._writer.tail().encode(), at=self._end)
+        self._end += len(stretch)

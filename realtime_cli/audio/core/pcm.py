@@ -6,6 +6,7 @@ Source: the Realtime API's ``audio/pcm`` format, whose only rate is 24000
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Iterator
 
 RATE_HZ = 24_000
@@ -53,3 +54,19 @@ def later_part(blocks: Iterable[bytes], from_ms: int) -> Iterator[bytes]:
         if skip < len(block):
             yield block[skip:]
         skip = max(0, skip - len(block))
+
+
+MAX_WAV_BYTES = 0xFFFF_FFFF - 36
+"""The most audio that the header of a WAV file can tell of: 24 hours of one channel."""
+
+_WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
+
+
+def wav_header(data_bytes: int, channels: int = 1) -> bytes:
+    """What stands before wire audio in a WAV file (http://soundfile.sapp.org/doc/WaveFormat/): 44 bytes.
+
+    ``data_bytes`` is the size of the audio; what is beyond :data:`MAX_WAV_BYTES` is not told of.
+    """
+    size, frame_bytes = min(data_bytes, MAX_WAV_BYTES), channels * FRAME_BYTES
+    form = (b"fmt ", 16, 1, channels, RATE_HZ, RATE_HZ * frame_bytes, frame_bytes, 8 * FRAME_BYTES)
+    return _WAV_HEADER.pack(b"RIFF", 36 + size, b"WAVE", *form, b"data", size)

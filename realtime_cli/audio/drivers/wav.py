@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import threading
-import wave
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from stat import S_ISREG
-from typing import BinaryIO
 
-from realtime_cli.audio.core.pcm import BLOCK_FRAMES, FRAME_BYTES, RATE_HZ
+from realtime_cli.audio.core.pcm import BLOCK_FRAMES, FRAME_BYTES, RATE_HZ, wav_header
 from realtime_cli.audio.drivers.pacing import BLOCK_S, Pacer, deliver_at_pace, deliver_silence
 from realtime_cli.audio.drivers.recordings import Recording
 from realtime_cli.errors import InputError
 from realtime_cli.ports import Deliver, Pull
+from realtime_cli.result_file import ResultFile
 
-_FLUSH_FRAMES = RATE_HZ
+_FLUSH_BYTES = RATE_HZ * FRAME_BYTES
 """A crash of the whole program costs at most the last second: this often the file is made whole on disk."""
 
 
@@ -50,8 +47,9 @@ class WavSource:
 class WavSink:
     """A WAV file (PCM16 24 kHz mono) that gets what a loudspeaker would have played.
 
-    It pulls a block every 20 ms and writes silences too. With ``pending``, which says how many frames can be pulled,
-    it writes them as fast as they come and nothing else: for replies that nobody can interrupt.
+    It pulls a block every 20 ms and writes silences too, from the first sound on, with those before it; where nothing
+    is ever heard, no file is made, and one that was there stays. With ``pending``, which says how many frames can be
+    pulled, it writes them as fast as they come and nothing else: for replies that nobody can interrupt.
     """
 
     underflows = 0
@@ -63,23 +61,19 @@ class WavSink:
         self._closed = threading.Event()
         # Held while a block is pulled and written, so that a close from elsewhere cannot lose what was pulled.
         self._lock = threading.Lock()
-        self._file: BinaryIO | None = None
-        self._wave: wave.Wave_write | None = None
-        self._unflushed = 0
+        self._file: ResultFile | None = None
+        self._silent_bytes = 0
+        self._data_bytes = 0
+        self._unwritten = bytearray()
 
     def open(self) -> None:
-        """Create the file, or empty it. Raises InputError when it cannot be written."""
-        try:
-            # A pipe or terminal has no beginning to return to, which the length in the header needs.
-            if self.path.exists() and not S_ISREG(self.path.stat().st_mode):
-                raise InputError(f"cannot write a WAV into {self.path}", "it is no regular file; use - for a pipe")
-            self._file = self.path.open("wb")
-        except OSError as error:
-            raise self._unwritable(error) from error
-        self._wave = wave.open(self._file, "wb")  # noqa: SIM115 -- closed by close()
-        self._wave.setnchannels(1)
-        self._wave.setsampwidth(FRAME_BYTES)
-        self._wave.setframerate(RATE_HZ)
+        """Look whether the file can be written. Raises InputError when it cannot."""
+        # A pipe or terminal has no beginning to return to, which the length in the header needs.
+        if self.path.exists() and not self.path.is_file():
+            raise InputError(f"cannot write a WAV into {self.path}", "it is no regular file; use - for a pipe")
+        file = ResultFile(self.path)
+        file.check()
+        self._file = file
 
     def run(self, pull: Pull, stopping: threading.Event) -> None:
         """Write until ``stopping`` is set or the sink closed. Own thread; blocks. Raises InputError on a full disk."""
@@ -96,10 +90,12 @@ class WavSink:
         """Finish the file. Any thread; may be called twice. Raises InputError if its end cannot be written."""
         self._closed.set()
         with self._lock:
-            try:
-                self._finish()
-            except OSError as error:
-                raise self._unwritable(error) from error
+            file, self._file = self._file, None
+            if file is not None:
+                try:
+                    self._write_out(file)
+                finally:
+                    file.close()
 
     def _write_pending(self, pull: Pull, pending: Callable[[], int]) -> bool:
         """Write what can be had now; False when that was nothing."""
@@ -116,31 +112,38 @@ class WavSink:
 
     def _write(self, pull: Pull, frames: int) -> None:
         with self._lock:
-            if self._wave:
+            if self._file is not None:
                 self._append(pull(frames).astype("<i2", copy=False).tobytes())
 
     def _append(self, pcm: bytes) -> None:
-        if not self._wave:
+        if self._file is None:
             return
-        self._unflushed += len(pcm) // FRAME_BYTES
-        try:
-            if self._unflushed < _FLUSH_FRAMES:
-                self._wave.writeframesraw(pcm)
-            else:
-                self._wave.writeframes(pcm)
-                self._unflushed = 0
-        except OSError as error:
-            with suppress(OSError):
-                self._finish()
-            raise self._unwritable(error) from error
+        if not self._file.begun and not any(pcm):
+            self._silent_bytes += len(pcm)
+            return
+        self._unwritten += pcm
+        if len(self._unwritten) >= _FLUSH_BYTES or not self._file.begun:
+            try:
+                self._write_out(self._file)
+            except InputError:
+                file, self._file = self._file, None
+                file.close()
+                raise
 
-    def _finish(self) -> None:
-        """Write what is left and the final length. Raises OSError; the file is closed all the same."""
-        file, self._file = self._file, None
-        samples, self._wave = self._wave, None
-        if file and samples:
-            with file:
-                samples.close()
-
-    def _unwritable(self, error: OSError) -> InputError:
-        return InputError(f"cannot write {self.path}", error.strerror or str(error))
+    def _write_out(self, file: ResultFile) -> None:
+        """Put what came since the last time into the file, and what that makes its length into its header."""
+        if not self._unwritten:
+            return
+        pcm = bytes(self._unwritten)
+        self._unwritten.clear()
+        if not file.begun:
+            header = wav_header(self._silent_bytes)
+            file.write(header)
+            # What is left out in between reads as zeros, which silence is.
+            file.write(pcm, at=len(header) + self._silent_bytes)
+            self._data_bytes = self._silent_bytes
+        else:
+            file.write(pcm)
+        self._data_bytes += len(pcm)
+        # Behind the audio that it tells of, so that it never claims what is not there.
+        file.write(wav_header(self._data_bytes), at=0)
