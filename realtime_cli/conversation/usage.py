@@ -110,10 +110,11 @@ class UsageMeter(msgspec.Struct):
         """Add to the sum and tell it; warn of the budget when four fifths of it are used up."""
         before = (self.usd, self.priced)
         self.priced = self.priced and usd is not None
-        self.usd += usd or 0.0
+        # Rounded to a hundredth of what a token costs, so that sums of tenths are what they look like.
+        self.usd = round(self.usd + (usd or 0.0), 10)
         told: list[Effect] = []
         if (self.usd, self.priced) != before:
-            told.append(Show(CostReported(usd=round(self.usd, 6), complete=self.priced)))
+            told.append(Show(CostReported(usd=self.usd, complete=self.priced)))
         if self.budget_usd is not None and not self._warned and self.usd >= WARNING_SHARE * self.budget_usd:
             self._warned = True
             if not self.spent:
