@@ -201,6 +201,9 @@ class Session:
             if current:
                 self._threads.join(current.names[1], time.monotonic() + LAST_WORDS_S)
             self._connections.close()
+            if current and not current.opened:
+                # It may be loading engines or resolving a name, which nothing can interrupt, and holds nothing of ours.
+                self._threads.forget(current.names[0])
             for device in (self._source, self._sink):
                 if device:
                     device.close()
