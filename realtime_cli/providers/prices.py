@@ -99,6 +99,13 @@ def price_list() -> PriceList:
     return msgspec.convert(tomllib.loads(text), PriceList)
 
 
+def dollars(usd: float | None) -> str:
+    """Money for people: cents, and more places where it is less than a dollar; ``?`` for what has no known price."""
+    if usd is None:
+        return "?"
+    return f"${usd:.2f}" if usd >= 0.995 or usd == 0 else f"${usd:.4f}"
+
+
 def prices_of(file: ConfigFile) -> PriceList:
     """The program's prices, and the user's own from ``[prices."MODEL"]``. Raises ConfigError for what is no price."""
     own: dict[str, Price] = {}
