@@ -13,6 +13,7 @@ FLOORS = {
     "errors": 0,
     "result_file": 1,
     "controls": 0,
+    "network": 1,
     "ownership": 1,
     "printable": 0,
     "audio.core": 1,

@@ -31,6 +31,7 @@ from realtime_cli.conversation.records import (
     Phase,
     SessionStarted,
     Snapshot,
+    SourceState,
     Trouble,
 )
 from realtime_cli.conversation.request_rate import RequestRate
@@ -73,6 +74,7 @@ class Conversation:
         self._session_id = ""
         self._begun = False
         self._model = ""
+        self._microphone: SourceState = "works"
         self._ended = False
         self._turn_failed = self._turn_cancelled = False
         """What became of the latest turn; cancelled by the server without anybody's word."""
@@ -126,6 +128,7 @@ class Conversation:
             opening=self._turns.opening,
             running=self._calls.running,
             question=self._calls.question,
+            microphone=self._microphone,
         )
 
     @property
@@ -165,6 +168,9 @@ class Conversation:
                 return self._turns.mic_opened()
             case f.MicClosed() if self._turns.talking:
                 return self._turns.mic_closed(fact, now)
+            case f.MicState():
+                self._microphone = fact.state
+                return [Show(MicChanged(state=fact.state))]
             case f.Heard():
                 self._responses.heard(fact)
             case f.Flushed():
