@@ -226,6 +226,12 @@ COMMANDS = (
         takes_flags=True,
     ),
     Command(
+        name="fetch",
+        help="Fetch the embedded server's language model beforehand (93 MB); goes on with a broken download.",
+        examples=("fetch",),
+        also=("debug",),
+    ),
+    Command(
         name="token",
         help="Mint an ephemeral client secret with these session options; it alone goes to stdout.",
         examples=(

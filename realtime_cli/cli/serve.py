@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from realtime_cli.cli.fetching import fetch_weights_visibly
+from realtime_cli.cli.fetch import fetch_weights_visibly
 from realtime_cli.cli.printing import tell, tell_traceback
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConfigError, InputError
 from realtime_cli.printable import json_line
