@@ -35,7 +35,7 @@ class SecondsHeard:
         self.gate.set()
         self.calls = 0
 
-    def transcribe(self, speech: np.ndarray[Any, Any], language: str | None = None) -> Transcription:
+    def transcribe(self, speech: np.ndarray[Any, Any], language: str | None, cancelled: Callable[[], bool]) -> Transcription:
         self.calls += 1
         assert self.gate.wait(PATIENCE_S)
         if not float(np.abs(speech).mean()) > 0.05:
@@ -114,8 +114,8 @@ class Beeper:
 
     voices = ("beep",)
 
-    def synthesize(self, text: str, voice: str, speed: float) -> Audio:
-        return np.full(2400 * len(text), 1000, np.int16)
+    def synthesize(self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+        yield np.full(2400 * len(text), 1000, np.int16)
 
 
 class Broken:
@@ -129,7 +129,7 @@ class Broken:
     def reset(self) -> None:
         """Works."""
 
-    def transcribe(self, speech: np.ndarray[Any, Any], language: str | None = None) -> Transcription:
+    def transcribe(self, speech: np.ndarray[Any, Any], language: str | None, cancelled: Callable[[], bool]) -> Transcription:
         raise RuntimeError("the recogniser is broken")
 
     def reply(
@@ -141,7 +141,7 @@ class Broken:
     def prepare(self, messages: Sequence[Message], tools: Tools, cancelled: Callable[[], bool]) -> None:
         raise RuntimeError("the model is broken")
 
-    def synthesize(self, text: str, voice: str, speed: float) -> Audio:
+    def synthesize(self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         raise RuntimeError("the voice is broken")
 
     def close(self) -> None:

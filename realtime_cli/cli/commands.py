@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from typer import Argument, Option
 
-from realtime_cli.settings.settings import AUDIO, SAVING, SERVER, SESSION, TOOLS, TURNS, VIEW
+from realtime_cli.settings.settings import AUDIO, ENGINES, SAVING, SERVER, SESSION, TOOLS, TURNS, VIEW
 
 if TYPE_CHECKING:
     from realtime_cli.view.subtitles import Format
@@ -94,7 +94,7 @@ COMMANDS = (
             'chat --mic "USB" --speaker "Headset" --ptt',
             "chat --local --mic examples/question.wav --speaker reply.wav",
         ),
-        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, SAVING, VIEW),
+        groups=(AUDIO, SERVER, ENGINES, SESSION, TURNS, TOOLS, SAVING, VIEW),
     ),
     Command(
         name="say",
@@ -109,7 +109,7 @@ COMMANDS = (
             _flag("interactive", "--interactive", "-I", help="Several turns: one a line of stdin"),
             _own("image", list[Path] | None, Option(help="Show it a PNG or JPEG; repeatable", metavar="FILE")),
         ),
-        groups=(SERVER, SESSION, AUDIO, TOOLS, SAVING, VIEW),
+        groups=(SERVER, ENGINES, SESSION, AUDIO, TOOLS, SAVING, VIEW),
         without=(*LISTENING, "max_turns"),
     ),
     Command(
@@ -129,7 +129,7 @@ COMMANDS = (
             ),
             _flag("as_item", "--as-item", help="Send each as one item, not as a stream"),
         ),
-        groups=(SERVER, SESSION, AUDIO, TURNS, TOOLS, SAVING, VIEW),
+        groups=(SERVER, ENGINES, SESSION, AUDIO, TURNS, TOOLS, SAVING, VIEW),
         also=("language", "keywords", "transcription_model"),
         without=(
             *LISTENING,
@@ -154,14 +154,18 @@ COMMANDS = (
                 Option("--output", "-o", help="Write the transcript to this file", metavar="FILE"),
             ),
         ),
-        groups=(SERVER, TURNS, SAVING, VIEW),
+        groups=(SERVER, ENGINES, TURNS, SAVING, VIEW),
         also=("mic",),
-        without=("auto_response", "idle_timeout_ms", "stats"),
+        without=("auto_response", "idle_timeout_ms", "stats", "lm", "lm_model", "tts", "tts_model"),
     ),
     Command(
         name="serve",
         help="Run the local voice server for any client of the Realtime API, until Ctrl-C.",
-        examples=("serve", "serve --host 0.0.0.0 --token-file ~/voice-token --max-sessions 4"),
+        examples=(
+            "serve",
+            "serve --lm http://localhost:11434/v1 --lm-model llama3.2",
+            "serve --host 0.0.0.0 --token-file ~/voice-token --max-sessions 4",
+        ),
         own=(
             _own("host", str, Option("--host", help="Address to listen on", metavar="ADDRESS"), "127.0.0.1"),
             _own("port", int, Option("--port", help="Port; 0 takes a free one", metavar="N"), 8765),
@@ -191,6 +195,7 @@ COMMANDS = (
                 Option("--allow-origin", help="A web page that may use it without a key; repeatable", metavar="URL"),
             ),
         ),
+        groups=(ENGINES,),
         also=("json", "debug"),
     ),
     Command(
@@ -207,7 +212,7 @@ COMMANDS = (
             _flag("no_sound", "--no-sound", help="Play no chirp"),
             _flag("no_turn", "--no-turn", help="Ask nothing, which costs a few tokens"),
         ),
-        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS),
+        groups=(AUDIO, SERVER, ENGINES, SESSION, TURNS, TOOLS),
         also=("json", "debug"),
         without=("max_turns",),
         listed=(
@@ -220,15 +225,24 @@ COMMANDS = (
         name="config show",
         help="Print each setting, its value and where it came from; add flags to see what they would change.",
         examples=("config show", "config show --profile work --json"),
-        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, SAVING, VIEW),
+        groups=(AUDIO, SERVER, ENGINES, SESSION, TURNS, TOOLS, SAVING, VIEW),
         listed=("profile", "json", "debug"),
         more="It takes every option of chat, too, and shows what would count.",
         takes_flags=True,
     ),
     Command(
         name="fetch",
-        help="Fetch the embedded server's language model beforehand (93 MB); goes on with a broken download.",
-        examples=("fetch",),
+        help="Fetch weights of the embedded server beforehand; goes on with a broken download.\n\n"
+        "smollm2, its language model (93 MB), is needed by all; whisper-base (150 MB) understands a hundred languages, "
+        "smart-turn (12 MB) is for --vad semantic.",
+        examples=("fetch", "fetch whisper-base smart-turn"),
+        own=(
+            _own(
+                "names",
+                list[str] | None,
+                Argument(help="smollm2 (the default), whisper-base, smart-turn, or all", metavar="[NAME...]"),
+            ),
+        ),
         also=("debug",),
     ),
     Command(

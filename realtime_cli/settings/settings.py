@@ -19,10 +19,13 @@ from realtime_cli.settings.config_file import SECRET_ENDINGS, ConfigFile
 
 SERVER, SESSION, TURNS = "Server", "Session", "Your turns"
 TOOLS, AUDIO, SAVING, VIEW = "Tools", "Sound", "Saving", "Output"
+ENGINES = "Embedded server"
 ENV_PREFIX = "REALTIME_CLI_"
 CACHE_DIR = "REALTIME_CLI_CACHE_DIR"
 CONFIG_DIR = "REALTIME_CLI_CONFIG_DIR"
 DATA_DIR = "REALTIME_CLI_DATA_DIR"
+LM_KEY, STT_KEY, TTS_KEY = "REALTIME_CLI_LM_KEY", "REALTIME_CLI_STT_KEY", "REALTIME_CLI_TTS_KEY"
+"""The keys of the servers that the settings lm, stt and tts name."""
 
 LEAST_SECRET_CHARS = 8
 """What is shorter is a placeholder, and would be hidden in the middle of words."""
@@ -77,6 +80,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         AnswerSeconds, _taste(SERVER, "Seconds that the server may be silent while it owes an answer")
     ] = 60.0
     profile: Annotated[str | None, _meta(SERVER, "Settings from [profiles.NAME] of config.toml", metavar="NAME")] = None
+
+    lm: Annotated[
+        str | None,
+        _meta(ENGINES, "Language model: a chat completions URL, or a GGUF file", metavar="URL|FILE.gguf"),
+    ] = None
+    lm_model: Annotated[str | None, _taste(ENGINES, "What the server at that URL calls the model")] = None
+    stt: Annotated[
+        str | None, _meta(ENGINES, "Recognition: English, a hundred languages, or a URL", metavar="tiny.en|base|URL")
+    ] = None
+    stt_model: Annotated[str | None, _taste(ENGINES, "What the server at that URL calls the model")] = None
+    tts: Annotated[str | None, _meta(ENGINES, "Voice: a speech URL", metavar="URL")] = None
+    tts_model: Annotated[str | None, _taste(ENGINES, "What the server at that URL calls the model")] = None
 
     instructions: Annotated[
         str | None,
