@@ -414,7 +414,7 @@ class Conversation:
     def _end_if_over(self, now: float) -> list[Effect]:
         if not self._timeouts.quiet(now) or not _is_due(self._timeouts.end_due(now), now):
             return []
-        self._turns.give_up_transcripts()
+        self._turns.give_up_transcripts(also_empty=True)
         cancelled: list[Effect] = [Show(CANCELLED)] if self._turn_cancelled else []
         failed = self._turn_failed or self._turn_cancelled or (self._failed_before and not self.options.listens)
         return [*cancelled, *self._end(1 if failed else 0, "done")]
@@ -427,6 +427,7 @@ class Conversation:
     def _end(self, exit_code: int, reason: str) -> list[Effect]:
         """Say what was heard of a reply that is cut off by the end, then end."""
         self._ended = True
+        self._turns.give_up_transcripts(also_empty=False)
         self._responses.cut_off()
         return [
             CloseMic(),

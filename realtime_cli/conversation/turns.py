@@ -182,6 +182,8 @@ class Turns:
             turn = self._begin(event.item_id, now, event.previous_item_id)
         if not turn.move(TurnEvent.COMMITTED, now):
             return
+        # Whatever was being said is in this item, also where its id was another one before.
+        self.speech_never_ended(now)
         entry = self._ended(turn, now)
         if entry is not None and not self._options.transcribes_user:
             entry.final = True
@@ -231,10 +233,10 @@ class Turns:
         problem = event.error.message or "no reason given"
         return [Show(Notice(text=f"your words could not be transcribed: {problem}"))]
 
-    def give_up_transcripts(self) -> None:
-        """The conversation is over: turns whose transcript did not come are told as far as it came."""
+    def give_up_transcripts(self, *, also_empty: bool) -> None:
+        """The conversation is over: turns whose transcript is not whole are told as far as it came."""
         for entry in self._history.of("user"):
-            entry.final = True
+            entry.final = entry.final or also_empty or bool(entry.text)
 
     def _finish_speech(self, now: float) -> list[Effect]:
         """What was recorded or said with the talk key is over: it becomes a turn."""
