@@ -176,6 +176,7 @@ class Conversation:
             case f.Heard():
                 self._responses.heard(fact)
             case f.Flushed():
+                self._turns.voice_silenced()
                 return self._responses.flushed(fact)
             case f.InputsEnded():
                 self._timeouts.inputs_ended = True
@@ -214,7 +215,7 @@ class Conversation:
             case c.SpeechStarted():
                 return self._turns.speech_started(event, now)
             case c.SpeechStopped():
-                self._turns.speech_stopped(event, now)
+                return self._turns.speech_stopped(event, now)
             case c.InputAudioBufferCommitted():
                 self._turns.committed(event, now)
             case c.ConversationItemAdded() | c.ConversationItemCreated() | c.ConversationItemDone():

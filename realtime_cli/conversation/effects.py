@@ -79,6 +79,14 @@ class Flush(msgspec.Struct, frozen=True):
     """Silence the playback at once and tell what was heard (:class:`~realtime_cli.conversation.facts.Flushed`)."""
 
 
+class Hold(msgspec.Struct, frozen=True):
+    """Pause the playback, which keeps its place: somebody speaks, and perhaps only agrees."""
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """Go on playing from where it was paused. (A flush ends a pause as well.)"""
+
+
 class Feed(msgspec.Struct, frozen=True):
     """Send the whole recording to the input buffer, then say so (:class:`~realtime_cli.conversation.facts.Fed`)."""
 
@@ -153,6 +161,8 @@ Effect: TypeAlias = (
     | Play
     | EndOfAudio
     | Flush
+    | Hold
+    | Resume
     | Feed
     | FeedSilence
     | OpenMic
