@@ -53,7 +53,7 @@ _BETA_FIELDS: Mapping[str, str] = {
     "max_output_tokens": "max_response_output_tokens",
 }
 _GA_ONLY = frozenset({"audio", "reasoning", "parallel_tool_calls", "prompt", "truncation"})
-_BETA_INPUT: Mapping[str, str] = {
+BETA_INPUT: Mapping[str, str] = {
     "transcription": "input_audio_transcription",
     "noise_reduction": "input_audio_noise_reduction",
     "turn_detection": "turn_detection",
@@ -119,7 +119,7 @@ def to_beta(body: JsonObject) -> dict[str, Any]:
     flat = {_BETA_FIELDS.get(key, key): value for key, value in body.items() if key not in _GA_ONLY}
     if flat.get("modalities") == ["audio"]:
         flat["modalities"] = ["text", "audio"]
-    heard = {_BETA_INPUT[key]: value for key, value in audio.get("input", {}).items() if key in _BETA_INPUT}
+    heard = {BETA_INPUT[key]: value for key, value in audio.get("input", {}).items() if key in BETA_INPUT}
     if heard.get("input_audio_transcription"):
         heard["input_audio_transcription"] = _beta_transcription(heard["input_audio_transcription"])
     if heard.get("turn_detection"):
