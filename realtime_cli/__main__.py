@@ -14,6 +14,7 @@ if sys.platform == "win32":
 
 import gc
 import signal
+import threading
 from contextlib import suppress
 
 INTERRUPTED = 130
@@ -30,20 +31,20 @@ def run() -> None:
 
         main()
     except KeyboardInterrupt:
-        _leave()
+        _leave(INTERRUPTED)
     except SystemExit as end:
-        if end.code == INTERRUPTED:
-            _leave()
+        if isinstance(end.code, int) and (end.code == INTERRUPTED or threading.active_count() > 1):
+            _leave(end.code)
         raise
 
 
-def _leave() -> None:
+def _leave(exit_code: int) -> None:
     """End at once: an engine that is still being loaded would be waited for, or crash without an interpreter."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
-    os._exit(INTERRUPTED)
+    os._exit(exit_code)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ class Controls(msgspec.Struct, frozen=True):
 
     keyboard: bool = False
     """Keys are read at all; without them the status line names none but Ctrl-C."""
+    listens: bool = True
+    """There is a microphone."""
     push_to_talk: bool = False
     hold: bool = False
     """The terminal reports releases: the talk key is held, not tapped."""
@@ -23,3 +25,14 @@ class Controls(msgspec.Struct, frozen=True):
     """How often the program went on after Ctrl-Z, below whatever the shell wrote meanwhile."""
     typing: str | None = None
     """The line being typed, or None when keys are commands."""
+    cursor: int = 0
+    """How many characters of it are before the cursor."""
+    candidates: tuple[str, ...] = ()
+    """What it may become, where completion left a choice."""
+    help: bool = False
+    """The list of the keys is on the screen."""
+
+    @property
+    def mutes(self) -> bool:
+        """A key can mute the microphone: with push-to-talk it is closed anyway."""
+        return self.listens and not self.push_to_talk

@@ -174,6 +174,9 @@ class Input(Protocol):
     def open(self) -> None:
         """Take the keyboard, if it is one. Main thread. Raises InputError."""
 
+    def see(self, snapshot: Snapshot) -> None:
+        """How things stand, which some keys depend on. Main thread, after each fact; returns at once."""
+
     def run(self, post: Callable[[Fact], None], stopping: threading.Event) -> None:
         """Post facts until ``stopping`` is set or there are no more. Own thread. Raises InputError."""
 

@@ -132,6 +132,14 @@ class Terminal:
             pass
         return self.process.wait()
 
+    def unread(self) -> bytes:
+        """What was typed and not read by any program: what a shell would get next."""
+        modes = termios.tcgetattr(self.slave)
+        modes[3] &= ~termios.ICANON
+        modes[6][termios.VMIN] = 0
+        termios.tcsetattr(self.slave, termios.TCSANOW, modes)
+        return os.read(self.slave, 4096)
+
     def signal(self, signum: signal.Signals) -> None:
         """Send the program a signal."""
         self.process.send_signal(signum)
@@ -170,13 +178,22 @@ XTERM: Answers = {b"\x1b[c": lambda: b"\x1b[?64;1;2c"}
 
 
 class KittyTerminal(Terminal):
-    """One that knows the kitty protocol, or the ``known`` part of it."""
+    """One that knows the kitty protocol, or the ``known`` part of it.
+
+    ``late`` is what it was about to send when the protocol is given up.
+    """
 
     def __init__(
-        self, command: Sequence[str], *, known: int = 31, columns: int = 80, environ: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        *,
+        known: int = 31,
+        late: bytes = b"",
+        columns: int = 80,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._known = known
-        answers = {b"\x1b[?u": self._flags, b"\x1b[c": lambda: b"\x1b[?62c"}
+        answers = {b"\x1b[<u": lambda: late, b"\x1b[?u": self._flags, b"\x1b[c": lambda: b"\x1b[?62c"}
         super().__init__(command, columns=columns, environ=environ, answers=answers)
 
     def _flags(self) -> bytes:

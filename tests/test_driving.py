@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.terminal.commands import fact_of_command
+from realtime_cli.terminal.json_commands import fact_of_command
 from tests import scripts
 from tests.running import PATIENCE_S, ROOT, environment, lines_of, run
 from tests.scripted_server import ScriptedServer

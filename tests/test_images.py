@@ -11,8 +11,7 @@ from realtime_cli.conversation import facts as f
 from realtime_cli.errors import InputError
 from realtime_cli.images import MAX_BYTES, image_part
 from realtime_cli.protocol.client_events import MAX_EVENT_BYTES
-from realtime_cli.terminal.chat_keys import fact_of
-from realtime_cli.terminal.key_bindings import Entered
+from realtime_cli.terminal.slash_commands import SlashCommands
 from tests import scripts
 from tests.running import run
 from tests.scripted_server import ScriptedServer
@@ -91,7 +90,7 @@ def test_the_embedded_server_says_that_it_sees_nothing(tmp_path: Path) -> None:
 def test_an_image_is_shown_in_a_chat_by_a_command(tmp_path: Path) -> None:
     path = tmp_path / "my cat.png"
     path.write_bytes(PNG)
-    fact = fact_of(Entered(f'/image "{path}" Who is this?'))
+    (fact,) = SlashCommands().facts(f'/image "{path}" Who is this?')
     assert fact == f.Typed("Who is this?", parts=(image_part(path),))
     for line in ("/image", '/image "open', f"/image {tmp_path}/nowhere.png"):
-        assert isinstance(fact_of(Entered(line)), f.Noted)
+        assert all(isinstance(fact, f.Noted) for fact in SlashCommands().facts(line))

@@ -22,12 +22,15 @@ from tests.pty_driver import XTERM, Answers, KittyTerminal, Terminal
 PROGRAM = """
 import sys, threading
 from realtime_cli.terminal.keyboard import Keyboard
-keyboard = Keyboard(sys.stdin, lambda: print("resumed", flush=True))
+keyboard = Keyboard(sys.stdin, lambda: print("resumed", flush=True), lambda key: key.name == "ctrl+c" and claimed)
+claimed = False
 stopping = threading.Event()
 def show(key):
     print(key.name, key.action, repr(key.text), flush=True)
     if key.name == "r":
         print("releases:", keyboard.reports_release, flush=True)
+    global claimed
+    claimed = key.name == "c"
     if key.name == "q":
         stopping.set()
     if key.name == "x":
@@ -140,7 +143,54 @@ def test_ctrl_c_is_an_interrupt_in_every_encoding(ctrl_c: str) -> None:
         assert terminal.modes() == terminal.found
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("kitty", [True, False])
+def test_ctrl_c_is_a_key_while_somebody_claims_it(kitty: bool) -> None:
+    with KittyTerminal([sys.executable, "-c", PROGRAM]) if kitty else program() as terminal:
+        if kitty:
+            wait_for_kitty(terminal)
+        terminal.wait_for("ready.")
+        ctrl_c = "\x1b[99;5u" if kitty else "\x03"
+        terminal.send("c" + ctrl_c)
+        terminal.wait_for("ctrl+c press")
+        terminal.send(ctrl_c)
+        terminal.wait_for("interrupted")
+        assert terminal.wait_for_end() == 0
+
+
+def test_a_release_that_is_on_its_way_when_the_program_ends_does_not_reach_the_shell() -> None:
+    command = [sys.executable, "-c", PROGRAM]
+    with KittyTerminal(["sh", "-c", 'exec "$@"; ', "sh", *command], late=b"\x1b[99;5:3u") as terminal:
+        wait_for_kitty(terminal)
+        terminal.send("\x1b[99;5u")
+        assert terminal.wait_for_end() == 0
+        # The release was sent when the terminal heard of the end, and its answer behind that.
+        assert terminal.raw.count(b"\x1b[<u\x1b[c") == 1
+        assert terminal.unread() == b""
+
+
+def test_a_terminal_that_belongs_to_somebody_else_is_written_to_without_opening_it(tmp_path: Path) -> None:
+    # As after su: the descriptors are there, the path may not be opened.
+    script = "import os\nos.ttyname = lambda fd: '/nowhere'\n" + PROGRAM
+    with KittyTerminal([sys.executable, "-c", script]) as terminal:
+        wait_for_kitty(terminal)
+        terminal.send("\x1b[113;;113u")
+        assert terminal.wait_for_end() == 0
+        assert terminal.modes() == terminal.found
+
+
+def test_standard_input_that_can_only_be_read_and_nothing_to_write_to_still_gives_keys() -> None:
+    # Descriptors for reading only, and a path that cannot be opened.
+    script = "import os\nos.ttyname = lambda fd: '/nowhere'\n" + PROGRAM
+    command = ["sh", "-c", 'name=$(tty); exec "$@" <"$name" 2>/dev/null | cat', "sh", sys.executable, "-c", script]
+    with Terminal(command) as terminal:
+        terminal.wait_for("ready.")
+        terminal.send("mq")
+        terminal.wait_for("m press")
+        assert terminal.wait_for_end() == 0
+        assert terminal.modes() == terminal.found
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_a_deadly_signal_kills_but_gives_the_terminal_back_first(signum: signal.Signals) -> None:
     with KittyTerminal([sys.executable, "-c", PROGRAM]) as terminal:
         wait_for_kitty(terminal)

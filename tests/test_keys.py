@@ -1,4 +1,4 @@
-"""From bytes to keys, from keys to what a chat does, and lines of standard input."""
+"""From bytes to keys, and lines of standard input."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import threading
 
 import pytest
 
-from realtime_cli.conversation import facts as f
 from realtime_cli.errors import InputError
-from realtime_cli.terminal.chat_keys import fact_of
-from realtime_cli.terminal.key_bindings import Desk, Entered, Mute, Talk
-from realtime_cli.terminal.keys import FOCUS_LOST, Answer, Key, KeyParser, talk_key_named
-from realtime_cli.terminal.line_editor import LineEditor
+from realtime_cli.terminal.console_keys import ConsoleKeys
+from realtime_cli.terminal.key_parser import MAX_PASTE_CHARS, KeyParser
+from realtime_cli.terminal.keys import FOCUS_LOST, Answer, Key, talk_key_named
 from realtime_cli.terminal.stdin_lines import read_lines
 
 
@@ -46,6 +44,7 @@ def test_every_cut_of_the_input_gives_the_same_keys() -> None:
     assert whole == [
         Key("é", text="é"),
         Key("space", "release"),
+        Key("up"),
         Key("f1"),
         Key("q", text="q"),
         Key("paste", text="pasted\r\ntext"),
@@ -82,8 +81,44 @@ def test_a_modifier_pressed_alone_is_no_key() -> None:
     assert keys(b"\x1b[57441;2u\x1b[57441;1:3u") == []
 
 
-def test_arrows_editing_keys_and_reports_of_mouse_focus_and_cursor_are_swallowed_whole() -> None:
-    assert keys(b"\x1b[A\x1b[1;5C\x1bOA\x1b[2~\x1b[<0;10;10M\x1b[I\x1b[7;1R\x1b[[F") == []
+def test_keys_without_a_meaning_and_reports_of_mouse_focus_and_cursor_are_swallowed_whole() -> None:
+    assert keys(b"\x1b[2~\x1b[5~\x1b[<0;10;10M\x1b[I\x1b[7;1R\x1b[[F\x1bOE") == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("\x1b[A", "up"),
+        ("\x1bOD", "left"),
+        ("\x1b[1;5C", "ctrl+right"),
+        ("\x1b[1;3D", "alt+left"),
+        ("\x1b[1;1:2D", "left"),
+        ("\x1b[3~", "delete"),
+        ("\x1b[3;5~", "ctrl+delete"),
+        ("\x1b[7~", "home"),
+        ("\x1b[57417u", "left"),
+        ("\x1bb", "alt+b"),
+        ("\x1b\x7f", "alt+backspace"),
+        ("\x1b\r", "alt+enter"),
+        ("\x1b[13;3u", "alt+enter"),
+        ("\x1b[109;3u", "alt+m"),
+        ("\x1b[Z", "shift+tab"),
+    ],
+)
+def test_keys_that_move_and_erase_are_known_in_every_encoding(sent: str, name: str) -> None:
+    (key,) = keys(sent.encode())
+    assert isinstance(key, Key)
+    assert key.name == name
+
+
+def test_the_digits_of_a_keypad_type_digits_under_the_kitty_protocol() -> None:
+    assert keys(b"\x1b[57404;;53u") == [Key("5", text="5")]
+
+
+@pytest.mark.parametrize("char", ["\u200d", "\u200c", "\u00a0", "\u3000", "\ufe0f", "\U0001fae9", "\ue0b0"])
+def test_characters_that_are_invisible_or_newer_than_python_are_typed_as_they_are(char: str) -> None:
+    assert keys(char.encode()) == [Key(char, text=char)]
+    assert keys(f"\x1b[{ord(char)};;{ord(char)}u".encode())[0].text == char  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(
@@ -137,120 +172,46 @@ def test_a_paste_is_waited_for_and_not_settled() -> None:
     assert parser.feed(b"on\x1b[201~") == [Key("paste", text="hold on")]
 
 
+def test_of_a_paste_without_an_end_the_beginning_is_kept_and_nothing_of_it_is_typed() -> None:
+    parser = KeyParser()
+    assert parser.feed(b"\x1b[200~") == []
+    for _ in range(60):
+        assert parser.feed(b"x" * 4096 + b"\r") == []
+    (paste, after) = parser.feed(b"y\x1b[201~m")
+    assert paste == Key("paste", text=("x" * 4096 + "\r") * 24 + "x" * (MAX_PASTE_CHARS - 24 * 4097))
+    assert after == Key("m", text="m")
+
+
 def test_bytes_that_are_no_text_disturb_nothing_after_them() -> None:
     assert keys(b"\xff\xfe\x00a")[-1] == Key("a", text="a")
     assert keys(b"\x1b[99999999999;1ua") == [Key("a", text="a")]
     assert keys(b"\x1b[" + b"1;" * 400 + b"ua")[-1] == Key("a", text="a")
 
 
-# The line and the desk
+# The Windows console
 
 
-def press_all(desk: Desk, text: str, now: float = 0.0) -> list[object]:
-    return [action for key in KeyParser().feed(text.encode()) for action in desk.press(key, now)]  # type: ignore[arg-type]
+def console(units: str, *, typed_slowly: bool = False) -> list[Key]:
+    """The keys of what ``getwch`` gives; slowly typed, one unit at a time is there."""
+    left = list(units)
+    reader = ConsoleKeys(lambda: left.pop(0), lambda: bool(left) and not typed_slowly)
+    found: list[Key] = []
+    while left or reader.pending:
+        found += reader.read()
+    return found
 
 
-def test_a_line_is_edited_at_its_end() -> None:
-    editor = LineEditor("/")
-    for key in keys(b"quiz two  \x17\x7ft"):
-        assert editor.press(key) == "editing"  # type: ignore[arg-type]
-    assert editor.text == "/quit"
-    assert editor.press(Key("enter", "release")) == "editing"
-    assert editor.press(Key("enter")) == "entered"
+def test_the_letter_that_is_also_a_prefix_is_a_letter_where_no_code_follows() -> None:
+    a = Key("à", text="à")
+    assert console("\xe0", typed_slowly=True) == [a]
+    assert console("\xe0 l") == [a, Key("space", text=" "), Key("l", text="l")]
+    assert console("\xe0\xe0") == [a, a]
+    assert console("\xe0K\x00;\xe0\x86\xe0I") == [Key("left"), Key("f1"), Key("f12")]
 
 
-def test_backspace_on_nothing_and_escape_cancel_a_line() -> None:
-    assert LineEditor().press(Key("backspace")) == "cancelled"
-    assert LineEditor("some").press(Key("escape")) == "cancelled"
-
-
-def test_a_slash_begins_a_command_and_enter_a_message() -> None:
-    desk = Desk()
-    assert press_all(desk, "/qui") == []
-    assert desk.controls.typing == "/qui"
-    assert press_all(desk, "t\r") == [Entered("/quit")]
-    assert desk.controls.typing is None
-    assert press_all(desk, "\rmy message\r") == [Entered("my message")]
-    assert press_all(desk, "\r   \r") == []
-
-
-def test_pasted_text_becomes_a_message_and_no_commands() -> None:
-    desk = Desk(push_to_talk=True)
-    assert press_all(desk, "\x1b[200~m q /x\r\nnext\x1b\x1b[201~") == [Talk(on=False)]
-    assert desk.controls.typing == "m q /x next"
-
-
-def test_m_mutes_and_mutes_back_and_shows_it() -> None:
-    desk = Desk()
-    assert press_all(desk, "m", 1.0) == [Mute(on=True)]
-    assert desk.controls.muted
-    assert press_all(desk, "m", 1.03) == []
-    assert press_all(desk, "m", 1.4) == [Mute(on=False)]
-    assert not desk.controls.muted
-
-
-def test_every_tap_is_told_and_what_it_means_is_for_the_conversation_to_say() -> None:
-    desk = Desk(push_to_talk=True)
-    assert press_all(desk, " ", 1.0) == [Talk(on=True)]
-    assert press_all(desk, " ", 3.0) == [Talk(on=True)]
-
-
-@pytest.mark.parametrize(("key", "sent"), [("t", "tT"), ("f5", "\x1b[15~\x1b[15;65~"), ("tab", "\t\x1b[9u")])
-def test_another_key_talks_where_the_user_wants_it(key: str, sent: str) -> None:
-    desk = Desk(push_to_talk=True, talk_key=key)
-    desk.reports_release(True)
-    assert press_all(desk, sent) == [Talk(on=True), Talk(on=True)]
-    assert press_all(desk, " ") == []
-
-
-def test_a_key_that_is_held_is_let_go_of_when_another_window_takes_the_keys() -> None:
-    desk = Desk(push_to_talk=True)
-    assert press_all(desk, " \x1b[O") == [Talk(on=True)]
-    desk.reports_release(True)
-    assert press_all(desk, "\x1b[32;;32u\x1b[O") == [Talk(on=True), Talk(on=False)]
-
-
-def test_without_push_to_talk_a_release_or_a_lost_focus_says_nothing() -> None:
-    desk = Desk()
-    desk.reports_release(True)
-    assert press_all(desk, "\x1b[32;;32u\x1b[32;1:3u\x1b[O") == []
-    assert not desk.controls.hold
-
-
-def test_a_talk_key_held_down_where_releases_are_unknown_starts_once() -> None:
-    desk = Desk(push_to_talk=True)
-    times = [1.0, 1.66, *(1.7 + n * 0.04 for n in range(50))]
-    assert [action for now in times for action in press_all(desk, " ", now)] == [Talk(on=True)]
-
-
-def test_holding_talks_until_the_release_however_short() -> None:
-    desk = Desk(push_to_talk=True)
-    desk.reports_release(True)
-    assert press_all(desk, "\x1b[32;;32u\x1b[32;1:2;32u\x1b[32;1:3u") == [Talk(on=True), Talk(on=False)]
-
-
-def test_a_release_that_comes_unannounced_makes_the_talk_key_one_to_hold() -> None:
-    desk = Desk(push_to_talk=True)
-    assert press_all(desk, "\x1b[32;;32u\x1b[32;1:3u") == [Talk(on=True), Talk(on=False)]
-    assert desk.controls.hold
-
-
-def test_space_types_a_space_while_a_line_is_typed() -> None:
-    desk = Desk(push_to_talk=True)
-    assert press_all(desk, "\ra b\r") == [Talk(on=False), Entered("a b")]
-
-
-def test_typing_ends_talking() -> None:
-    desk = Desk(push_to_talk=True)
-    assert press_all(desk, " /") == [Talk(on=True), Talk(on=False)]
-
-
-def test_actions_become_facts_of_the_conversation() -> None:
-    assert fact_of(Talk(on=True)) == f.Pressed()
-    assert fact_of(Talk(on=False)) == f.Released()
-    assert fact_of(Entered("hello")) == f.Typed("hello")
-    assert fact_of(Entered("/quit")) == f.Quit()
-    assert isinstance(fact_of(Entered("/nonsense really")), f.Noted)
+def test_a_character_in_two_units_is_one_and_half_a_one_is_marked() -> None:
+    assert console("\ud83d\ude00a") == [Key("😀", text="😀"), Key("a", text="a")]
+    assert console("\ud83da") == [Key("\ufffd", text="\ufffd"), Key("a", text="a")]
 
 
 # Lines of standard input

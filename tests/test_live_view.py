@@ -123,10 +123,9 @@ def reply(text: str, heard: int, *, pending: bool = True) -> Line:
 
 REPLY = "The capital of France is Paris, and [red]markup[/red] stays as it is. 日本語も 😀 fine."
 STATUS = {
-    40: "● listening   m mute · Ctrl-C quit",
-    80: "● listening   openai · gpt-realtime-2 · 3 turns   m mute · Ctrl-C quit",
-    200: "● listening   openai · gpt-realtime-2 · 3 turns · 1.6k tokens   "
-    "m mute · Enter type · / command · Ctrl-C quit",
+    40: "● listening   F2 mute · Ctrl-C quit",
+    80: "● listening   openai · gpt-realtime-2 · 3 turns   F2 mute · Ctrl-C quit",
+    200: "● listening   openai · gpt-realtime-2 · 3 turns · 1.6k tokens   F2 mute · ? keys · Ctrl-C quit",
 }
 ROWS = {
     40: [
@@ -249,11 +248,11 @@ def test_escape_sequences_from_the_model_or_the_server_are_shown_and_not_obeyed(
 
 def test_a_line_being_typed_has_a_row_and_keys_of_its_own() -> None:
     with Live(columns=40) as terminal:
-        terminal.set(Controls(keyboard=True, typing="/qu"))
+        terminal.set(Controls(keyboard=True, typing="/qu", cursor=3))
         screen = terminal.wait_for("Enter send")
         assert screen == ["❯ /qu", "○ connecting   Enter send · Esc cancel"]
         terminal.set(KEYS)
-        assert terminal.wait_for("m mute") == ["○ connecting   m mute · Ctrl-C quit"]
+        assert terminal.wait_for("F2 mute") == ["○ connecting   F2 mute · Ctrl-C quit"]
 
 
 def test_no_color_leaves_no_colour() -> None:

@@ -20,12 +20,12 @@ from realtime_cli.server.engines.weights import find_weights
 from tests.real_engines import never, text
 
 if TYPE_CHECKING:
-    from realtime_cli.server.engines.llama import SmolLM
+    from realtime_cli.server.engines.small_model import SmolLM
 
 
 @pytest.fixture
 def mind(engines: Engines) -> SmolLM:
-    from realtime_cli.server.engines.llama import SmolLM
+    from realtime_cli.server.engines.small_model import SmolLM
 
     assert isinstance(engines.lm, SmolLM)
     return engines.lm
@@ -105,22 +105,53 @@ def test_any_amount_of_history_and_instructions_still_fits(mind: SmolLM) -> None
     assert next(asked) > 4
 
 
-def test_dropping_old_history_does_not_make_the_model_read_the_rest_again(mind: SmolLM) -> None:
-    history: list[Message] = []
-    events = []
-    for number in range(20):
-        history.append(Message("user", f"What do you know about the number {number}?"))
-        asked = itertools.count()
-        # The model asks after each stretch of the prompt that it has read whether it should go on.
-        list(mind.reply(history, NO_TOOLS, 1, lambda asked=asked: next(asked) < 0))  # type: ignore[misc]
-        history.append(Message("assistant", f"It is one more than {number - 1}."))
-        events.append(next(asked))
-    assert len(primed(history)) < len(primed(history[:-10])) + 10, "nothing was dropped"
-    assert set(events) == {events[0]}
+LONG_TALK = tuple(
+    message
+    for number in range(40)
+    for message in (
+        Message("user", f"Which animal has the number {number}?"),
+        Message("assistant", "The animal that says meow is a cat, forever, forever, forever."),
+    )
+)
+
+
+def test_what_is_asked_late_is_answered_as_what_is_asked_first(mind: SmolLM) -> None:
+    for question in ("How many legs does a spider have?", "What is the capital of Italy?"):
+        assert text(mind.reply([*LONG_TALK, Message("user", question)], NO_TOOLS, 200, never)) == ask(mind, question)
+
+
+@pytest.mark.parametrize(
+    ("told", "question", "answer"),
+    [
+        ("My name is Anna.", "What is my name?", "Anna"),
+        ("I am called Robert and I live in Vienna.", "Where do I live?", "Vienna"),
+        ("I like green apples.", "Which fruit do I like?", "apple"),
+    ],
+)
+def test_what_the_user_told_is_known_three_turns_later(mind: SmolLM, told: str, question: str, answer: str) -> None:
+    history = [Message("user", told), Message("assistant", "That is nice."), *LONG_TALK[:6], Message("user", question)]
+    assert answer in text(mind.reply(history, NO_TOOLS, 200, never))
+
+
+def test_a_question_that_refers_to_the_turn_before_is_understood(mind: SmolLM) -> None:
+    assert "Rome" in ask(mind, "What is the capital of France?", "The capital of France is Paris.", "And of Italy?")
+
+
+def test_a_reply_to_another_conversation_in_between_leaves_nothing_to_read_again(mind: SmolLM) -> None:
+    one, other = (
+        [Message("system", f"You are {who}. " + f"{who} likes long walks. " * 15), Message("user", "Who are you?")]
+        for who in ("Tim", "Eve")
+    )
+    for conversation in (one, other, one):
+        *_, ended = mind.reply(conversation, NO_TOOLS, 1, never)
+    assert isinstance(ended, Ended)
+    assert ended.read_tokens is not None
+    assert ended.cached_tokens is not None
+    assert ended.read_tokens - ended.cached_tokens <= 2
 
 
 def test_a_closed_model_says_nothing_and_may_be_closed_again(engines: Engines) -> None:
-    from realtime_cli.server.engines.llama import SmolLM
+    from realtime_cli.server.engines.small_model import SmolLM
 
     weights = find_weights()
     assert weights is not None
@@ -134,7 +165,7 @@ def test_a_closed_model_says_nothing_and_may_be_closed_again(engines: Engines) -
 
 
 def test_weights_that_are_none_are_a_configuration_error(engines: Engines, tmp_path: Path) -> None:
-    from realtime_cli.server.engines.llama import SmolLM
+    from realtime_cli.server.engines.small_model import SmolLM
 
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF, but not really")
@@ -167,7 +198,7 @@ def test_without_unix_sockets_the_port_asks_for_a_key(engines: Engines, monkeypa
     weights = find_weights()
     assert weights is not None
     monkeypatch.setattr(llama, "SOCKET_PATH_LIMIT", 0)
-    server: Any = llama._start(weights, threads=1)
+    server: Any = llama._start(weights, 1, 512, False)
     request = urllib.request.Request(f"{server.listening_address}/v1/models")
     with pytest.raises(urllib.error.HTTPError, match="401") as refused:
         urllib.request.urlopen(request)
@@ -175,13 +206,6 @@ def test_without_unix_sockets_the_port_asks_for_a_key(engines: Engines, monkeypa
 
 
 # What it reads
-
-
-def test_old_history_is_dropped_in_steps_so_that_the_rest_is_read_only_once() -> None:
-    history = [Message("assistant" if n % 2 else "user", f"{n} " + "x" * 150) for n in range(60)]
-    starts = [primed(history[: n + 1])[7]["content"].split()[0] for n in range(0, 60, 2)]
-    assert len(set(starts)) < len(starts) / 1.5
-    assert int(starts[-1]) > 40
 
 
 def test_the_last_message_is_read_however_long_it_is() -> None:

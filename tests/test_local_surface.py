@@ -290,7 +290,7 @@ def test_a_long_conversation_keeps_only_its_newest_items() -> None:
 
 
 def test_what_the_model_reads_stays_the_newest_when_old_items_are_deleted_or_put_in_between() -> None:
-    kept = items.Items()
+    kept = items.Items(context_chars=1400)
     for number in range(40):
         kept.add(message(number))
         kept.shorten()

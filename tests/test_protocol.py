@@ -277,7 +277,11 @@ def test_what_a_command_is_told_in_confidence_is_hidden(command: str, shown: str
 
 
 def test_a_wire_log_hides_the_fields_of_secrets_and_shortens_sound() -> None:
-    secret = {"client_secret": {"value": "s3cret", "expires_at": 1}, "tools": [{"authorization": 'Bea"rer s3cret'}]}
+    secret: dict[str, Any] = {
+        "client_secret": {"value": "s3cret", "expires_at": 1},
+        "tools": [{"authorization": 'Bea"rer s3cret'}],
+    }
+    secret["tools"].append({"type": "mcp", "server_url": "https://me:s3cret@host/mcp?key=s3cret"})
     shown = loggable(json.dumps({"type": "session.created", "session": secret}))
     assert "s3cret" not in shown
     assert "session.created" in shown

@@ -87,3 +87,14 @@ def test_a_response_that_was_asked_for_and_not_begun_is_cancelled_when_it_comes_
     drive.heard = {"microphone": 900}
     drive.tell(f.Released(), f.Pressed(), said("response.created", response={"id": "resp_1"}))
     assert drive.sent[-1] == {"type": "response.cancel", "response_id": "resp_1"}
+
+
+def test_what_was_said_can_be_thrown_away_and_is_not_sent() -> None:
+    drive = Drive(push_to_talk=True, server_decides_turns=False).tell(HELLO, f.Pressed())
+    drive.heard = {"microphone": 900}
+    drive.tell(f.StopReply())
+    assert drive.sent_types[1:] == ["input_audio_buffer.clear", "input_audio_buffer.clear"]
+    assert [notice.text for notice in drive.shown(Notice)] == ["nothing was sent"]
+    assert not drive.core.snapshot().talking
+    drive.tell(f.Released(), f.Pressed(), f.Released())
+    assert drive.sent_types[-2:] == ["input_audio_buffer.commit", "response.create"]

@@ -8,7 +8,7 @@ import pytest
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import Phase, Snapshot, ToolAsked, ToolCalled, ToolFinished
-from realtime_cli.terminal.key_bindings import Answered, Desk
+from realtime_cli.terminal.key_bindings import KeyBindings
 from realtime_cli.terminal.keys import Key
 from realtime_cli.view.plain import PlainView
 from realtime_cli.view.status import question_line, status_line
@@ -89,18 +89,8 @@ def test_a_question_stays_in_one_line_of_the_window() -> None:
     assert line.plain.startswith('may look(text="long')
 
 
-def test_keys_answer_once_however_long_they_are_held() -> None:
-    desk = Desk()
-    assert desk.press(Key("y"), 1.0) == [Answered("yes")]
-    assert desk.press(Key("y"), 1.66) == []
-    assert desk.press(Key("y"), 1.69) == []
-    assert desk.press(Key("N"), 2.0) == [Answered("no")]
-    assert desk.press(Key("a"), 2.1) == [Answered("always")]
-    assert desk.press(Key("y"), 5.0) == [Answered("yes")]
-
-
 def test_a_y_in_a_typed_line_is_a_letter() -> None:
-    desk = Desk()
-    desk.press(Key("enter"), 1.0)
-    assert desk.press(Key("y", text="y"), 1.1) == []
-    assert desk.controls.typing == "y"
+    bindings = KeyBindings()
+    bindings.press(Key("enter"), 1.0)
+    assert bindings.press(Key("y", text="y"), 1.1, Snapshot(question=asked())) == []
+    assert bindings.controls.typing == "y"

@@ -165,7 +165,7 @@ def test_json_in_a_binary_frame_is_taken_like_text() -> None:
         (scripts.error_then_close("beta_api_shape_disabled", 4000), "refuses the request", "--dialect ga"),
         (scripts.error_then_close("session_expired", 1001), "is going away", "start a new one"),
         (scripts.closes(1000), "ended the session", ""),
-        (scripts.closes(1008, "no"), "refuses this client (1008 no)", "OPENAI_API_KEY"),
+        (scripts.closes(1008, "no"), "refuses this client (1008 no)", ""),
         (scripts.closes(1011), "failed (1011)", "try again"),
         (scripts.closes(4321, "odd"), "closed the connection (4321 odd)", ""),
         (scripts.closes(1000, after_greeting=True), "ended the session", ""),

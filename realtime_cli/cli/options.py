@@ -57,8 +57,10 @@ def flags_of(values: Mapping[str, Any]) -> dict[str, Any]:
 def _run(command: Command, flags: Mapping[str, Any], values: Mapping[str, Any]) -> int:
     """Run a command; every error is one line on stderr and an exit code, with a traceback only for ``--debug``."""
     debug = bool(flags.get("debug"))
+    secrets: tuple[str, ...] = ()
     try:
         environment = load_environment()
+        secrets = environment.secrets
         for notice in environment.notices:
             complain(notice)
         settings = resolve(flags, environment)
@@ -73,9 +75,9 @@ def _run(command: Command, flags: Mapping[str, Any], values: Mapping[str, Any]) 
         return 0
     except Exception as error:  # noqa: BLE001 -- the last place that can turn a bug into one line
         if debug:
-            tell_traceback(error)
+            tell_traceback(error, secrets)
         shown = error if isinstance(error, RealtimeError) else InternalError("main", error)
-        complain(shown)
+        complain(shown, secrets)
         return shown.exit_code
 
 

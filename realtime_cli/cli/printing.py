@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Iterable
 
 from realtime_cli.printable import neutralise, one_line
-from realtime_cli.protocol.redaction import loggable, redact
+from realtime_cli.protocol.redaction import redact, redact_users
 
 
-def complain(problem: object) -> None:
-    """Why the program ends."""
-    tell(f"realtime-cli: {problem}")
+def complain(problem: object, secrets: Iterable[str] = ()) -> None:
+    """Why the program ends, or what it does not do."""
+    tell(f"realtime-cli: {problem}", secrets)
 
 
-def tell(text: str) -> None:
+def tell(text: str, secrets: Iterable[str] = ()) -> None:
     """One line."""
-    sys.stderr.write(f"{one_line(redact(text))}\n")
+    sys.stderr.write(f"{one_line(_safe(text, secrets))}\n")
 
 
-def tell_traceback(error: BaseException) -> None:
-    """Where an error came from, for ``--debug``."""
-    sys.stderr.write(neutralise(redact("".join(traceback.format_exception(error)))))
+def tell_traceback(error: BaseException, secrets: Iterable[str] = ()) -> None:
+    """Where an error came from, for ``--debug``. Libraries put headers and answers into their exceptions."""
+    sys.stderr.write(neutralise(_safe("".join(traceback.format_exception(error)), secrets)))
 
 
 def tell_wire(direction: str, message: str) -> None:
-    """A message that was sent or received, for ``--debug``."""
-    tell(f"{direction} {loggable(message)}")
+    """A message that was sent or received, which the transport has freed of secrets; for ``--debug``."""
+    tell(f"{direction} {message}")
+
+
+def _safe(text: str, secrets: Iterable[str]) -> str:
+    return redact_users(redact(text, secrets))

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 
+from realtime_cli.cli.inputs import interactive_inputs
 from realtime_cli.cli.wiring import hold, read_standard_input, speaking
 from realtime_cli.conversation import facts as f
 from realtime_cli.errors import InputError
 from realtime_cli.images import image_part
 from realtime_cli.settings.settings import Environment, Settings
-from realtime_cli.terminal.typed_turns import typed_turns
 
 
 def run(
@@ -32,5 +31,7 @@ def run(
         turns.append(f.Typed(words, parts))
     hold_turns = partial(hold, settings, environment, "typed", **speaking(settings))
     if interactive:
-        return hold_turns(inputs=(typed_turns(sys.stdin.buffer),), facts=tuple(turns))
+        typed = interactive_inputs(settings, environment)
+        facts = (*map(f.Noted, typed.hints), *turns)
+        return hold_turns(inputs=typed.inputs, controls=typed.controls, facts=facts, interactive=True)
     return hold_turns(facts=(*turns, f.InputsEnded()))

@@ -72,7 +72,7 @@ def _drivers(
         make_recorder=kept.make_recorder,
         wire_log=kept.wire_log,
         first_facts=tuple(f.Noted(text) for text in (*server.notices, *kept.notices)),
-        on_failure=on_failure(settings),
+        on_failure=on_failure(settings, environment),
     )
 
 

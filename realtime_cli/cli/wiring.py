@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict
 
@@ -69,11 +70,13 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     inputs: tuple[Input, ...] = (),
     controls: Callable[[], Controls] = Controls,
     facts: tuple[f.Fact, ...] = (),
+    interactive: bool = False,
     status: Status | None = None,
 ) -> int:
     """Hold one conversation from beginning to end, and return the exit code. Raises errors of the configuration.
 
-    ``plays``: ``make_sink`` makes one. ``status``: a line for the bottom of a terminal, where no live view is.
+    ``plays``: ``make_sink`` makes one. ``interactive``: somebody may write further turns. ``status``: a line for the
+    bottom of a terminal, where no live view is.
     """
     server = find_server(settings, environment)
     settings = server.careful(settings)
@@ -85,7 +88,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     wanted = session_options(settings, provider, shape, spoken=plays)
     remote = remote_servers(settings, environment, provider, server.dialect)
     wanted = replace(wanted, tools=remote)
-    tools, hints = toolbox_of(settings, environment, provider, on_failure(settings))
+    tools, hints = toolbox_of(settings, environment, provider, on_failure(settings, environment))
     inputs, can_ask = asking_at(inputs, may_ask=bool(remote) or (tools is not None and tools.may_ask))
     conversation = Conversation(
         ConversationOptions(
@@ -120,7 +123,12 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         by_clock=shape == "voice",
     )
     view = choose_view(
-        settings, streaming=shape != "voice", echo_user=shape != "typed", controls=controls, environ=environment
+        settings,
+        streaming=shape != "voice",
+        interactive=interactive,
+        echo_user=shape != "typed",
+        controls=controls,
+        environ=environment,
     )
     session = Session(
         Drivers(
@@ -138,7 +146,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             make_recorder=kept.make_recorder,
             wire_log=kept.wire_log,
             first_facts=(*(f.Noted(text) for text in (*notices, *hints, *kept.notices)), *_greeting(settings), *facts),
-            on_failure=on_failure(settings),
+            on_failure=on_failure(settings, environment),
         )
     )
     if tools is None:
@@ -156,9 +164,9 @@ def with_progress(view: View, settings: Settings, environment: Environment, stat
     return ProgressView(view, sys.stderr, status) if can_show_progress(sys.stderr, environment) else view
 
 
-def on_failure(settings: Settings) -> Callable[[BaseException], None]:
+def on_failure(settings: Settings, environment: Environment) -> Callable[[BaseException], None]:
     """What is done about an error that ends a thread: its traceback, for ``--debug`` only."""
-    return tell_traceback if settings.debug else lambda _error: None
+    return partial(tell_traceback, secrets=environment.secrets) if settings.debug else lambda _error: None
 
 
 def _side_channel(said: str) -> SideChannel:

@@ -15,7 +15,7 @@ from typing import Any
 from realtime_cli.errors import ConnectionFailed
 from realtime_cli.protocol.client_events import ClientEvent, InputAudioBufferAppend, client_event_to_object
 from realtime_cli.protocol.codec import JsonObject, ServerEvent, UnknownEvent, from_json, to_json
-from realtime_cli.protocol.redaction import redact
+from realtime_cli.protocol.redaction import without_keys
 from realtime_cli.protocol.server_events import server_event_from_object
 from realtime_cli.protocol.split_characters import SplitCharacters
 
@@ -99,10 +99,8 @@ def _event(body: dict[str, Any]) -> ServerEvent | UnknownEvent:
     name = body.get("type")
     if not isinstance(name, str):
         raise ValueError("an object without a type")  # noqa: TRY004 -- callers treat all that is no event as one
-    body["type"] = _GA_NAMES.get(name, name)
-    if name == "error":
-        _hide_keys(body)
-    elif "item" in body:
+    body = {**without_keys(body), "type": _GA_NAMES.get(name, name)}
+    if "item" in body:
         body["item"] = _ga_item(body["item"])
     elif isinstance(body.get("response"), dict):
         body["response"] = _ga_response(body["response"])
@@ -205,14 +203,6 @@ def _with_content(item: dict[str, Any], names: Mapping[str, str]) -> dict[str, A
         for part in content
     ]
     return {**item, "content": parts}
-
-
-def _hide_keys(body: dict[str, Any]) -> None:
-    error = body.get("error")
-    if isinstance(error, str):
-        body["error"] = redact(error)
-    elif isinstance(error, dict) and isinstance(error.get("message"), str):
-        body["error"] = {**error, "message": redact(error["message"])}
 
 
 def _not_an_event(what: str) -> NotAnEvent:

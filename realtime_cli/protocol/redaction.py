@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from realtime_cli.protocol.codec import JsonObject
 
 HIDDEN = "[hidden]"
 
@@ -24,15 +27,50 @@ _SECRET_FIELDS = re.compile(
 )
 """JSON fields of the session and its MCP tools whose whole value is secret."""
 
+_SERVER_URLS = re.compile(r'("server_url"\s*:\s*")([^"]*)')
+"""Of MCP servers: some take their key in the query."""
+
+_CONVERSATION = frozenset(("audio", "delta", "text", "transcript", "arguments", "output", "image_url"))
+"""Fields that hold what was said, or sound: they may be long, and are the user's to see as they are."""
+
 _PAYLOADS = re.compile(r'"(audio|delta|image_url)"\s*:\s*"([\w+/=:;,-]{200,})"')
 """Base64 too long to read. A written delta has spaces, or is shorter."""
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """``text`` with everything that looks like a key hidden, and each of ``secrets`` too."""
+    return _KEYS.sub(HIDDEN, hide(text, secrets))
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """``text`` without ``secrets``, whatever they look like."""
     for secret in secrets:
-        text = text.replace(secret, HIDDEN)
-    return _KEYS.sub(HIDDEN, text)
+        if secret in text:
+            text = text.replace(secret, HIDDEN)
+    return text
+
+
+def without_keys(body: JsonObject) -> dict[str, Any]:
+    """A server's event with what looks like a key hidden in all that is not the conversation itself.
+
+    Servers repeat keys in messages wherever an error may stand: in ``error``, in a response's ``status_details``.
+    """
+    return {name: _without_keys(value, name) for name, value in body.items()}
+
+
+def _without_keys(value: Any, name: str) -> Any:
+    if isinstance(value, str):
+        return value if name in _CONVERSATION else redact(value)
+    if isinstance(value, Mapping):
+        return without_keys(value)
+    if isinstance(value, list):
+        return [_without_keys(inner, name) for inner in value]
+    return value
+
+
+def redact_users(text: str) -> str:
+    """``text`` without the names and passwords in its URLs, such as a proxy's."""
+    return _URL_USER.sub(rf"\1{HIDDEN}@", text) if "//" in text else text
 
 
 def redact_url(url: str) -> str:
@@ -49,4 +87,5 @@ def redact_command(command: str) -> str:
 def loggable(message: str, secrets: Iterable[str] = ()) -> str:
     """A wire message fit for a log: secrets hidden, audio and images replaced by their length."""
     shortened = _PAYLOADS.sub(lambda found: f'"{found[1]}":"<{len(found[2])} characters>"', message)
-    return redact(_SECRET_FIELDS.sub(rf'"\1":"{HIDDEN}"', shortened), secrets)
+    hidden = _SERVER_URLS.sub(lambda found: found[1] + redact_url(found[2]), shortened)
+    return redact(_SECRET_FIELDS.sub(rf'"\1":"{HIDDEN}"', hidden), secrets)

@@ -57,6 +57,8 @@ class Connection:
         # The thread that receives and the one that sends learn of the same loss, which is told once.
         self._telling = threading.Lock()
         self._told = False
+        self.opened = False
+        """Whether there was ever somebody at the other end."""
         self._received_characters = self._seen_characters = 0
 
     @property
@@ -107,6 +109,7 @@ class Connection:
             self._lose(ConnectionFailed("the server closed the connection", "run the command again"))
 
     def _opened(self) -> None:
+        self.opened = True
         self._post(self, f.Opened(time.time()), 0)
         self._threads.start(self.names[1], self._send)
 

@@ -1,7 +1,8 @@
-"""Ctrl-C where it must not cut in, and an end that nothing can hold up. Main thread only."""
+"""Ctrl-C where it must not cut in, and signals that end the program. Main thread only."""
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -45,3 +46,40 @@ def ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+class Terminated(BaseException):
+    """A signal that ends programs came: what is open is closed, then the program dies of it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum
+
+
+@contextmanager
+def raising_deadly_signals() -> Iterator[None]:
+    """Raise Terminated on the main thread where a signal would kill; a second one kills.
+
+    Signals that are ignored, or that somebody else handles, stay as they are.
+    """
+    before = {}
+
+    def raise_terminated(signum: int, _frame: FrameType | None) -> None:
+        signal.signal(signum, signal.SIG_DFL)
+        raise Terminated(signum)
+
+    for name in ("SIGTERM", "SIGHUP", "SIGQUIT"):
+        signum = getattr(signal, name, None)
+        if signum is not None and signal.getsignal(signum) is signal.SIG_DFL:
+            before[signum] = signal.signal(signum, raise_terminated)
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def die_of(signum: int) -> None:
+    """End the program as the signal would have, so that whoever waits for it learns why."""
+    signal.signal(signum, signal.SIG_DFL)
+    os.kill(os.getpid(), signum)

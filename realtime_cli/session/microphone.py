@@ -12,10 +12,10 @@ from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.transcription.commit_segmentation import Cutter
 from realtime_cli.ports import Deliver, EchoControl, Recorder
 from realtime_cli.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit
-from realtime_cli.session.sending import SendQueue
+from realtime_cli.session.sending import MAX_WAITING_S, SendQueue
 
-KEPT_S = 8
-"""So much is kept, sent or not, for another connection: a sentence and a half. Older speech would come out of place."""
+KEPT_S = MAX_WAITING_S
+"""So much is kept, sent or not, for another connection: a sentence. Older speech would come out of place."""
 
 
 class Microphone:

@@ -22,7 +22,7 @@ from realtime_cli.protocol.dialects import Dialect, append_message, to_wire
 if TYPE_CHECKING:
     from realtime_cli.audio.core.resampling import ByteResampler
 
-MAX_WAITING_S = 5
+MAX_WAITING_S = 6
 """So much microphone audio may wait for a slow network; more would arrive as a monologue from the past."""
 
 MAX_WAITING_BLOCKS = MAX_WAITING_S * 1000 // BLOCK_MS

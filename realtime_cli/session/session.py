@@ -45,7 +45,7 @@ from realtime_cli.session.connection import FIRST_EPOCH, Connection
 from realtime_cli.session.connections import Connections
 from realtime_cli.session.drivers import Drivers
 from realtime_cli.session.echo_control import overheard, recorded
-from realtime_cli.session.interrupts import deferred, ignored
+from realtime_cli.session.interrupts import Terminated, deferred, die_of, ignored, raising_deadly_signals
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
 from realtime_cli.session.workers import Player, Screen
@@ -58,6 +58,9 @@ PROGRESS_S = 0.05
 
 LONGEST_WAIT_S = 0.5
 """The longest uninterrupted wait: on Windows a wait without end cannot be interrupted by Ctrl-C."""
+
+SIGNAL_EXIT_CODE = 128
+"""What shells add to the number of the signal that ended a program."""
 
 SHUTDOWN_S = 2.0
 """What all threads together get to end."""
@@ -101,6 +104,14 @@ class Session:
 
     def run(self) -> int:
         """Hold the conversation; blocks until it ends, and returns the exit code. Raises errors of opening a device."""
+        try:
+            with raising_deadly_signals():
+                return self._hold()
+        except Terminated as end:
+            die_of(end.signum)
+            raise
+
+    def _hold(self) -> int:
         # It rests while the program starts. (Not frozen: extension modules complain at exit of what was never freed.)
         gc.enable()
         drivers = self._drivers
@@ -121,6 +132,9 @@ class Session:
                 self._wind_up()
             except RealtimeError as error:
                 self._tell(f.Failed(error))
+            except Terminated as end:
+                self._tell(f.Quit(exit_code=SIGNAL_EXIT_CODE + end.signum))
+                raise
         if self._unshown is not None:
             # There was no view left to show it.
             raise self._unshown
@@ -187,6 +201,9 @@ class Session:
             if current:
                 self._threads.join(current.names[1], time.monotonic() + LAST_WORDS_S)
             self._connections.close()
+            if current and not current.opened:
+                # It may be loading engines or resolving a name, which nothing can interrupt, and holds nothing of ours.
+                self._threads.forget(current.names[0])
             for device in (self._source, self._sink):
                 if device:
                     device.close()
@@ -264,7 +281,10 @@ class Session:
     def _tell(self, fact: f.Fact) -> None:
         for effect in self._core.handle(fact, self._clock.now()):
             self._carry_out(effect)
-        self._screen.update(self._core.snapshot())
+        snapshot = self._core.snapshot()
+        self._screen.update(snapshot)
+        for each in self._inputs:
+            each.see(snapshot)
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from realtime_cli.audio.core.delta_decoder import DeltaDecoder
+from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.conversation.effects import EndOfAudio, Play
 from realtime_cli.conversation.records import Record, Snapshot
 from realtime_cli.ports import View
+from realtime_cli.session.spill import Piece, Spill
 
 FRAME_S = 1 / 12
 """The least time between two drawings of the screen: smooth enough for text, and cheap."""
+
+
+MAX_HELD_FRAMES = 60 * RATE_HZ
+"""So much decoded audio is ready to be played; more waits on disk (:mod:`realtime_cli.session.spill`)."""
+
+REFILL_S = 0.05
+"""How often it is looked whether some of that can be played; a file that takes a reply as fast as it comes waits."""
 
 
 class Player:
@@ -43,21 +53,56 @@ class Player:
 
     def run(self) -> None:
         """Decode until closed. Playback thread."""
+        spill = Spill()
+        while True:
+            try:
+                job = self._queue.get(timeout=REFILL_S if spill else None)
+            except Empty:
+                self._refill(spill)
+                continue
+            if job is None:
+                spill.close()
+                return
+            if piece := self._decode(*job):
+                self._hold(piece, spill)
+
+    def _decode(self, epoch: int, effect: Play | EndOfAudio) -> Piece | None:
+        if epoch != self._decoded_epoch:
+            self._decoder, self._decoded_epoch = DeltaDecoder(), epoch
+        now = time.monotonic()
+        if isinstance(effect, EndOfAudio):
+            self._decoder.finish(effect.item_id, effect.content_index)
+            return Piece(epoch, effect.item_id, effect.content_index, None, now)
+        pcm = self._decoder.decode(effect.item_id, effect.content_index, effect.delta)
+        self._decoded_characters += len(effect.delta)
+        return Piece(epoch, effect.item_id, effect.content_index, pcm, now) if pcm else None
+
+    def _hold(self, piece: Piece, spill: Spill) -> None:
+        """Let it be played, or wait on disk where much waits already; with a full disk in memory after all."""
+        if spill and piece.epoch != self.playout.epoch:
+            return
+        if spill or self.playout.held() > MAX_HELD_FRAMES:
+            with suppress(OSError):
+                spill.put(piece)
+                self._refill(spill)
+                return
+        self._push(piece)
+
+    def _refill(self, spill: Spill) -> None:
+        """Let more be played where little is left; nothing is left of what an interruption has made worthless."""
+        while spill and self.playout.held() <= MAX_HELD_FRAMES // 2:
+            piece = spill.take(self.playout.epoch)
+            if piece is not None:
+                self._push(piece)
+
+    def _push(self, piece: Piece) -> None:
+        if piece.pcm is None:
+            self.playout.finish(piece.epoch, piece.item_id, piece.content_index, piece.now)
+            return
         import numpy as np
 
-        while (job := self._queue.get()) is not None:
-            epoch, effect = job
-            if epoch != self._decoded_epoch:
-                self._decoder, self._decoded_epoch = DeltaDecoder(), epoch
-            now = time.monotonic()
-            if isinstance(effect, EndOfAudio):
-                self._decoder.finish(effect.item_id, effect.content_index)
-                self.playout.finish(epoch, effect.item_id, effect.content_index, now)
-                continue
-            self._decoded_characters += len(effect.delta)
-            pcm = self._decoder.decode(effect.item_id, effect.content_index, effect.delta)
-            if pcm:
-                self.playout.push(epoch, effect.item_id, effect.content_index, np.frombuffer(pcm, "<i2"), now)
+        samples = np.frombuffer(piece.pcm, "<i2")
+        self.playout.push(piece.epoch, piece.item_id, piece.content_index, samples, piece.now)
 
 
 class Screen:

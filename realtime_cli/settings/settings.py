@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from realtime_cli.protocol.session_options import Eagerness, NoiseReduction, Vad
-from realtime_cli.settings.config_file import ConfigFile
+from realtime_cli.settings.config_file import SECRET_ENDINGS, ConfigFile
 
 SERVER, SESSION, TURNS = "Server", "Session", "Your turns"
 TOOLS, AUDIO, SAVING, VIEW = "Tools", "Sound", "Saving", "Output"
@@ -23,6 +23,9 @@ ENV_PREFIX = "REALTIME_CLI_"
 CACHE_DIR = "REALTIME_CLI_CACHE_DIR"
 CONFIG_DIR = "REALTIME_CLI_CONFIG_DIR"
 DATA_DIR = "REALTIME_CLI_DATA_DIR"
+
+LEAST_SECRET_CHARS = 8
+"""What is shorter is a placeholder, and would be hidden in the middle of words."""
 
 FolderMay = Literal["never", "always", "text", "address", "provider"]
 """Whether the ``.env`` of a folder that the user has not trusted may set something; see ``trust.py``.
@@ -219,6 +222,16 @@ class Environment(Mapping[str, str]):
     def folder(self) -> Path:
         """Where ``.env`` is."""
         return self.dotenv_path.parent if self.dotenv_path else Path()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must never show, the longest first, as one may be a part of another."""
+        found = {
+            value
+            for name, value in self._values.items()
+            if name.lower().endswith(SECRET_ENDINGS) and len(value) >= LEAST_SECRET_CHARS
+        }
+        return tuple(sorted(found, key=len, reverse=True))
 
     def origin(self, name: str) -> str:
         """Where the variable's value was found."""

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-TERMINATING = (signal.SIGTERM, signal.SIGHUP)
-
 
 class SignalGuard:
     """Calls ``leave`` before the program stops or dies, and ``enter`` when it goes on. Main thread.
@@ -26,7 +24,7 @@ class SignalGuard:
 
     def install(self) -> None:
         """Begin to guard. Raises ValueError off the main thread."""
-        for signum in TERMINATING:
+        for signum in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
             self._handle(signum, self._terminated)
         self._handle(signal.SIGTSTP, self._suspended)
         self._handle(signal.SIGCONT, self._continued)

@@ -6,10 +6,11 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.records import Snapshot
 from realtime_cli.errors import InputError
 
 WATCH_S = 0.25
@@ -19,24 +20,30 @@ READ_BYTES = 65536
 
 
 class LineInput:
-    """Each line of ``stream`` as a fact: a session's input. ``fact_of`` may find that a line is none."""
+    """What ``facts_of`` makes of each line of ``stream``, blanks around it left out: a session's input."""
 
-    def __init__(self, stream: BinaryIO, fact_of: Callable[[str], f.Fact | None], at_end: f.Fact | None = None) -> None:
+    def __init__(
+        self, stream: BinaryIO, facts_of: Callable[[str], Iterable[f.Fact]], at_end: f.Fact | None = None
+    ) -> None:
         self._stream = stream
-        self._fact_of = fact_of
+        self._facts_of = facts_of
         self._at_end = at_end
 
     def open(self) -> None:
         """Nothing to prepare."""
 
+    def see(self, snapshot: Snapshot) -> None:
+        """Nothing: a line means the same at any time."""
+
     def run(self, post: Callable[[f.Fact], None], stopping: threading.Event) -> None:
         """Post facts until the stream ends, then ``at_end``. Own thread. Raises InputError for what is not UTF-8."""
 
-        def tell(fact: f.Fact | None) -> None:
-            if fact is not None:
+        def tell(facts: Iterable[f.Fact]) -> None:
+            for fact in facts:
                 post(fact)
 
-        read_lines(self._stream, lambda line: tell(self._fact_of(line.strip())), lambda: tell(self._at_end), stopping)
+        at_end = () if self._at_end is None else (self._at_end,)
+        read_lines(self._stream, lambda line: tell(self._facts_of(line.strip())), lambda: tell(at_end), stopping)
 
     def close(self) -> None:
         """Nothing to give back."""

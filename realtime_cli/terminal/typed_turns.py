@@ -1,28 +1,66 @@
-"""A conversation that is typed: each line of a stream is a turn, or an answer to a question."""
+"""A conversation typed where no key is read by itself: each line of a stream is a turn, a command, or an answer.
+
+The stream is a pipe, a file, or a terminal that edits lines itself, as it does for ``--plain`` and ``TERM=dumb``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.tool_calls import ANSWERS
-from realtime_cli.terminal.chat_keys import fact_of
-from realtime_cli.terminal.key_bindings import Entered
+from realtime_cli.terminal.slash_commands import SlashCommand, SlashCommands
 from realtime_cli.terminal.stdin_lines import LineInput
 
+ENDED = f.InputsEnded()
+
 ASK_AGAIN = "answer y (yes), n (no) or a (always)"
+
+
+class MuteSwitch:
+    """``/mute`` where there is no key for it."""
+
+    def __init__(self, *, on: bool = False) -> None:
+        self._on = on
+
+    def command(self) -> SlashCommand:
+        """The command."""
+        return SlashCommand(name="/mute", help="mute the microphone, or open it again", run=self._run)
+
+    def _run(self, _rest: str) -> list[f.Fact]:
+        self._on = not self._on
+        return [f.Muted(self._on)]
 
 
 def typed_answers(stream: BinaryIO) -> LineInput:
     """The lines of ``stream`` as answers to the question whether a function may run."""
 
-    def answer(line: str) -> f.Fact:
+    def answer(line: str) -> Iterable[f.Fact]:
         known = ANSWERS.get(line.lower())
-        return f.Decided(known) if known else f.Noted(ASK_AGAIN)
+        return [f.Decided(known) if known else f.Noted(ASK_AGAIN)]
 
     return LineInput(stream, answer)
 
 
-def typed_turns(stream: BinaryIO) -> LineInput:
-    """The lines of ``stream``; blank ones are no turns, and slash commands work as in a chat."""
-    return LineInput(stream, lambda line: fact_of(Entered(line)) if line else None, f.InputsEnded())
+def typed_turns(stream: BinaryIO, commands: Iterable[SlashCommand] = (), *, at_end: f.Fact = ENDED) -> LineInput:
+    """The lines of ``stream`` as turns; blank ones are none, and slash commands work as in a chat.
+
+    ``/quit`` in a pipe or a file ends it: what was asked before is still answered. At a terminal it ends at once.
+    """
+    table = SlashCommands(commands)
+    ended = False
+
+    def told(fact: f.Fact) -> f.Fact:
+        nonlocal ended
+        if not isinstance(fact, f.Quit) or stream.isatty():
+            return fact
+        ended = True
+        return ENDED
+
+    def facts(line: str) -> Iterable[f.Fact]:
+        if not line or ended:
+            return []
+        return map(told, table.facts(line)) if line.startswith("/") else [f.Typed(line)]
+
+    return LineInput(stream, facts, at_end)

@@ -29,7 +29,7 @@ import websocket
 
 from realtime_cli.errors import ConnectionFailed, RealtimeError
 from realtime_cli.ports import OnWire
-from realtime_cli.protocol.redaction import loggable
+from realtime_cli.protocol.redaction import hide, loggable
 from realtime_cli.providers.endpoint import Endpoint
 from realtime_cli.transport.dialing import Cancelled, dial
 from realtime_cli.transport.failures import failed_handshake, lost, secrets_of
@@ -171,7 +171,8 @@ class WebSocketTransport:
 
         def received(_app: Any, data: bytes) -> None:
             lives()
-            text = self._text(data)
+            # The server knows the key, and may repeat it anywhere: nothing behind this line ever sees it.
+            text = hide(self._text(data), secrets_of(self._endpoint))
             if self._on_wire:
                 self._on_wire("received", loggable(text, secrets_of(self._endpoint)))
             on_message(text)

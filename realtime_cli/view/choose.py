@@ -24,6 +24,7 @@ def choose_view(
     settings: Settings,
     *,
     streaming: bool,
+    interactive: bool = False,
     echo_user: bool = True,
     controls: Callable[[], Controls] = Controls,
     out: TextIO | None = None,
@@ -32,7 +33,8 @@ def choose_view(
 ) -> View:
     """The live view on a terminal, else the plain one, unless a flag names another.
 
-    ``streaming`` (typed and recorded turns): replies are written as they come, which needs no live view.
+    ``streaming`` (typed and recorded turns): replies are written as they come, which needs no live view unless
+    somebody is to write further turns (``interactive``).
     ``echo_user``: show what the user said, if not typed just now. ``controls`` is for the live view's status line.
     ``out`` and ``err`` default to the program's own. Raises InputError for flags that exclude each other.
     """
@@ -49,14 +51,29 @@ def choose_view(
         view: View = JsonView(out.buffer)
     elif settings.quiet:
         view = QuietView(out, err, streaming=streaming)
-    elif settings.plain or streaming or not can_live(out, err, environ):
-        view = PlainView(out, err, streaming=streaming, echo_user=echo_user)
-    else:
+    elif is_live(settings, streaming=streaming and not interactive, out=out, err=err, environ=environ):
         view = _live(out, err, environ, controls)
+    else:
+        view = PlainView(out, err, streaming=streaming, echo_user=echo_user)
     if not settings.stats:
         return view
     tells_notices = not (settings.json or settings.quiet)
     return StatsView(view, None if tells_notices else err)
+
+
+def is_live(
+    settings: Settings,
+    *,
+    streaming: bool,
+    out: TextIO | None = None,
+    err: TextIO | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> bool:
+    """Whether :func:`choose_view` would choose the live view."""
+    if settings.plain or settings.json or settings.quiet or streaming:
+        return False
+    err = err or sys.stderr
+    return can_live(err if settings.speaker == "-" else out or sys.stdout, err, environ)
 
 
 def can_live(out: TextIO, err: TextIO, environ: Mapping[str, str]) -> bool:

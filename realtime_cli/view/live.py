@@ -28,9 +28,10 @@ from realtime_cli.conversation.records import (
     Trouble,
     UserSaid,
 )
+from realtime_cli.view.input_line import input_line
 from realtime_cli.view.paragraph import UNHEARD, Paragraph, finished, in_progress, note, unfinished, wrapped
 from realtime_cli.view.region import Region, Row, reflows
-from realtime_cli.view.status import question_line, status_line, typing_line
+from realtime_cli.view.status import question_line, status_line
 from realtime_cli.view.tool_lines import call_text, result_text
 
 SETTLE_S = 0.3
@@ -110,7 +111,9 @@ class LiveView:
         if snapshot.question:
             rows.append(question_line(snapshot.question, width))
         if controls.typing is not None:
-            rows.append(typing_line(controls.typing, width))
+            typed = input_line(controls.typing, controls.cursor, width)
+            typed.row.append(" ", "reverse")
+            rows.append(typed.row)
         rows.append(status_line(snapshot, controls, width, talking_s))
         self._region.draw(above, [self._row(row) for row in rows], size.columns)
 

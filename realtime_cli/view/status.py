@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rich.cells import cell_len
 from rich.text import Text
 
 from realtime_cli.controls import Controls
@@ -78,8 +77,8 @@ def _state(snapshot: Snapshot, controls: Controls, talking_s: int) -> Part:
         return Part(f"{symbol} {snapshot.phase.value}, muted", "bold red", 0, "state")
     if controls.half_duplex and snapshot.phase is Phase.SPEAKING:
         return Part(f"{symbol} speaking, not listening", style, 0, "state")
-    if controls.push_to_talk and snapshot.phase is Phase.LISTENING:
-        # The microphone is closed: nobody listens.
+    if snapshot.phase is Phase.LISTENING and (controls.push_to_talk or not controls.listens):
+        # There is no microphone, or it is closed: nobody listens.
         return Part("○ ready", style, 0, "state")
     return Part(f"{symbol} {snapshot.phase.value}", style, 0, "state")
 
@@ -105,8 +104,9 @@ def _hints(snapshot: Snapshot, controls: Controls) -> list[Part]:
     elif snapshot.question:
         keys = [("y yes", 1), ("n no", 1), ("a always", 2), ("Ctrl-C quit", 9)]
     else:
-        speech = (_talk_hint(snapshot, controls), 1) if controls.push_to_talk else (_mute_hint(controls), 3)
-        keys = [speech, ("Enter type", 9), ("/ command", 10), ("Ctrl-C quit", 2)]
+        speech = [(_talk_hint(snapshot, controls), 1)] if controls.push_to_talk else []
+        mute = [(_mute_hint(controls), 3)] if controls.mutes else []
+        keys = [*speech, *mute, ("? keys", 9), ("Ctrl-C quit", 2)]
     return [Part(text, "", rank, "key") for text, rank in keys]
 
 
@@ -117,7 +117,7 @@ def _talk_hint(snapshot: Snapshot, controls: Controls) -> str:
 
 
 def _mute_hint(controls: Controls) -> str:
-    return "m unmute" if controls.muted else "m mute"
+    return "F2 unmute" if controls.muted else "F2 mute"
 
 
 def _short(number: int) -> str:
@@ -130,20 +130,4 @@ def question_line(question: ToolAsked, width: int) -> Text:
     """What the user is asked, cut to the window."""
     line = Text(one_line(question_text(question)), "bold yellow", no_wrap=True, end="")
     line.truncate(width, overflow="ellipsis")
-    return line
-
-
-def typing_line(text: str, width: int) -> Text:
-    """The line being typed, its end in sight, with a cursor."""
-    room = width - 4
-    shown = one_line(text) if text.strip() else ""
-    if text.endswith(" ") and shown:
-        shown += " "
-    cut = 0
-    while cell_len(shown[cut:]) > room:
-        cut += 1
-    line = Text(no_wrap=True, end="")
-    line.append("❯ ", "bold cyan")
-    line.append("…" + shown[cut + 1 :] if cut else shown)
-    line.append(" ", "reverse")
     return line

@@ -136,6 +136,11 @@ class Playout:
             self._finished.clear()
             return (*done, self._parts[0].played(finished=False)) if self._parts else done
 
+    def held(self) -> int:
+        """Frames that are queued, whether or not they may be played yet."""
+        with self._lock:
+            return sum(part.received - part.heard for part in self._parts)
+
     def pending(self) -> int:
         """Frames that a pull would play now: none while it waits for more."""
         with self._lock:

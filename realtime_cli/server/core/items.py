@@ -18,9 +18,9 @@ from realtime_cli.server.engines.interface import FunctionCall, Message
 ROOT = "root"
 """As ``previous_item_id``: before all others."""
 
-CONTEXT_CHARS = 1400
-"""How much of the conversation a reply reads: about ten short turns, with room below the embedded model's own limit
-of 2000 bytes for what the user says next, so that the beginning changes only in :meth:`Items.shorten`."""
+CONTEXT_CHARS = 60_000
+"""How much of the conversation a reply is given to read: an hour of talk. What of it helps a small model, or does not
+fit another, is that model's affair."""
 
 IMAGE_CHARS = 3000
 """What a picture counts for: models read it as about 765 tokens

@@ -1,9 +1,8 @@
-"""The bundled language model: SmolLM2-135M-Instruct (Apache-2.0), run by llama.cpp through xllamacpp (MIT).
+"""llama.cpp through xllamacpp (MIT): a model's weights in a file, and chat completions made of them in this process.
 
-It is there so that everything works at once, not to be clever. xllamacpp always starts llama.cpp's HTTP server, whose
-default is a TCP port that any local program and any web page may use; here it gets a UNIX socket in a private folder,
-which is removed as soon as it is bound: nothing can connect. Where Python has no UNIX sockets (Windows) it is a port on
-127.0.0.1 that asks for a random key.
+xllamacpp always starts llama.cpp's HTTP server, whose default is a TCP port that any local program and any web page may
+use; here it gets a UNIX socket in a private folder, which is removed as soon as it is bound: nothing can connect. Where
+Python has no UNIX sockets (Windows) it is a port on 127.0.0.1 that asks for a random key.
 """
 
 from __future__ import annotations
@@ -12,174 +11,151 @@ import secrets
 import socket
 import tempfile
 import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 import xllamacpp
 
 from realtime_cli.errors import ConfigError, RealtimeError, TurnError
-from realtime_cli.server.engines.interface import NO_TOOLS, Ended
-from realtime_cli.server.engines.prompt import ChatMessage, primed
+from realtime_cli.server.engines.interface import Ended
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from realtime_cli.server.engines.interface import Message, Piece, Tools
-
-CONTEXT_TOKENS = 4096
 BATCH_TOKENS = 64
 """How much of a prompt is read between two chances to cancel: 0.2 s."""
 
-REUSED_TOKENS = 16
-"""The shortest piece of what was read before that is worth moving to its new place when old history is dropped. Without
-it the rest of the history is read again: 10 s for 870 tokens, in the middle of a conversation."""
+SLOTS = 4
+"""Conversations that are answered at once. Each slot remembers what it read last, and a request gets the slot that
+remembers most of what it says: sessions do not push each other out, and only what is new is read."""
 
-MOST_TOKENS = 200
-"""A reply never gets longer, whatever is asked for: the model rambles, and this is a minute of speech."""
-
-ENOUGH_TOKENS = 80
-"""From here on a reply ends with its sentence."""
+SAME_TALK = 0.6
+"""A slot is taken for the request's own when it remembers this share of it. All begin alike: with llama.cpp's own 0.1
+two sessions with instructions of some length would push each other out of one slot."""
 
 SOCKET_PATH_LIMIT = 100
 """The shortest limit of a UNIX socket's path is 103 bytes (macOS, ``sys/un.h``)."""
 
-SAMPLING = {
-    "temperature": 0,
-    # "I'm a chatbot. I'm a chatbot. …": at temperature 0 a small model repeats itself, this sampler ("don't repeat
-    # yourself") forbids runs of more than three tokens without touching single words, as a repeat penalty would.
-    "dry_multiplier": 0.8,
-    "dry_allowed_length": 3,
-    "dry_penalty_last_n": 80,
-}
-
-_Event = str | Ended | RealtimeError | None
-"""Text, how it ended, what went wrong, or that nothing follows."""
+_Event: TypeAlias = Mapping[str, Any] | RealtimeError | None
+"""An event of the stream, what went wrong, or that nothing follows."""
 
 
-class SmolLM:
-    """Writes one reply at a time; a second caller waits for the first reply to end."""
+class Llama:
+    """One model. Any number of threads may ask; more than ``SLOTS`` wait for their turn inside llama.cpp."""
 
-    def __init__(self, weights: Path, threads: int) -> None:
-        """Load ``weights`` (GGUF; about 0.5 s, blocks). Raises :class:`ConfigError` when they cannot be loaded."""
-        self._server: Any = _start(weights, threads)
-        self._one_at_a_time = threading.Lock()
+    def __init__(self, weights: Path, threads: int, context_tokens: int, *, own_template: bool) -> None:
+        """Load ``weights`` (GGUF; blocks, 0.5 s for 100 MB). Raises :class:`ConfigError` when they cannot be loaded.
+
+        ``own_template``: the chat is put into words by the template in the file, which may know of functions.
+        """
+        self._server: Any = _start(weights, threads, context_tokens, own_template)
         self._closed = threading.Event()
+        # Closing frees the model, which may only happen when nobody is using it any more.
+        self._idle = threading.Condition()
+        self._running = 0
 
-    def warm_up(self) -> None:
-        """Read the priming once, so that the first reply does not wait for it. Blocks about 0.6 s."""
-        self.prepare([], NO_TOOLS, lambda: False)
-
-    def prepare(self, messages: Sequence[Message], tools: Tools, cancelled: Callable[[], bool]) -> None:
-        """Read what a reply would begin with, and write one token that nobody sees. Blocks until it is read."""
-        for _ in self.reply(messages, tools, 1, cancelled):
-            pass
-
-    def reply(
-        self,
-        messages: Sequence[Message],
-        tools: Tools,  # noqa: ARG002
-        max_tokens: int,
-        cancelled: Callable[[], bool],
-    ) -> Iterator[Piece]:
-        """Yield the reply token by token, then how it ended; blocks between tokens, first for about 0.1 s.
+    def chat(self, request: Mapping[str, Any], cancelled: Callable[[], bool]) -> Iterator[Mapping[str, Any]]:
+        """Yield the events of a streamed chat completion. Blocks between events.
 
         Ends within 0.25 s of ``cancelled()`` becoming true (which is asked on another thread), and of being closed.
         Raises :class:`TurnError` when the model fails.
         """
-        pieces: SimpleQueue[_Event] = SimpleQueue()
+        events: SimpleQueue[_Event] = SimpleQueue()
         dropped = threading.Event()
 
         def stopped() -> bool:
             return dropped.is_set() or self._closed.is_set() or cancelled()
 
         worker = threading.Thread(
-            target=self._generate,
-            args=(primed(messages), max_tokens, stopped, pieces),
-            name="language-model",
-            daemon=True,
+            target=self._generate, args=(request, stopped, events), name="language-model", daemon=True
         )
         worker.start()
         try:
-            while (piece := pieces.get()) is not None:
-                if isinstance(piece, RealtimeError):
-                    raise piece
+            while (event := events.get()) is not None:
+                if isinstance(event, RealtimeError):
+                    raise event
                 if stopped():
                     return
-                yield piece
+                yield event
         finally:
             dropped.set()
             worker.join()
 
     def close(self) -> None:
-        """End the running reply, free the model and end its threads. May be called twice."""
+        """End the running replies, free the model and end its threads. May be called twice."""
         self._closed.set()
-        with self._one_at_a_time:
+        with self._idle:
+            self._idle.wait_for(lambda: not self._running)
             self._server = None
 
-    def _generate(
-        self, chat: list[ChatMessage], max_tokens: int, stopped: Callable[[], bool], pieces: SimpleQueue[_Event]
-    ) -> None:
-        """Run one completion on its own thread: xllamacpp calls back, the reply is pulled."""
-        count = 0
+    def _generate(self, request: Mapping[str, Any], stopped: Callable[[], bool], events: SimpleQueue[_Event]) -> None:
+        """Run one completion on its own thread: xllamacpp calls back, the events are pulled."""
 
         def on_chunk(chunk: dict[str, Any]) -> bool:
             """Take one event of the stream; true stops it."""
-            nonlocal count
             if "error" in chunk:
-                pieces.put(TurnError(f"the language model failed: {chunk['error'].get('message', 'no reason given')}"))
+                events.put(TurnError(f"the language model failed: {chunk['error'].get('message', 'no reason given')}"))
                 return True
-            text = _text(chunk)
-            if text:
-                count += 1
-                pieces.put(text)
-            if "timings" in chunk:
-                pieces.put(_ended(chunk, max_tokens))
-            return stopped() or (count >= ENOUGH_TOKENS and text.rstrip().endswith((".", "!", "?")))
+            events.put(chunk)
+            return stopped()
 
-        request = {
-            "messages": chat,
-            "max_tokens": min(max_tokens, MOST_TOKENS),
-            "stream": True,
-            # Events while the prompt is being read, too: otherwise nothing could be cancelled before the first token.
-            "return_progress": True,
-            **SAMPLING,
-        }
+        # With progress there are events while the prompt is being read, too: otherwise nothing could be cancelled
+        # before the first token.
+        body = {**request, "stream": True, "return_progress": True}
         try:
-            with self._one_at_a_time:
-                if self._server is not None and not stopped():
-                    self._server.handle_chat_completions(request, on_chunk)
+            with self._using() as server:
+                if server is not None and not stopped():
+                    server.handle_chat_completions(body, on_chunk)
         except RuntimeError as error:
-            pieces.put(TurnError(f"the language model failed: {error}"))
+            events.put(TurnError(f"the language model failed: {error}"))
         finally:
-            pieces.put(None)
+            events.put(None)
+
+    def _using(self) -> _Use:
+        return _Use(self)
 
 
-def _text(chunk: dict[str, Any]) -> str:
-    """What one event of the stream adds to the reply."""
-    choices = chunk.get("choices") or [{}]
-    return choices[0].get("delta", {}).get("content") or ""
+class _Use:
+    """Holds the model while it is used."""
+
+    def __init__(self, owner: Llama) -> None:
+        self._owner = owner
+
+    def __enter__(self) -> Any:
+        with self._owner._idle:
+            self._owner._running += 1
+            return self._owner._server
+
+    def __exit__(self, *_: object) -> None:
+        with self._owner._idle:
+            self._owner._running -= 1
+            self._owner._idle.notify_all()
 
 
-def _ended(chunk: dict[str, Any], max_tokens: int) -> Ended:
-    """What the last event of the stream says. A reply as long as this model's get is whole, it cannot do better."""
-    timings = chunk["timings"]
+def counted(event: Mapping[str, Any], most_tokens: int) -> Ended | None:
+    """What the last event of a stream says, None for the others. ``most_tokens``: a reply of so many is whole."""
+    timings = event.get("timings")
+    if timings is None:
+        return None
+    written = int(timings["predicted_n"])
     return Ended(
-        cut_off=chunk["choices"][0].get("finish_reason") == "length" and max_tokens <= MOST_TOKENS,
+        cut_off=event["choices"][0].get("finish_reason") == "length" and written < most_tokens,
         read_tokens=timings["cache_n"] + timings["prompt_n"],
         cached_tokens=timings["cache_n"],
-        written_tokens=timings["predicted_n"],
+        written_tokens=written,
     )
 
 
-def _start(weights: Path, threads: int) -> Any:
+def _start(weights: Path, threads: int, context_tokens: int, own_template: bool) -> Any:
     """Start llama.cpp where nobody can reach it."""
     params = xllamacpp.CommonParams()
     params.model.path = str(weights)
-    params.n_ctx = CONTEXT_TOKENS
+    params.n_ctx = context_tokens
     params.n_batch = params.n_ubatch = BATCH_TOKENS
-    params.n_parallel = 1
-    params.n_cache_reuse = REUSED_TOKENS
+    params.n_parallel = SLOTS
+    params.slot_prompt_similarity = SAME_TALK
+    # All slots share the context: one long conversation may have all of it.
+    params.kv_unified = True
+    params.use_jinja = own_template
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.verbosity = 0
     # By default up to 8 GB of old prompts are kept.
@@ -196,5 +172,5 @@ def _start(weights: Path, threads: int) -> Any:
             return xllamacpp.Server(params)
         except RuntimeError as error:
             raise ConfigError(
-                f"the language model in {weights} cannot be loaded", "delete this file and start again"
+                f"the language model in {weights} cannot be loaded", "it must be a whole GGUF file"
             ) from error

@@ -170,7 +170,7 @@ def _load_language_model(progress: Callable[[int, int], None], notice: Callable[
         notice(f"{error}; until then set answers stand in")
         return CannedAnswers()
     with _importing("xllamacpp"):
-        from realtime_cli.server.engines.llama import SmolLM
+        from realtime_cli.server.engines.small_model import SmolLM
     model = SmolLM(weights, LANGUAGE_MODEL_THREADS)
     model.warm_up()
     return model

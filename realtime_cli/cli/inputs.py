@@ -1,0 +1,75 @@
+"""Who sits at the terminal, and what their keys do: the inputs of a chat and of a typed conversation."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+from realtime_cli.controls import Controls
+from realtime_cli.conversation import facts as f
+from realtime_cli.ports import Input
+from realtime_cli.settings.settings import Environment, Settings
+from realtime_cli.terminal.json_commands import json_commands
+from realtime_cli.terminal.keys import talk_key_named
+from realtime_cli.terminal.typed_turns import MuteSwitch, typed_turns
+from realtime_cli.view.choose import is_live
+
+HOW_TO_TYPE = "write a message and press Enter; /help lists commands, Ctrl-D ends"
+"""Said where no line of keys is on the screen."""
+
+
+class Inputs(NamedTuple):
+    """Arguments of :func:`realtime_cli.cli.wiring.hold`."""
+
+    inputs: tuple[Input, ...]
+    controls: Callable[[], Controls] = Controls
+    hints: tuple[str, ...] = ()
+
+
+def has_keyboard(settings: Settings) -> bool:
+    """Whether standard input is a terminal that is free for keys."""
+    return sys.stdin.isatty() and settings.mic != "-"
+
+
+def chat_inputs(settings: Settings, environment: Environment) -> Inputs:
+    """A chat's: single keys under the live view and for push-to-talk, else lines as the terminal edits them.
+
+    Where standard input is no terminal, a program may drive the chat (``--json``). Raises InputError.
+    """
+    half_duplex = settings.half_duplex and not settings.ptt
+    if not has_keyboard(settings):
+        return Inputs(_json_commands(settings), lambda: Controls(half_duplex=half_duplex))
+    if settings.ptt or is_live(settings, streaming=False, environ=environment):
+        return _single_keys(
+            Controls(
+                push_to_talk=settings.ptt,
+                talk_key=talk_key_named(settings.ptt_key),
+                talk_limit_s=settings.ptt_max_s,
+                muted=settings.mute,
+                half_duplex=half_duplex,
+            )
+        )
+    return Inputs((typed_turns(sys.stdin.buffer, [MuteSwitch(on=settings.mute).command()], at_end=f.Quit()),))
+
+
+def interactive_inputs(settings: Settings, environment: Environment) -> Inputs:
+    """A typed conversation's: a line to edit under the live view, else lines of standard input."""
+    if sys.stdin.isatty() and is_live(settings, streaming=False, environ=environment):
+        return _single_keys(Controls(listens=False))
+    hints = (HOW_TO_TYPE,) if sys.stdin.isatty() else ()
+    return Inputs((typed_turns(sys.stdin.buffer),), hints=hints)
+
+
+def _single_keys(controls: Controls) -> Inputs:
+    from realtime_cli.terminal.chat_keyboard import ChatKeyboard  # wcwidth: only where there is a keyboard
+
+    keys = ChatKeyboard(controls)
+    return Inputs((keys,), lambda: keys.controls)
+
+
+def _json_commands(settings: Settings) -> tuple[Input, ...]:
+    """What drives the chat in the keyboard's place: commands on standard input, for a program that reads ``--json``."""
+    if not settings.json or settings.mic == "-":
+        return ()
+    return (json_commands(sys.stdin.buffer),)

@@ -1,0 +1,145 @@
+"""Typing into the program at a terminal and through a pipe, and how it leaves the terminal when it is killed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("these terminals are POSIX's", allow_module_level=True)
+
+from tests import scripts
+from tests.pty_driver import XTERM, Terminal
+from tests.running import environment, run
+from tests.scripted_server import ScriptedServer
+from tests.scripted_talk import Talk
+
+SILENT = ("--mic", "none", "--speaker", "none")
+
+
+def program(server: ScriptedServer, *arguments: str, **variables: str) -> Terminal:
+    command = [sys.executable, "-m", "realtime_cli", *arguments, "--base-url", server.url]
+    return Terminal(command, environ={**environment(), "OPENAI_API_KEY": "", **variables}, answers=XTERM)
+
+
+def typed_texts(server: ScriptedServer) -> list[str]:
+    """What the user wrote, as the server got it."""
+    return [event["item"]["content"][0]["text"] for event in server.of_type("conversation.item.create")]
+
+
+def test_a_typed_conversation_on_a_terminal_has_a_line_that_can_be_edited_and_recalled() -> None:
+    with ScriptedServer(scripts.text_turns("First answer.", "Second answer.")) as server:
+        with program(server, "say", "--interactive") as terminal:
+            terminal.wait_for("ready")
+            terminal.send("wat?\x1b[D\x1b[D\x1b[Dh\r")
+            terminal.wait_for("First answer.")
+            terminal.wait_for("ready")
+            terminal.send("\x1b[A!\r")
+            terminal.wait_for("Second answer.")
+            terminal.wait_for("ready")
+            terminal.send("\x04")
+            assert terminal.wait_for_end() == 0
+            assert terminal.everything()[:4] == [
+                "you  what?",
+                " ai  First answer.",
+                "you  what?!",
+                " ai  Second answer.",
+            ]
+            assert terminal.modes() == terminal.found
+        assert typed_texts(server) == ["what?", "what?!"]
+
+
+def test_ctrl_c_clears_a_line_then_stops_a_written_reply_and_then_ends() -> None:
+    def script(talk: Talk) -> None:
+        talk.greet()
+        talk.obey_until("response.create")
+        reply = talk.begin_reply()
+        reply.say("This goes on and on")
+        talk.obey_until("response.cancel")
+        reply.finish("cancelled", "client_cancelled")
+        talk.obey_until_closed()
+
+    with ScriptedServer(script) as server, program(server, "say", "--interactive") as terminal:
+        terminal.wait_for("ready")
+        terminal.send("never mind")
+        terminal.wait_for("never mind")
+        terminal.send("\x03")
+        terminal.wait_until(lambda: not any("never mind" in row for row in terminal.screen()), "an empty line")
+        terminal.send("go on\r")
+        terminal.wait_for("on and on")
+        terminal.send("\x03")
+        terminal.wait_for("[interrupted]")
+        terminal.wait_for("ready")
+        terminal.send("\x03")
+        assert terminal.wait_for_end() == 130
+        assert terminal.modes() == terminal.found
+
+
+@pytest.mark.parametrize("how", ["--plain", "TERM=dumb"])
+def test_where_no_line_is_drawn_the_terminal_itself_echoes_what_is_typed(how: str) -> None:
+    arguments, variables = ([how], {}) if how == "--plain" else ([], {"TERM": "dumb"})
+    with ScriptedServer(scripts.text_turns("An answer.")) as server:
+        with program(server, "chat", *SILENT, *arguments, **variables) as terminal:
+            terminal.wait_for("connected to")
+            terminal.send("helo\x7flo\n")
+            terminal.wait_for("hello")
+            terminal.wait_for("An answer.")
+            terminal.send("/mute\n")
+            terminal.wait_for("[microphone muted]")
+            terminal.send("/help\n")
+            terminal.wait_for("/image FILE [WORDS]")
+            terminal.send("\x04")
+            assert terminal.wait_for_end() == 0
+        assert typed_texts(server) == ["hello"]
+        assert b"\x1b" not in terminal.raw
+
+
+def test_quit_in_a_pipe_still_waits_for_the_answer_to_what_was_asked() -> None:
+    with ScriptedServer(scripts.text_turns("An answer.")) as server:
+        done = run("say", "--interactive", "--base-url", server.url, stdin=b"A question?\n/quit\nnever\n")
+    assert (done.returncode, done.stdout) == (0, "An answer.\n")
+    assert typed_texts(server) == ["A question?"]
+
+
+def test_enter_stops_what_is_being_said_and_escape_too() -> None:
+    cancelled = threading.Event()
+
+    def script(talk: Talk) -> None:
+        talk.greet()
+        for _ in range(2):
+            talk.obey_until("response.create")
+            reply = talk.begin_reply()
+            reply.say("This goes on and on", audio_ms=200)
+            talk.obey_until("response.cancel")
+            reply.finish("cancelled", "client_cancelled")
+        cancelled.set()
+        talk.obey_until_closed()
+
+    with ScriptedServer(script) as server, program(server, "chat", *SILENT) as terminal:
+        terminal.wait_for("listening")
+        terminal.send("go on\r")
+        terminal.wait_for("goes on")
+        terminal.send("stop\r")
+        terminal.wait_until(lambda: len(server.of_type("response.create")) == 2, "the second request")
+        terminal.send("\x1b")
+        terminal.wait_until(cancelled.is_set, "the second cancel")
+        terminal.send("\x04")
+        assert terminal.wait_for_end() == 0
+    assert typed_texts(server) == ["go on", "stop"]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_a_killed_program_leaves_no_status_line_and_a_sane_terminal(signum: signal.Signals) -> None:
+    with ScriptedServer(scripts.text_turns("An answer.")) as server, program(server, "chat", *SILENT) as terminal:
+        terminal.wait_for("listening")
+        terminal.send("hello\r")
+        terminal.wait_for("An answer.")
+        terminal.wait_for("listening")
+        terminal.signal(signum)
+        assert terminal.wait_for_end() == -signum
+        assert terminal.modes() == terminal.found
+        assert not terminal.cursor_hidden
+        assert terminal.everything() == ["you  hello", " ai  An answer."]
