@@ -399,9 +399,9 @@ class Conversation:
     def _fail(self, error: RealtimeError) -> list[Effect]:
         self._responses.cut_off()
         told = self._history.release(self._now, everything=True)
-        return [*told, Show(Trouble(message=str(error))), *self._end(error.exit_code, "failed")]
+        return [*told, Show(Trouble(message=str(error))), *self._end(error.exit_code, "failed", error)]
 
-    def _end(self, exit_code: int, reason: str) -> list[Effect]:
+    def _end(self, exit_code: int, reason: str, error: RealtimeError | None = None) -> list[Effect]:
         """Say what was heard of a reply that is cut off by the end, then end."""
         self._ended = True
         self._responses.cut_off()
@@ -409,7 +409,7 @@ class Conversation:
             CloseMic(),
             *self._history.release(self._now, everything=True),
             Show(Ended(reason=reason, exit_code=exit_code)),
-            End(exit_code, reason),
+            End(exit_code, reason, error),
         ]
 
     def _watch(self, effects: list[Effect], now: float) -> None:
