@@ -10,6 +10,7 @@ import pytest
 from realtime_cli.conversation import effects as e
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Notice, Trouble
+from realtime_cli.conversation.responses import REFUSED_SESSION_GRACE_S
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions
@@ -95,6 +96,13 @@ def test_a_turn_goes_on_after_the_update_was_refused() -> None:
     driven.tell(f.Heard("item_a", 0, 2000, finished=True))
     driven.tell(f.Tick(), at=10.0)
     assert driven.exit_code == 0
+
+
+def test_a_request_that_was_meant_after_all_fails_its_turn_within_seconds() -> None:
+    driven = drive().tell(f.Typed("hi"), f.InputsEnded(), refusal("I am a teapot."))
+    driven.tell(f.Tick(), at=REFUSED_SESSION_GRACE_S)
+    assert [trouble.message for trouble in driven.shown(Trouble)] == ["the server gave no answer"]
+    assert driven.exit_code == 1
 
 
 @pytest.mark.parametrize(("spoken_to", "others"), [(Dialect.BETA, {}), (Dialect.XAI, {})])

@@ -298,7 +298,10 @@ class Conversation:
         if severity is Severity.FATAL or not self._session_id:
             return self._fail(fatal_error(error, self.options.key))
         if self._begun and self._setup.is_refused_by(error, cause):
-            return self._setup.again(error) or self._fail(self._setup.refusal(error))
+            if again := self._setup.again(error):
+                self._responses.suspect(now)
+                return again
+            return self._fail(self._setup.refusal(error))
         if severity is Severity.BENIGN:
             return []
         coming = self._responses.coming
@@ -366,6 +369,8 @@ class Conversation:
             return effects + self._stalled()
         if _is_due(self._responses.suspect_due, now):
             self._turn_failed = True
+            if self._responses.current is None:
+                effects.append(Show(Trouble(message="the server gave no answer")))
             effects += self._responses.give_up()
         if _is_due(timeouts.notice_due(), now):
             effects += timeouts.still_waiting()
