@@ -196,6 +196,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    cost_usd: float | None = None
+    """None where it is not known."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
