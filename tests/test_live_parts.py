@@ -25,7 +25,7 @@ FULL = Snapshot(
     phase=Phase.LISTENING,
     provider="openai",
     model="gpt-realtime-2",
-    totals=Totals(turns=3, input_tokens=1200, output_tokens=350, cost_usd=0.0449),
+    totals=Totals(turns=3, input_tokens=1200, output_tokens=350, usd=0.0449),
 )
 KEYS = Controls(keyboard=True)
 FAMILY = "👨\u200d👩\u200d👧"

@@ -68,7 +68,7 @@ class PlainView:
                 self._note(f"{question_text(record)} y, n or a (always), then Enter")
             case ToolFinished():
                 self._note(f"tool: {record.name} {result_text(record)}")
-            case MicChanged():
+            case MicChanged(state="open" | "closed" | "muted" | "unmuted"):
                 self._note(f"[microphone {record.state}]")
             case Trouble():
                 self._note(f"error: {record.message}")

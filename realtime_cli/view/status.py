@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from realtime_cli.controls import Controls
-from realtime_cli.conversation.records import Phase, Snapshot
+from realtime_cli.conversation.records import Phase, Snapshot, Totals
 from realtime_cli.printable import one_line
 from realtime_cli.view.layout import Span, Spans, fitted, spans_cells
 
@@ -102,6 +102,10 @@ def _state_text(snapshot: Snapshot, controls: Controls, talking_s: int) -> tuple
         more = f" and {len(snapshot.running) - 1} more" if len(snapshot.running) > 1 else ""
         return f"⚙ running {one_line(snapshot.running[0])}{more}", "yellow"
     symbol, style = PHASES[snapshot.phase]
+    if snapshot.microphone != "works":
+        if snapshot.microphone == "lost" and snapshot.phase in (Phase.LISTENING, Phase.HEARING):
+            return Part("○ microphone lost", "bold red", 0, "state")
+        return Part(f"{symbol} {snapshot.phase.value}, microphone {snapshot.microphone}", "bold red", 0, "state")
     if controls.muted:
         if snapshot.phase in (Phase.LISTENING, Phase.HEARING):
             return "○ muted", "bold red"
@@ -133,7 +137,7 @@ def _facts(snapshot: Snapshot, gauges: Gauges) -> list[Part]:
         (snapshot.provider if snapshot.provider != snapshot.model else "", 9),
         (snapshot.model, 5),
         (clock(gauges.elapsed_s) if connected else "", 4),
-        ("" if totals.cost_usd is None else f"${totals.cost_usd:.2f}", 3),
+        (_money(totals), 3),
         (f"{totals.turns} turn{'s' * (totals.turns != 1)}" if totals.turns else "", 8),
         (f"{_short(tokens)} tokens" if tokens else "", 10),
     ]
@@ -144,6 +148,11 @@ def clock(seconds: int) -> str:
     """``3:12`` or ``1:03:12``."""
     hours = f"{seconds // 3600}:" if seconds >= 3600 else ""
     return f"{hours}{seconds // 60 % 60:{'02' if hours else ''}}:{seconds % 60:02}"
+
+
+def _money(totals: Totals) -> str:
+    """What it cost so far; a plus where something had no known price, and nothing where nothing had one."""
+    return f"${totals.usd:.2f}{'' if totals.priced else '+'}" if totals.usd else ""
 
 
 def _short(number: int) -> str:
