@@ -104,8 +104,8 @@ def _state_text(snapshot: Snapshot, controls: Controls, talking_s: int) -> tuple
     symbol, style = PHASES[snapshot.phase]
     if snapshot.microphone != "works":
         if snapshot.microphone == "lost" and snapshot.phase in (Phase.LISTENING, Phase.HEARING):
-            return Part("○ microphone lost", "bold red", 0, "state")
-        return Part(f"{symbol} {snapshot.phase.value}, microphone {snapshot.microphone}", "bold red", 0, "state")
+            return "○ microphone lost", "bold red"
+        return f"{symbol} {snapshot.phase.value}, microphone {snapshot.microphone}", "bold red"
     if controls.muted:
         if snapshot.phase in (Phase.LISTENING, Phase.HEARING):
             return "○ muted", "bold red"
