@@ -37,7 +37,7 @@ from realtime_cli.conversation.effects import (
     Use,
 )
 from realtime_cli.conversation.records import AudioReported, Ended, Record, SourceState
-from realtime_cli.conversation.tool_offers import Offer
+from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
 from realtime_cli.ports import AudioSink, AudioSource, Journal, Keeper, Recorder
 from realtime_cli.session.clock import Clock
@@ -160,7 +160,7 @@ class Session:
         for keeper in self._keepers():
             self._threads.start("keeper", keeper.run)
         if self._tools:
-            self._threads.start("tools", self._tools.run, self._offered, self._stopping)
+            self._threads.start("tools", self._tools.run, self._tools_ready, self._stopping)
         self._mic.resume(self._connections.connect(FIRST_EPOCH).queue)
         with deferred():
             self._open_devices()
@@ -375,8 +375,8 @@ class Session:
             feed = partial(self._mic.feed_silence, duration_ms, current.queue, self._stopping)
             self._threads.start("silence", feed)
 
-    def _offered(self, offers: tuple[Offer, ...]) -> None:
-        self.post(f.ToolsReady(offers))
+    def _tools_ready(self, definitions: tuple[ToolDefinition, ...]) -> None:
+        self.post(f.ToolsReady(definitions))
 
     def _run_tool(self, effect: RunTool) -> None:
         if self._tools:
