@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from msgspec.structs import replace
 
+from realtime_cli.audio.core.meters import Meters
 from realtime_cli.cli.printing import tell_traceback
 from realtime_cli.cli.saving import saving
 from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
@@ -23,6 +24,7 @@ from realtime_cli.errors import InputError
 from realtime_cli.ports import AudioSink, Input, Note, View
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions, languages_of, truncation_of, words_of
+from realtime_cli.providers.prices import PriceList, prices_of
 from realtime_cli.providers.profiles import LOCAL, Provider
 from realtime_cli.session.drivers import (
     Drivers,
@@ -53,6 +55,9 @@ MAX_NAME_CHARS = 64
 SILENCE_MS = 500
 """What the endpoint's silence is taken to be where the user leaves it to the server (OpenAI documents 500 ms)."""
 
+CLOSING_SILENCE_MS = 2000
+"""Behind speech for a server whose detection is always on: well over any default for the silence that ends a turn."""
+
 SEMANTIC_PATIENCE_S = 8.0
 """The longest that semantic detection waits, at low eagerness (https://platform.openai.com/docs/guides/realtime-vad)."""
 
@@ -78,11 +83,12 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     ``plays``: ``make_sink`` makes one. ``interactive``: somebody may write further turns. ``status``: a line for the
     bottom of a terminal, where no live view is.
     """
+    _check_files(settings, listens=shape == "voice", speaks=plays)
     server = find_server(settings, environment)
     settings = server.careful(settings)
     provider, notices = server.provider, server.notices
     if provider is LOCAL:
-        from realtime_cli.cli.fetching import fetch_weights_visibly  # the optional part
+        from realtime_cli.cli.fetch import fetch_weights_visibly  # the optional part
 
         notices += fetch_weights_visibly()
     wanted = session_options(settings, provider, shape, spoken=plays)
@@ -91,7 +97,14 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     tools, hints = toolbox_of(settings, environment, provider, on_failure(settings, environment))
     inputs, can_ask = asking_at(inputs, may_ask=bool(remote) or (tools is not None and tools.may_ask))
     options = conversation_options(
-        settings, server, shape, wanted, plays=plays, offers_tools=tools is not None, can_ask=can_ask
+        settings,
+        server,
+        shape,
+        wanted,
+        plays=plays,
+        offers_tools=tools is not None,
+        can_ask=can_ask,
+        prices=None if provider is LOCAL else prices_of(environment.file),
     )
     kept = saving(
         settings,
@@ -101,12 +114,16 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         model=settings.model or "",
         by_clock=shape == "voice",
     )
+    meters = Meters(
+        microphone=shape == "voice" and settings.mic != "none", speaker=plays and settings.speaker != "none"
+    )
     view = choose_view(
         settings,
         streaming=shape != "voice",
         interactive=interactive,
         echo_user=shape != "typed",
         controls=controls,
+        meters=meters,
         environ=environment,
     )
     session = Session(
@@ -119,6 +136,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             make_sink=make_sink,
             make_echo_control=make_echo_control,
             open_recording=open_recording,
+            meters=meters,
             inputs=inputs,
             tools=tools,
             make_journal=kept.make_journal,
@@ -143,6 +161,7 @@ def conversation_options(
     plays: bool,
     offers_tools: bool = False,
     can_ask: bool = False,
+    prices: PriceList | None = None,
 ) -> ConversationOptions:
     """What the conversation must know beforehand."""
     provider = server.provider
@@ -155,7 +174,7 @@ def conversation_options(
         own_settings=own_settings(settings),
         server_decides_turns=wanted.vad != "off",
         detection_always_on=provider.detection_always_on,
-        closing_silence_ms=round(mic_end_grace_s(wanted) * 1000),
+        closing_silence_ms=CLOSING_SILENCE_MS + (settings.silence_ms or 0),
         server_answers=settings.auto_response,
         transcribes_user=wanted.transcription_model is not None or provider.transcribes_unasked,
         push_to_talk=settings.ptt,
@@ -168,9 +187,23 @@ def conversation_options(
         offers_tools=offers_tools,
         can_ask=can_ask,
         tool_timeout_s=settings.tool_timeout,
+        max_tool_rounds=settings.max_tool_rounds,
+        answer_timeout_s=settings.answer_timeout,
         plays=plays,
+        prices=prices,
+        transcription_model=wanted.transcription_model or "",
+        budget_usd=settings.budget,
+        idle_timeout_s=settings.idle_timeout,
         mic_end_grace_s=mic_end_grace_s(wanted),
     )
+
+
+def _check_files(settings: Settings, *, listens: bool, speaks: bool) -> None:
+    """What can be wrong with files is found before anything is fetched, asked or paid for. Raises InputError."""
+    if (listens and settings.mic) or (speaks and settings.speaker):
+        from realtime_cli.audio.drivers.choose import check_files  # typed turns do without
+
+        check_files(settings.mic if listens else None, settings.speaker if speaks else None)
 
 
 def with_progress(view: View, settings: Settings, environment: Environment, status: Status) -> View:

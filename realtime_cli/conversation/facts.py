@@ -6,7 +6,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from realtime_cli.conversation.tool_offers import Answer, Offer, Outcome
+from realtime_cli.conversation.records import SourceState
+from realtime_cli.conversation.tool_definitions import Consent, ToolDefinition, ToolOutcome
 from realtime_cli.errors import ConnectionFailed, RealtimeError
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.items import Content
@@ -92,6 +93,12 @@ class MicOpened(msgspec.Struct, frozen=True):
     """The microphone that was to be opened delivers."""
 
 
+class MicState(msgspec.Struct, frozen=True):
+    """The microphone began to work, was lost, or gives nothing but digital silence."""
+
+    state: SourceState
+
+
 class MicClosed(msgspec.Struct, frozen=True):
     """The answer to closing the microphone: how much it delivered since it was opened."""
 
@@ -135,20 +142,20 @@ class Muted(msgspec.Struct, frozen=True):
 class ToolsReady(msgspec.Struct, frozen=True):
     """All that is offered to the model is known; the session waits for it."""
 
-    offers: tuple[Offer, ...]
+    definitions: tuple[ToolDefinition, ...]
 
 
 class ToolReturned(msgspec.Struct, frozen=True):
     """A run of a function came to its end, one way or another."""
 
     run_id: str
-    outcome: Outcome
+    outcome: ToolOutcome
 
 
 class Decided(msgspec.Struct, frozen=True):
     """The user answers the question whether a function may run; without a question it means nothing."""
 
-    answer: Answer
+    answer: Consent
 
 
 class Quit(msgspec.Struct, frozen=True):
@@ -191,6 +198,7 @@ Fact: TypeAlias = (
     | Pressed
     | Released
     | MicOpened
+    | MicState
     | MicClosed
     | Cut
     | Muted

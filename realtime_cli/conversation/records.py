@@ -11,6 +11,9 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+SourceState: TypeAlias = Literal["works", "lost", "silent"]
+"""Of a microphone: it delivers sound; it is gone and looked for; it delivers nothing but digital silence."""
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Root of the records."""
@@ -31,6 +34,8 @@ class UserSaid(Record, frozen=True, kw_only=True, tag_field="type", tag="user"):
     text: str
     late: bool = False
     """Its transcript came after something later had been told."""
+    began_ms_ago: int | None = None
+    """How long before this record the speaking or writing began."""
 
 
 class AssistantDelta(Record, frozen=True, kw_only=True, tag_field="type", tag="assistant_delta"):
@@ -47,6 +52,8 @@ class AssistantSaid(Record, frozen=True, kw_only=True, tag_field="type", tag="as
     text: str
     heard_ms: int | None = None
     interrupted: bool = False
+    began_ms_ago: int | None = None
+    """How long before this record the reply began to come."""
 
 
 class TranscriptDelta(Record, frozen=True, kw_only=True, tag_field="type", tag="transcript_delta"):
@@ -73,6 +80,8 @@ class TranscriptionUsage(Record, frozen=True, kw_only=True, tag_field="type", ta
     seconds: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    usd: float | None = None
+    """None where no price is known."""
 
 
 class UsageReported(Record, frozen=True, kw_only=True, tag_field="type", tag="usage"):
@@ -86,9 +95,20 @@ class UsageReported(Record, frozen=True, kw_only=True, tag_field="type", tag="us
     input_audio_tokens: int = 0
     output_text_tokens: int = 0
     output_audio_tokens: int = 0
+    usd: float | None = None
+    """What it cost; None where no price is known."""
     first_text_ms: int | None = None
     first_audio_ms: int | None = None
     done_ms: int | None = None
+
+
+class CostReported(Record, frozen=True, kw_only=True, tag_field="type", tag="cost"):
+    """What the conversation has cost so far, in US dollars, whenever that has changed."""
+
+    usd: float
+    """The sum of what has a known price."""
+    complete: bool = True
+    """Whether everything had one."""
 
 
 class ToolCalled(Record, frozen=True, kw_only=True, tag_field="type", tag="tool_call"):
@@ -141,9 +161,9 @@ class SideChannelSaid(Record, frozen=True, kw_only=True, tag_field="type", tag="
 
 
 class MicChanged(Record, frozen=True, kw_only=True, tag_field="type", tag="microphone"):
-    """A key opened, closed, muted or unmuted the microphone."""
+    """A key opened, closed, muted or unmuted the microphone, or it works no longer, or again."""
 
-    state: Literal["open", "closed", "muted", "unmuted"]
+    state: Literal["open", "closed", "muted", "unmuted"] | SourceState
 
 
 class AudioReported(Record, frozen=True, kw_only=True, tag_field="type", tag="audio"):
@@ -196,6 +216,10 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    usd: float = 0.0
+    """Of what has a known price."""
+    priced: bool = True
+    """Whether everything had one."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -210,6 +234,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the functions that run for the model."""
     question: ToolAsked | None = None
     """What the user is asked."""
+    microphone: SourceState = "works"
     talking: bool = False
     """Push-to-talk: the talk key is down."""
     opening: bool = False
@@ -224,6 +249,7 @@ AnyRecord: TypeAlias = (
     | AssistantDelta
     | AssistantSaid
     | UsageReported
+    | CostReported
     | ToolCalled
     | ToolAsked
     | ToolFinished

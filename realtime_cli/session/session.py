@@ -36,15 +36,15 @@ from realtime_cli.conversation.effects import (
     Speak,
     Use,
 )
-from realtime_cli.conversation.records import AudioReported, Ended, Record
-from realtime_cli.conversation.tool_offers import Offer
+from realtime_cli.conversation.records import AudioReported, Ended, Record, SourceState
+from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
 from realtime_cli.ports import AudioSink, AudioSource, Journal, Keeper, Recorder
 from realtime_cli.session.clock import Clock
 from realtime_cli.session.connection import FIRST_EPOCH, Connection
 from realtime_cli.session.connections import Connections
 from realtime_cli.session.drivers import Drivers
-from realtime_cli.session.echo_control import overheard, recorded
+from realtime_cli.session.echo_control import metered, overheard, recorded
 from realtime_cli.session.interrupts import Terminated, deferred, die_of, ignored, raising_deadly_signals
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
@@ -81,6 +81,7 @@ class Session:
         self._inputs, self._tools = drivers.inputs, drivers.tools
         self._inbox: SimpleQueue[tuple[f.Fact, Connection | None, int]] = SimpleQueue()
         self._mic = Microphone(self.post)
+        self._mic.meters = drivers.meters
         self._journal: Journal | None = None
         self._recorder: Recorder | None = None
         self._screen = Screen(drivers.view)
@@ -98,6 +99,7 @@ class Session:
         )
         self._clock = Clock()
         self._told_dropped = 0
+        self._source_state: SourceState = "works"
         self._exit_code: int | None = None
         self._unshown: RealtimeError | None = None
         self._began = time.monotonic()
@@ -158,7 +160,7 @@ class Session:
         for keeper in self._keepers():
             self._threads.start("keeper", keeper.run)
         if self._tools:
-            self._threads.start("tools", self._tools.run, self._offered, self._stopping)
+            self._threads.start("tools", self._tools.run, self._tools_ready, self._stopping)
         self._mic.resume(self._connections.connect(FIRST_EPOCH).queue)
         with deferred():
             self._open_devices()
@@ -176,6 +178,8 @@ class Session:
             self._sink.open()
             self._threads.start("playback", self._player.run)
             pull = overheard(self._player.playout.pull, echo) if echo else self._player.playout.pull
+            if self._drivers.meters:
+                pull = metered(pull, self._drivers.meters)
             if self._recorder:
                 pull = recorded(pull, self._recorder, self._sink)
             self._threads.start("speaker", self._sink.run, pull, self._stopping)
@@ -247,12 +251,15 @@ class Session:
             self._take(fact, connection, size)
 
     def _look_around(self) -> None:
-        """See whether this machine slept, the server lives, and the network takes what is said."""
+        """See whether this machine slept, the microphone and the server live, and the network takes what is said."""
         slept_s = self._clock.slept_s()
         if slept_s:
             self._mic.forget()
             self._tell(f.Slept(slept_s))
         self._connections.watch(urgent=self._core.urgent, woke=slept_s > 0)
+        if self._source and self._source.state != self._source_state:
+            self._source_state = self._source.state
+            self._tell(f.MicState(self._source_state))
         dropped = self._connections.dropped_blocks
         if dropped >= self._told_dropped + SLOW_NOTICE_BLOCKS:
             self._told_dropped = dropped
@@ -368,8 +375,8 @@ class Session:
             feed = partial(self._mic.feed_silence, duration_ms, current.queue, self._stopping)
             self._threads.start("silence", feed)
 
-    def _offered(self, offers: tuple[Offer, ...]) -> None:
-        self.post(f.ToolsReady(offers))
+    def _tools_ready(self, definitions: tuple[ToolDefinition, ...]) -> None:
+        self.post(f.ToolsReady(definitions))
 
     def _run_tool(self, effect: RunTool) -> None:
         if self._tools:
