@@ -91,6 +91,10 @@ class Terminal:
             rows.pop()
         return rows
 
+    def cells(self, row: int) -> list[pyte.screens.Char]:
+        """The cells of a row of the screen: characters, their colours and styles."""
+        return [self._screen.buffer[row][column] for column in range(self._screen.columns)]
+
     def everything(self) -> list[str]:
         """What scrolled off the top, then the screen."""
         history = [
