@@ -1,4 +1,4 @@
-"""The jitter buffer under any order of pushes, pulls, pauses and flushes: no frame is lost, doubled or wrongly heard."""
+"""The jitter buffer under any order of pushes, pulls, pauses and flushes: no frame is lost, doubled or made up."""
 
 from __future__ import annotations
 
