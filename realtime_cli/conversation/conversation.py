@@ -34,12 +34,13 @@ from realtime_cli.conversation.records import (
     SourceState,
     Trouble,
 )
+from realtime_cli.conversation.reply import Wish
 from realtime_cli.conversation.request_rate import RequestRate
-from realtime_cli.conversation.responses import Responses, Wish
+from realtime_cli.conversation.responses import Responses
 from realtime_cli.conversation.states import ResponseState
 from realtime_cli.conversation.timeouts import Timeouts
-from realtime_cli.conversation.tool_calls import ANSWERS, ToolCalls
-from realtime_cli.conversation.tool_offers import Offer
+from realtime_cli.conversation.tool_calls import CONSENTS, ToolCalls
+from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.conversation.turns import Turns
 from realtime_cli.conversation.usage import UsageMeter
 from realtime_cli.errors import InputError, RealtimeError
@@ -69,7 +70,7 @@ class Conversation:
         self._dialect = DialectDetection(options.session, options.session_otherwise)
         self._timeouts = Timeouts(options, self._turns, self._responses, self._calls, self._out_of_band)
         self._event_ids = EventIds()
-        self._tools: tuple[Offer, ...] | None = None if options.offers_tools else ()
+        self._tools: tuple[ToolDefinition, ...] | None = None if options.offers_tools else ()
         self._now = 0.0
         self._session_id = ""
         self._begun = False
@@ -125,8 +126,8 @@ class Conversation:
             model=self._model,
             lines=self._history.lines(),
             totals=self._meter.totals(self._turns.count),
-            talking=self.options.push_to_talk and self._turns.talking,
-            opening=self._turns.opening,
+            talking=self.options.push_to_talk and self._turns.talk_key.talking,
+            opening=self._turns.talk_key.opening,
             running=self._calls.running,
             question=self._calls.question,
             microphone=self._microphone,
@@ -146,7 +147,7 @@ class Conversation:
         match fact:
             case ServerEvent():
                 return self._server_said(fact, now)
-            case f.Typed() if self._calls.question and (answer := ANSWERS.get(fact.text.lower())):
+            case f.Typed() if self._calls.question and (answer := CONSENTS.get(fact.text.lower())):
                 return self._calls.decided(answer, now)
             case f.Wanted():
                 self._turns.waiting.append(fact)
@@ -154,21 +155,21 @@ class Conversation:
                 self._turns.waiting.append(fact)
                 return self._responses.interrupt(server_cancels=False) if self.options.listens else []
             case f.StopReply():
-                return self._turns.discard() if self._turns.talking else self._responses.stop()
+                return self._turns.talk_key.discard() if self._turns.talk_key.talking else self._responses.stop()
             case f.Fed():
                 return self._turns.fed(now)
             case f.Pressed() if not self._begun:
                 self._early_press = not self._early_press
             case f.Pressed():
-                return self._turns.pressed(now) if self._turns.pressed_at is None else self._turns.released()
-            case f.Released() if self._turns.pressed_at is not None:
-                return self._turns.released()
+                return self._turns.talk_key.pressed(now)
+            case f.Released() if self._turns.talk_key.pressed_at is not None:
+                return self._turns.talk_key.released()
             case f.Released():
                 self._early_press = False
             case f.MicOpened():
-                return self._turns.mic_opened()
-            case f.MicClosed() if self._turns.talking:
-                return self._turns.mic_closed(fact, now)
+                return self._turns.talk_key.mic_opened()
+            case f.MicClosed() if self._turns.talk_key.talking:
+                return self._turns.talk_key.mic_closed(fact, now)
             case f.MicState():
                 self._microphone = fact.state
                 return [Show(MicChanged(state=fact.state))]
@@ -181,7 +182,7 @@ class Conversation:
             case f.MicEnded():
                 self._timeouts.mic_ended(now)
             case f.ToolsReady():
-                self._tools = fact.offers
+                self._tools = fact.definitions
                 return self._begin(now)
             case f.ToolReturned():
                 return self._calls.returned(fact, now)
@@ -258,10 +259,10 @@ class Conversation:
         if not self._session_id or self._tools is None or self._begun:
             return []
         self._begun = True
-        self._calls.offers = {offer.name: offer for offer in self._tools}
-        self._dialect.tools = [offer.for_session() for offer in self._tools]
+        self._calls.definitions = {definition.name: definition for definition in self._tools}
+        self._dialect.tools = [definition.for_session() for definition in self._tools]
         opened: list[Effect] = [] if self.options.push_to_talk or not self.options.listens else [OpenMic()]
-        early = self._turns.pressed(now) if self._early_press else []
+        early = self._turns.talk_key.pressed(now) if self._early_press else []
         return [self._dialect.update(), *opened, *early]
 
     def _item(self, item: Item, previous_item_id: str | None, now: float) -> list[Effect]:

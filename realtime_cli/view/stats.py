@@ -27,6 +27,11 @@ class StatsView:
         self._replying = False
         self._waiting: list[str] = []
 
+    @property
+    def frame_s(self) -> float | None:
+        """As the wrapped view."""
+        return self._inner.frame_s
+
     def open(self) -> None:
         """Open the wrapped view."""
         self._inner.open()
