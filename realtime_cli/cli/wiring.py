@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from msgspec.structs import replace
 
+from realtime_cli.audio.core.meters import Meters
 from realtime_cli.cli.printing import tell_traceback
 from realtime_cli.cli.saving import saving
 from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
@@ -134,12 +135,16 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         model=settings.model or "",
         by_clock=shape == "voice",
     )
+    meters = Meters(
+        microphone=shape == "voice" and settings.mic != "none", speaker=plays and settings.speaker != "none"
+    )
     view = choose_view(
         settings,
         streaming=shape != "voice",
         interactive=interactive,
         echo_user=shape != "typed",
         controls=controls,
+        meters=meters,
         environ=environment,
     )
     session = Session(
@@ -152,6 +157,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             make_sink=make_sink,
             make_echo_control=make_echo_control,
             open_recording=open_recording,
+            meters=meters,
             inputs=inputs,
             tools=tools,
             make_journal=kept.make_journal,

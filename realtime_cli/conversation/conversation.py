@@ -39,8 +39,8 @@ from realtime_cli.conversation.request_rate import RequestRate
 from realtime_cli.conversation.responses import Responses
 from realtime_cli.conversation.states import ResponseState
 from realtime_cli.conversation.timeouts import Timeouts
-from realtime_cli.conversation.tool_calls import ANSWERS, ToolCalls
-from realtime_cli.conversation.tool_offers import Offer
+from realtime_cli.conversation.tool_calls import CONSENTS, ToolCalls
+from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.conversation.turns import Turns
 from realtime_cli.conversation.usage import UsageMeter
 from realtime_cli.errors import InputError, RealtimeError
@@ -70,7 +70,7 @@ class Conversation:
         self._dialect = DialectDetection(options.session, options.session_otherwise)
         self._timeouts = Timeouts(options, self._turns, self._responses, self._calls, self._out_of_band)
         self._event_ids = EventIds()
-        self._tools: tuple[Offer, ...] | None = None if options.offers_tools else ()
+        self._tools: tuple[ToolDefinition, ...] | None = None if options.offers_tools else ()
         self._now = 0.0
         self._session_id = ""
         self._begun = False
@@ -147,7 +147,7 @@ class Conversation:
         match fact:
             case ServerEvent():
                 return self._server_said(fact, now)
-            case f.Typed() if self._calls.question and (answer := ANSWERS.get(fact.text.lower())):
+            case f.Typed() if self._calls.question and (answer := CONSENTS.get(fact.text.lower())):
                 return self._calls.decided(answer, now)
             case f.Wanted():
                 self._turns.waiting.append(fact)
@@ -184,7 +184,7 @@ class Conversation:
             case f.MicEnded():
                 self._timeouts.mic_ended(now)
             case f.ToolsReady():
-                self._tools = fact.offers
+                self._tools = fact.definitions
                 return self._begin(now)
             case f.ToolReturned():
                 return self._calls.returned(fact, now)
@@ -261,8 +261,8 @@ class Conversation:
         if not self._session_id or self._tools is None or self._begun:
             return []
         self._begun = True
-        self._calls.offers = {offer.name: offer for offer in self._tools}
-        self._dialect.tools = [offer.for_session() for offer in self._tools]
+        self._calls.definitions = {definition.name: definition for definition in self._tools}
+        self._dialect.tools = [definition.for_session() for definition in self._tools]
         opened: list[Effect] = [] if self.options.push_to_talk or not self.options.listens else [OpenMic()]
         early = self._turns.talk_key.pressed(now) if self._early_press else []
         return [self._dialect.update(), *opened, *early]

@@ -29,6 +29,11 @@ class StatsView:
         self._waiting: list[str] = []
         self._heard = ""
 
+    @property
+    def frame_s(self) -> float | None:
+        """As the wrapped view."""
+        return self._inner.frame_s
+
     def open(self) -> None:
         """Open the wrapped view."""
         self._inner.open()
