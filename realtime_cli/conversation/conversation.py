@@ -175,6 +175,8 @@ class Conversation:
                 return [Show(MicChanged(state=fact.state))]
             case f.Heard():
                 self._responses.heard(fact)
+                if fact.heard_ms > 0:
+                    return self._meter.audible(fact.item_id, self._turns.ended_at, self._turns.committed_at, now)
             case f.Flushed():
                 return self._responses.flushed(fact)
             case f.InputsEnded():
