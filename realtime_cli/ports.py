@@ -213,6 +213,10 @@ class View(Protocol):
     def open(self) -> None:
         """Prepare the terminal. Main thread."""
 
+    @property
+    def frame_s(self) -> float | None:
+        """How long records may be gathered for the next drawing; None: each is shown at once, and nothing is drawn."""
+
     def show(self, record: Record, t: float) -> None:
         """What happened ``t`` seconds after the start. Raises BrokenPipeError when nobody reads any more."""
 

@@ -108,6 +108,11 @@ class Terminal:
         return bool(self._screen.cursor.hidden)
 
     @property
+    def cursor(self) -> tuple[int, int]:
+        """Row and column of the cursor, from 0."""
+        return int(self._screen.cursor.y), int(self._screen.cursor.x)
+
+    @property
     def title(self) -> str:
         """The window's title, if the program set one."""
         return str(self._screen.title)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from realtime_cli.conversation.records import Record
+from realtime_cli.errors import RealtimeError
 from realtime_cli.protocol.client_events import ClientEvent
 from realtime_cli.protocol.dialects import Dialect
 
@@ -80,11 +81,11 @@ class Flush(msgspec.Struct, frozen=True):
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """Pause the playback, which keeps its place: somebody speaks, and perhaps only agrees."""
+    """Pause the model's voice within 50 ms, at a place that is kept: to go on from with ``Resume``, or to flush at."""
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """Go on playing from where it was paused. (A flush ends a pause as well.)"""
+    """Let the model's voice go on where ``Hold`` paused it."""
 
 
 class Feed(msgspec.Struct, frozen=True):
@@ -149,6 +150,8 @@ class End(msgspec.Struct, frozen=True):
 
     exit_code: int
     reason: str
+    error: RealtimeError | None = None
+    """What it ended with, unless it came to its end."""
 
 
 Effect: TypeAlias = (

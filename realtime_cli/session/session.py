@@ -26,9 +26,11 @@ from realtime_cli.conversation.effects import (
     Feed,
     FeedSilence,
     Flush,
+    Hold,
     Mute,
     OpenMic,
     Play,
+    Resume,
     ResumeMic,
     RunTool,
     Send,
@@ -44,7 +46,7 @@ from realtime_cli.session.clock import Clock
 from realtime_cli.session.connection import FIRST_EPOCH, Connection
 from realtime_cli.session.connections import Connections
 from realtime_cli.session.drivers import Drivers
-from realtime_cli.session.echo_control import overheard, recorded
+from realtime_cli.session.echo_control import metered, overheard, recorded
 from realtime_cli.session.interrupts import Terminated, deferred, die_of, ignored, raising_deadly_signals
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
@@ -81,6 +83,7 @@ class Session:
         self._inputs, self._tools = drivers.inputs, drivers.tools
         self._inbox: SimpleQueue[tuple[f.Fact, Connection | None, int]] = SimpleQueue()
         self._mic = Microphone(self.post)
+        self._mic.meters = drivers.meters
         self._journal: Journal | None = None
         self._recorder: Recorder | None = None
         self._screen = Screen(drivers.view)
@@ -177,6 +180,8 @@ class Session:
             self._sink.open()
             self._threads.start("playback", self._player.run)
             pull = overheard(self._player.playout.pull, echo) if echo else self._player.playout.pull
+            if self._drivers.meters:
+                pull = metered(pull, self._drivers.meters)
             if self._recorder:
                 pull = recorded(pull, self._recorder, self._sink)
             self._threads.start("speaker", self._sink.run, pull, self._stopping)
@@ -313,6 +318,10 @@ class Session:
                 parts = self._player.playout.flush() if self._player else ()
                 heard = (f.Heard(p.item_id, p.content_index, p.heard_ms, p.finished) for p in parts)
                 self._tell(f.Flushed(tuple(heard)))
+            case Hold() if self._player:
+                self._player.playout.hold()
+            case Resume() if self._player:
+                self._player.playout.resume()
             case Mute():
                 self._mic.muted = effect.on
             case Show(record=Ended()) if self._source or self._sink:
