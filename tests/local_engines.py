@@ -30,12 +30,16 @@ class LoudnessVad:
 class SecondsHeard:
     """Recognises how many seconds long the speech is, and that silence is silence."""
 
+    serial = True
+
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.gate.set()
         self.calls = 0
 
-    def transcribe(self, speech: np.ndarray[Any, Any], language: str | None, cancelled: Callable[[], bool]) -> Transcription:
+    def transcribe(
+        self, speech: np.ndarray[Any, Any], language: str | None, cancelled: Callable[[], bool]
+    ) -> Transcription:
         self.calls += 1
         assert self.gate.wait(PATIENCE_S)
         if not float(np.abs(speech).mean()) > 0.05:
@@ -112,6 +116,7 @@ class Caller:
 class Beeper:
     """A tenth of a second for each letter."""
 
+    serial = True
     voices = ("beep",)
 
     def synthesize(self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]) -> Iterator[Audio]:
@@ -121,6 +126,7 @@ class Beeper:
 class Broken:
     """Every engine in one, and all of them fail."""
 
+    serial = True
     voices = ("none",)
 
     def probability(self, frame: np.ndarray[Any, Any]) -> float:
@@ -129,7 +135,9 @@ class Broken:
     def reset(self) -> None:
         """Works."""
 
-    def transcribe(self, speech: np.ndarray[Any, Any], language: str | None, cancelled: Callable[[], bool]) -> Transcription:
+    def transcribe(
+        self, speech: np.ndarray[Any, Any], language: str | None, cancelled: Callable[[], bool]
+    ) -> Transcription:
         raise RuntimeError("the recogniser is broken")
 
     def reply(

@@ -15,6 +15,7 @@ from realtime_cli.server.engines.interface import EAR_RATE_HZ, VAD_FRAMES, Speec
 from realtime_cli.server.engines.loading import Engines
 from realtime_cli.server.engines.mel import log_mel
 from tests.needs import need_espeak
+from tests.real_engines import heard_in
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -85,7 +85,7 @@ def load_server(
     """
     from realtime_cli.server.engines.loading import BUNDLED, load_engines
 
-    engines = load_engines(choice or BUNDLED, on_notice, speech=speech, replies=replies)
+    engines = load_engines(on_notice, choice=choice or BUNDLED, speech=speech, replies=replies)
     wanted: tuple[tuple[bool, Callable[[], object]], ...] = (
         (replies, lambda: engines.lm),
         (speech, lambda: engines.stt),

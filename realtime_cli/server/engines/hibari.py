@@ -28,13 +28,11 @@ SEED = 0
 LONG_NUMBER = re.compile(r"\d{13,}")
 """Numbers this long are read digit by digit; hibari 0.2.1 raises ``IndexError`` beyond its largest number word."""
 
-HEADING = re.compile(r"^#+\s*", re.MULTILINE)
-"""Markdown's mark of a heading, which would be read as "hashtag"; hibari itself leaves out the other marks."""
-
 
 class HibariSpeech:
     """Speaks one sentence after the other; calls from several threads do not disturb each other."""
 
+    serial = True
     voices: Sequence[str] = VOICES
 
     def __init__(self) -> None:
@@ -71,9 +69,8 @@ class HibariSpeech:
 
 
 def speakable(text: str) -> str:
-    """``text`` without what hibari reads badly or not at all: heading marks, endless numbers, digits in circles."""
-    plain = HEADING.sub("", text)
-    plain = "".join(_plain_digit(char) for char in plain)
+    """``text`` without what hibari reads badly or not at all: endless numbers, digits in circles."""
+    plain = "".join(_plain_digit(char) for char in text)
     return LONG_NUMBER.sub(lambda number: " ".join(number.group()), plain)
 
 

@@ -127,6 +127,9 @@ class TurnDetection(Protocol):
 class SpeechToText(Protocol):
     """Recognises one utterance."""
 
+    serial: bool
+    """It does one thing after the other: those who come meanwhile had better wait in a fair order."""
+
     def transcribe(
         self, speech: npt.NDArray[np.float32], language: str | None, cancelled: Callable[[], bool]
     ) -> Transcription:
@@ -158,6 +161,9 @@ class LanguageModel(Protocol):
 
 class TextToSpeech(Protocol):
     """Speaks one sentence."""
+
+    serial: bool
+    """As of :class:`SpeechToText`."""
 
     voices: Sequence[str]
     """Names that :meth:`synthesize` knows; the first is the default, and an unknown one means the default."""

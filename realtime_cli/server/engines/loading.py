@@ -133,9 +133,9 @@ class Engines:
 
 
 def load_engines(
-    choice: EngineChoice = BUNDLED,
     notice: Callable[[str], None] = lambda _line: None,
     *,
+    choice: EngineChoice = BUNDLED,
     speech: bool = True,
     replies: bool = True,
 ) -> Engines:

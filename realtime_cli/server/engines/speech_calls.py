@@ -31,6 +31,8 @@ PIECE_BYTES = 9600
 class Transcriptions:
     """A :class:`~realtime_cli.server.engines.interface.SpeechToText` behind an address."""
 
+    serial = False
+
     def __init__(self, service: Service, model: str) -> None:
         self._service = service
         self._model = model
@@ -59,6 +61,7 @@ class Transcriptions:
 class Speech:
     """A :class:`~realtime_cli.server.engines.interface.TextToSpeech` behind an address; PCM at 24 kHz, as it comes."""
 
+    serial = False
     voices: Sequence[str] = VOICES
 
     def __init__(self, service: Service, model: str) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class Voices:
     """A :class:`~realtime_cli.server.engines.interface.TextToSpeech` of two."""
 
+    serial = True
     voices: Sequence[str] = VOICES
 
     def __init__(self, english: TextToSpeech) -> None:

@@ -62,6 +62,8 @@ SURE_LANGUAGE = 0.5
 class Whisper:
     """Recognises one utterance after the other; calls from several threads queue up inside CTranslate2."""
 
+    serial = True
+
     def __init__(self, model: Any, languages: frozenset[str] = ENGLISH) -> None:
         """``model`` is CTranslate2's; ``languages`` are those it knows."""
         self._model = model
