@@ -119,6 +119,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vad_threshold: Annotated[Share | None, _taste(TURNS, "How sure of speech the server must be, 0 to 1")] = None
     prefix_padding_ms: Annotated[Milliseconds | None, _taste(TURNS, "Audio kept from before speech")] = None
     noise_reduction: Annotated[NoiseReduction | None, _taste(TURNS, "For a near or a far microphone")] = None
+    interruptions: Annotated[
+        Literal["always", "careful", "never"],
+        _taste(TURNS, "What interrupts a reply: any speech, more than mm-hm or a cough, or nothing"),
+    ] = "always"
     auto_response: Annotated[bool, _taste(TURNS, "Answer every turn; without, only on a command on stdin")] = True
     language: Annotated[
         str | None, _taste(TURNS, "Languages you speak (ISO 639-1, with commas), for the transcript", metavar="CODES")
