@@ -23,13 +23,14 @@ from realtime_cli.conversation.records import (
     Record,
     SideChannelSaid,
     Snapshot,
+    ToolAsked,
     ToolCalled,
     ToolFinished,
     Trouble,
     UserSaid,
 )
 from realtime_cli.view.input_line import input_line
-from realtime_cli.view.paragraph import UNHEARD, Paragraph, finished, in_progress, note, unfinished, wrapped
+from realtime_cli.view.paragraph import UNHEARD, Paragraph, finished, in_progress, note, question, unfinished, wrapped
 from realtime_cli.view.region import Region, Row, reflows
 from realtime_cli.view.status import question_line, status_line
 from realtime_cli.view.tool_lines import call_text, result_text
@@ -86,6 +87,9 @@ class LiveView:
                 self._finished.append(note(Notice(text=f"[{record.name}] {record.text}")))
             case ToolCalled():
                 self._calls[record.call_id] = call_text(record)
+            case ToolAsked():
+                # All of it, for good: it can be scrolled to, however long it is.
+                self._finished.append(question(record))
             case ToolFinished():
                 call = self._calls.pop(record.call_id, record.name)
                 self._finished.append(note(Notice(text=f"⚙ {call} {result_text(record)}")))

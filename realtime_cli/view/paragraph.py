@@ -7,8 +7,9 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.text import Text
 
-from realtime_cli.conversation.records import AssistantSaid, Line, Notice, Trouble, UserSaid
+from realtime_cli.conversation.records import AssistantSaid, Line, Notice, ToolAsked, Trouble, UserSaid
 from realtime_cli.printable import neutralise, one_line
+from realtime_cli.view.tool_lines import question_text
 
 LABELS = {"user": ("you", "bold cyan"), "assistant": (" ai", "bold magenta")}
 
@@ -57,6 +58,11 @@ def note(record: Notice | Trouble) -> Paragraph:
     if isinstance(record, Trouble):
         return Paragraph(Text(), Text(f"error: {one_line(record.message)}", "red"))
     return Paragraph(Text(), Text(one_line(record.text), "dim"))
+
+
+def question(record: ToolAsked) -> Paragraph:
+    """What the user is asked to consent to, in as many lines as it takes."""
+    return Paragraph(Text(), Text(question_text(record), "yellow"))
 
 
 def wrapped(paragraph: Paragraph, console: Console, width: int) -> list[Text]:

@@ -9,7 +9,7 @@ from rich.text import Text
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import Phase, Snapshot, ToolAsked
 from realtime_cli.printable import one_line
-from realtime_cli.view.tool_lines import question_text
+from realtime_cli.view.tool_lines import question_title
 
 PHASES = {
     Phase.CONNECTING: ("○", "yellow"),
@@ -131,7 +131,7 @@ def _short(number: int) -> str:
 
 
 def question_line(question: ToolAsked, width: int) -> Text:
-    """What the user is asked, cut to the window."""
-    line = Text(one_line(question_text(question)), "bold yellow", no_wrap=True, end="")
+    """What the user is asked, cut to the window; all of it stands above."""
+    line = Text(question_title(question), "bold yellow", no_wrap=True, end="")
     line.truncate(width, overflow="ellipsis")
     return line
