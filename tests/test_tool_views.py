@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -12,6 +13,8 @@ from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import Phase, Snapshot, ToolAsked, ToolCalled, ToolFinished
 from realtime_cli.terminal.key_bindings import KeyBindings
 from realtime_cli.terminal.keys import Key
+from realtime_cli.view.hints import hints
+from realtime_cli.view.layout import plain
 from realtime_cli.view.live import LiveView
 from realtime_cli.view.plain import PlainView
 from realtime_cli.view.status import status_line
@@ -82,10 +85,10 @@ def test_the_plain_view_tells_of_calls_in_one_line_each_whatever_they_carry() ->
 
 def test_the_status_line_names_what_runs_and_the_keys_that_answer() -> None:
     running = Snapshot(phase=Phase.LISTENING, running=("look", "listen"))
-    assert status_line(running, Controls(keyboard=True), 100).plain.startswith("⚙ running look and 1 more")
+    assert plain(status_line(running, Controls(keyboard=True), 100)).startswith("⚙ running look and 1 more")
     question = Snapshot(phase=Phase.LISTENING, running=("listen",), question=asked())
-    assert "y yes · n no · a always" in status_line(question, Controls(keyboard=True), 100).plain
-    assert status_line(Snapshot(phase=Phase.SPEAKING, running=("look",)), Controls(), 100).plain.startswith("▶")
+    assert "y yes · n no · a always" in plain(hints(question, Controls(keyboard=True), 100))
+    assert plain(status_line(Snapshot(phase=Phase.SPEAKING, running=("look",)), Controls(), 100)).startswith("▶")
 
 
 def test_a_question_shows_every_argument_in_full_and_for_which_server() -> None:
@@ -120,15 +123,16 @@ def test_the_name_of_a_tool_cannot_write_a_question_of_its_own() -> None:
     assert question_text(question).count("\n") == 1
 
 
-def test_the_live_view_prints_the_whole_question_where_it_can_be_scrolled_to() -> None:
-    stream = io.StringIO()
-    view = LiveView(Console(file=stream, force_terminal=True, width=40), {})
+def test_the_live_view_prints_the_whole_question_where_it_can_be_scrolled_to(tmp_path: Path) -> None:
     question = asked(json.dumps({"note": "harmless " * 500, "command": "rm -rf ~"}))
-    view.show(question, 0.0)
-    view.draw(Snapshot(question=question))
-    view.close()
-    assert '"rm -rf ~"' in stream.getvalue()
-    assert stream.getvalue().count("harmless") == 500
+    with (tmp_path / "screen").open("w", encoding="utf-8") as stream:
+        view = LiveView(Console(file=stream, force_terminal=True, width=40), {})
+        view.show(question, 0.0)
+        view.draw(Snapshot(question=question))
+        view.close()
+    screen = (tmp_path / "screen").read_text(encoding="utf-8")
+    assert '"rm -rf ~"' in screen
+    assert screen.count("harmless") == 500
 
 
 def test_a_y_in_a_typed_line_is_a_letter() -> None:

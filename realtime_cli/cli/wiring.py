@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from msgspec.structs import replace
 
+from realtime_cli.audio.core.meters import Meters
 from realtime_cli.cli.printing import tell_traceback
 from realtime_cli.cli.saving import saving
 from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
@@ -23,6 +24,7 @@ from realtime_cli.errors import InputError
 from realtime_cli.ports import AudioSink, Input, Note, View
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions, languages_of, truncation_of, words_of
+from realtime_cli.providers.prices import prices_of
 from realtime_cli.providers.profiles import LOCAL, Provider
 from realtime_cli.session.drivers import (
     Drivers,
@@ -52,6 +54,9 @@ MAX_NAME_CHARS = 64
 
 SILENCE_MS = 500
 """What the endpoint's silence is taken to be where the user leaves it to the server (OpenAI documents 500 ms)."""
+
+CLOSING_SILENCE_MS = 2000
+"""Behind speech for a server whose detection is always on: well over any default for the silence that ends a turn."""
 
 SEMANTIC_PATIENCE_S = 8.0
 """The longest that semantic detection waits, at low eagerness (https://platform.openai.com/docs/guides/realtime-vad)."""
@@ -110,7 +115,14 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             offers_tools=tools is not None,
             can_ask=can_ask,
             tool_timeout_s=settings.tool_timeout,
+            max_tool_rounds=settings.max_tool_rounds,
+            answer_timeout_s=settings.answer_timeout,
+            closing_silence_ms=CLOSING_SILENCE_MS + (settings.silence_ms or 0),
             plays=plays,
+            prices=None if provider is LOCAL else prices_of(environment.file),
+            transcription_model=wanted.transcription_model or "",
+            budget_usd=settings.budget,
+            idle_timeout_s=settings.idle_timeout,
             mic_end_grace_s=mic_end_grace_s(wanted),
         )
     )
@@ -123,12 +135,16 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         model=settings.model or "",
         by_clock=shape == "voice",
     )
+    meters = Meters(
+        microphone=shape == "voice" and settings.mic != "none", speaker=plays and settings.speaker != "none"
+    )
     view = choose_view(
         settings,
         streaming=shape != "voice",
         interactive=interactive,
         echo_user=shape != "typed",
         controls=controls,
+        meters=meters,
         environ=environment,
     )
     session = Session(
@@ -141,6 +157,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             make_sink=make_sink,
             make_echo_control=make_echo_control,
             open_recording=open_recording,
+            meters=meters,
             inputs=inputs,
             tools=tools,
             make_journal=kept.make_journal,

@@ -34,12 +34,13 @@ from realtime_cli.conversation.records import (
     SourceState,
     Trouble,
 )
+from realtime_cli.conversation.reply import Wish
 from realtime_cli.conversation.request_rate import RequestRate
-from realtime_cli.conversation.responses import Responses, Wish
+from realtime_cli.conversation.responses import Responses
 from realtime_cli.conversation.states import ResponseState
 from realtime_cli.conversation.timeouts import Timeouts
-from realtime_cli.conversation.tool_calls import ANSWERS, ToolCalls
-from realtime_cli.conversation.tool_offers import Offer
+from realtime_cli.conversation.tool_calls import CONSENTS, ToolCalls
+from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.conversation.turns import Turns
 from realtime_cli.conversation.usage import UsageMeter
 from realtime_cli.errors import InputError, RealtimeError
@@ -60,7 +61,7 @@ class Conversation:
     def __init__(self, options: ConversationOptions) -> None:
         self.options = options
         self._history = History()
-        self._meter = UsageMeter()
+        self._meter = UsageMeter(options.prices, options.transcription_model, options.budget_usd)
         self._rate = RequestRate()
         self._responses = Responses(options, self._history)
         self._turns = Turns(options, self._history, self._responses)
@@ -69,7 +70,7 @@ class Conversation:
         self._dialect = DialectDetection(options.session, options.session_otherwise)
         self._timeouts = Timeouts(options, self._turns, self._responses, self._calls, self._out_of_band)
         self._event_ids = EventIds()
-        self._tools: tuple[Offer, ...] | None = None if options.offers_tools else ()
+        self._tools: tuple[ToolDefinition, ...] | None = None if options.offers_tools else ()
         self._now = 0.0
         self._session_id = ""
         self._begun = False
@@ -107,6 +108,7 @@ class Conversation:
             self._timeouts.notice_due(),
             self._timeouts.endless_speech_due(),
             self._timeouts.end_due(self._now) if self._begun else None,
+            self._timeouts.idle_due(self._now) if self._begun else None,
             self._responses.suspect_due,
             self._turns.due(self._now),
             self._calls.due,
@@ -124,8 +126,8 @@ class Conversation:
             model=self._model,
             lines=self._history.lines(),
             totals=self._meter.totals(self._turns.count),
-            talking=self.options.push_to_talk and self._turns.talking,
-            opening=self._turns.opening,
+            talking=self.options.push_to_talk and self._turns.talk_key.talking,
+            opening=self._turns.talk_key.opening,
             running=self._calls.running,
             question=self._calls.question,
             microphone=self._microphone,
@@ -145,7 +147,7 @@ class Conversation:
         match fact:
             case ServerEvent():
                 return self._server_said(fact, now)
-            case f.Typed() if self._calls.question and (answer := ANSWERS.get(fact.text.lower())):
+            case f.Typed() if self._calls.question and (answer := CONSENTS.get(fact.text.lower())):
                 return self._calls.decided(answer, now)
             case f.Wanted():
                 self._turns.waiting.append(fact)
@@ -153,21 +155,21 @@ class Conversation:
                 self._turns.waiting.append(fact)
                 return self._responses.interrupt(server_cancels=False) if self.options.listens else []
             case f.StopReply():
-                return self._turns.discard() if self._turns.talking else self._responses.stop()
+                return self._turns.talk_key.discard() if self._turns.talk_key.talking else self._responses.stop()
             case f.Fed():
                 return self._turns.fed(now)
             case f.Pressed() if not self._begun:
                 self._early_press = not self._early_press
             case f.Pressed():
-                return self._turns.pressed(now) if self._turns.pressed_at is None else self._turns.released()
-            case f.Released() if self._turns.pressed_at is not None:
-                return self._turns.released()
+                return self._turns.talk_key.pressed(now)
+            case f.Released() if self._turns.talk_key.pressed_at is not None:
+                return self._turns.talk_key.released()
             case f.Released():
                 self._early_press = False
             case f.MicOpened():
-                return self._turns.mic_opened()
-            case f.MicClosed() if self._turns.talking:
-                return self._turns.mic_closed(fact, now)
+                return self._turns.talk_key.mic_opened()
+            case f.MicClosed() if self._turns.talk_key.talking:
+                return self._turns.talk_key.mic_closed(fact, now)
             case f.MicState():
                 self._microphone = fact.state
                 return [Show(MicChanged(state=fact.state))]
@@ -180,7 +182,7 @@ class Conversation:
             case f.MicEnded():
                 self._timeouts.mic_ended(now)
             case f.ToolsReady():
-                self._tools = fact.offers
+                self._tools = fact.definitions
                 return self._begin(now)
             case f.ToolReturned():
                 return self._calls.returned(fact, now)
@@ -217,7 +219,10 @@ class Conversation:
                 self._turns.committed(event, now)
             case c.ConversationItemAdded() | c.ConversationItemCreated() | c.ConversationItemDone():
                 return self._item(event.item, event.previous_item_id, now)
-            case c.TranscriptionDelta() | c.TranscriptionCompleted() | c.TranscriptionFailed():
+            case c.TranscriptionCompleted():
+                paid = self._meter.transcribed(event.item_id, event.usage)
+                return [*self._turns.transcribed(event, now), *paid]
+            case c.TranscriptionDelta() | c.TranscriptionFailed():
                 return self._turns.transcribed(event, now)
             case r.ResponseCreated():
                 return self._responses.created(event.response, now)
@@ -245,7 +250,7 @@ class Conversation:
         if self._session_id:
             return []
         self._session_id = str(session.get("id") or "unnamed")
-        self._model = str(session.get("model") or self.options.session.get("model") or "")
+        self._model = self._meter.model = str(session.get("model") or self.options.session.get("model") or "")
         started = SessionStarted(id=self._session_id, model=self._model, provider=self.options.provider)
         return [*self._dialect.correct(dialect_of(session)), Show(started), *self._begin(now)]
 
@@ -254,10 +259,10 @@ class Conversation:
         if not self._session_id or self._tools is None or self._begun:
             return []
         self._begun = True
-        self._calls.offers = {offer.name: offer for offer in self._tools}
-        self._dialect.tools = [offer.for_session() for offer in self._tools]
+        self._calls.definitions = {definition.name: definition for definition in self._tools}
+        self._dialect.tools = [definition.for_session() for definition in self._tools]
         opened: list[Effect] = [] if self.options.push_to_talk or not self.options.listens else [OpenMic()]
-        early = self._turns.pressed(now) if self._early_press else []
+        early = self._turns.talk_key.pressed(now) if self._early_press else []
         return [self._dialect.update(), *opened, *early]
 
     def _item(self, item: Item, previous_item_id: str | None, now: float) -> list[Effect]:
@@ -276,11 +281,11 @@ class Conversation:
 
     def _response_done(self, response: Response, now: float) -> list[Effect]:
         if self._responses.is_over(response.id):
-            return [Show(self._meter.out_of_band_done(response))]
+            return self._meter.out_of_band_done(response)
         calls = self._calls.response_done(response, now, may_call=self._may_call)
         effects, reply = self._responses.done(response, now)
         effects += [*calls, *self._history.release(now)]
-        effects.append(Show(self._meter.response_done(response, self._turns.ended_at, now)))
+        effects += self._meter.response_done(response, self._turns.ended_at, now)
         whole = reply is not None and reply.state is ResponseState.DONE
         failure = failure_of(response, empty=whole and reply is not None and reply.empty and not self._calls.open)
         self._turn_failed = failure is not None
@@ -323,6 +328,8 @@ class Conversation:
         """Send the next waiting turn, ask for what is wanted, or end, when nothing else is going on."""
         if not self._begun:
             return []
+        if ending := self._budget_or_silence_ends(now):
+            return ending
         # Before the next turn: a side channel reads the conversation as it stands.
         effects = self._out_of_band.ask(now)
         turns, responses = self._turns, self._responses
@@ -336,6 +343,18 @@ class Conversation:
         if responses.wish is not None and self._may_ask:
             effects += self._ask(responses.wish, now)
         return effects + self._end_if_over(now)
+
+    def _budget_or_silence_ends(self, now: float) -> list[Effect]:
+        """The end, once nothing is being said, where money or patience is used up."""
+        if self._responses.busy or self._responses.audible or self._calls.open:
+            return []
+        if self._meter.spent:
+            text = f"the budget of ${self.options.budget_usd:.2f} is used up (--budget)"
+            return [Show(Notice(text=text)), *self._end(0, "budget")]
+        if _is_due(self._timeouts.idle_due(now), now):
+            text = f"nobody has said anything for {self.options.idle_timeout_s:g} s (--idle-timeout)"
+            return [Show(Notice(text=text)), *self._end(0, "idle")]
+        return []
 
     @property
     def _may_ask(self) -> bool:

@@ -14,8 +14,9 @@ from realtime_cli.conversation.effects import Effect, Send, Show
 from realtime_cli.conversation.failures import failure_of
 from realtime_cli.conversation.options import SideChannel
 from realtime_cli.conversation.records import Notice, SideChannelSaid, Trouble
+from realtime_cli.conversation.reply import Reply
 from realtime_cli.conversation.request_rate import RequestRate
-from realtime_cli.conversation.responses import Reply, Responses
+from realtime_cli.conversation.responses import Responses
 from realtime_cli.conversation.states import Recent
 from realtime_cli.conversation.usage import UsageMeter
 from realtime_cli.protocol import response_events as r
@@ -167,11 +168,11 @@ class OutOfBand:
 
     def _done(self, response: Response) -> list[Effect]:
         name, text = self._running.pop(response.id), self._texts.pop(response.id)
-        usage = Show(self._meter.out_of_band_done(response))
+        usage = self._meter.out_of_band_done(response)
         words = text or "".join(item.words for item in response.output or ())
         if failure := failure_of(response, empty=not words):
-            return [Show(Trouble(message=f"side channel {name}: {failure.message}", code=failure.code)), usage]
-        return [Show(SideChannelSaid(name=name, text=words.strip())), usage]
+            return [Show(Trouble(message=f"side channel {name}: {failure.message}", code=failure.code)), *usage]
+        return [Show(SideChannelSaid(name=name, text=words.strip())), *usage]
 
 
 def _request(channel: SideChannel) -> dict[str, object]:

@@ -97,7 +97,7 @@ class Timeouts:
 
     def endless_speech_due(self) -> float | None:
         """When speech whose end the server does not hear is given up, as no more audio comes."""
-        if self._mic_ended_at is None or self._silent_since is None or not self._turns.speaking:
+        if self._mic_ended_at is None or self._silent_since is None or not self._turns.speech_detected:
             return None
         return max(self._mic_ended_at, self._silent_since) + max(ENDLESS_SPEECH_S, self._options.mic_end_grace_s)
 
@@ -110,6 +110,12 @@ class Timeouts:
         if self.inputs_ended or enough:
             return self._quiet_since + (LATE_TRANSCRIPT_S if self._turns.transcript_pending else 0.0)
         return None if self._mic_ended_at is None else self._quiet_since + options.mic_end_grace_s
+
+    def idle_due(self, now: float) -> float | None:
+        """When the conversation ends because nobody says anything, if it stays as quiet as it is."""
+        if self._options.idle_timeout_s is None or self._quiet_since is None or not self._idle(now):
+            return None
+        return self._quiet_since + self._options.idle_timeout_s
 
     def _idle(self, now: float) -> bool:
         turns, responses = self._turns, self._responses

@@ -51,8 +51,15 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
 IdleMilliseconds = Annotated[int, Meta(ge=5_000, le=30_000)]
 ToolSeconds = Annotated[float, Meta(gt=0, le=3600)]
+AnswerSeconds = Annotated[float, Meta(ge=1, le=3600)]
 TalkSeconds = Annotated[int, Meta(ge=1, le=900)]
+Dollars = Annotated[float, Meta(gt=0)]
+IdleSeconds = Annotated[float, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=1)]
+
+
+Bidi = Literal["auto", "on", "off"]
+"""Whether the program puts right-to-left text in the order in which it is read: by the terminal, always, or never."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +77,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _meta(SERVER, "Any compatible server: ws, wss, http, https, or host:port", metavar="URL", folder="address"),
     ] = None
     dialect: Annotated[Literal["ga", "beta"] | None, _taste(SERVER, "Override what the provider speaks")] = None
+    answer_timeout: Annotated[
+        AnswerSeconds, _taste(SERVER, "Seconds that the server may be silent while it owes an answer")
+    ] = 60.0
     profile: Annotated[str | None, _meta(SERVER, "Settings from [profiles.NAME] of config.toml", metavar="NAME")] = None
 
     instructions: Annotated[
@@ -136,6 +146,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["auto", "always", "never"], _meta(TOOLS, "Ask before calls: auto means those of MCP servers")
     ] = "auto"
     tool_timeout: Annotated[ToolSeconds, _taste(TOOLS, "Seconds that one call may take")] = 30.0
+    max_tool_rounds: Annotated[Count, _meta(TOOLS, "So often may calls follow calls without a turn of yours")] = 8
 
     mic: Annotated[
         str | None, _meta(AUDIO, "Device, WAV file, - (PCM16 24 kHz mono on stdin) or none", metavar="WHERE")
@@ -148,7 +159,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ptt_max_s: Annotated[TalkSeconds, _meta(AUDIO, "After so long the microphone closes by itself")] = 60
     aec: Annotated[bool, _taste(AUDIO, "Cancel the echo between a loudspeaker and a microphone")] = True
     half_duplex: Annotated[bool, _taste(AUDIO, "Hear nothing while the model is audible")] = False
-    mute: Annotated[bool, _meta(AUDIO, "Start with the microphone muted; m unmutes it")] = False
+    mute: Annotated[bool, _meta(AUDIO, "Start with the microphone muted; F2 unmutes it")] = False
+
+    budget: Annotated[
+        Dollars | None, _meta(SESSION, "End politely when it has cost so many US dollars", metavar="USD")
+    ] = None
+    idle_timeout: Annotated[
+        IdleSeconds | None, _meta(SESSION, "End when nobody has spoken for so many seconds", metavar="S")
+    ] = None
 
     save: Annotated[bool, _meta(SAVING, "Save the conversation, as text; see realtime-cli sessions")] = True
     save_instructions: Annotated[bool, _meta(SAVING, "Save the instructions with it, not only their hash")] = True
@@ -158,6 +176,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     json: Annotated[bool, _taste(VIEW, "One JSON object a line on stdout")] = False
     quiet: Annotated[bool, _taste(VIEW, "Reply text and errors only")] = False
     stats: Annotated[bool, _taste(VIEW, "Latency and tokens a turn, on stderr")] = False
+    bidi: Annotated[Bidi, _taste(VIEW, "Put right-to-left text in order: on, off, or by the terminal")] = "auto"
     debug: Annotated[bool, _taste(VIEW, "Tracebacks, and the wire on stderr without secrets")] = False
 
 

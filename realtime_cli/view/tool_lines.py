@@ -27,17 +27,12 @@ def call_text(record: ToolCalled | ToolAsked) -> str:
     return _cut(f"{record.name}({', '.join(values)})")
 
 
-def question_title(record: ToolAsked) -> str:
-    """What the user is asked, in one line, without the arguments."""
-    return f"may {_whose(record)} run?"
-
-
 def question_text(record: ToolAsked) -> str:
     """What the user is asked, with every argument in full, one a line: nobody can consent to what is not shown.
 
     What cannot be seen is spelt out. Arguments that two readers could read differently are shown as they were written.
     """
-    return "\n".join((question_title(record), *(f"  {line}" for line in _arguments(record.arguments))))
+    return "\n".join((f"may {_whose(record)} run?", *(f"  {line}" for line in _arguments(record.arguments))))
 
 
 def always_text(record: ToolAsked) -> str:

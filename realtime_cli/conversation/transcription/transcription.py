@@ -26,8 +26,8 @@ from realtime_cli.conversation.records import (
     TranscriptionUsage,
     Trouble,
 )
+from realtime_cli.conversation.talk_key import MIN_COMMIT_MS
 from realtime_cli.conversation.transcription.segments import Pieces
-from realtime_cli.conversation.turns import MIN_COMMIT_MS
 from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol.client_events import InputAudioBufferCommit
