@@ -45,6 +45,9 @@ ERROR_GRACE_S = 5.0
 """How long a response may bring nothing after an error in the middle of it that names no cause."""
 
 
+UNANSWERED = (ResponseState.ASKED, ResponseState.ACTIVE)
+
+
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """A response that is to be asked for."""
 
@@ -53,6 +56,10 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     instructions: str | None = None
     may_call: bool = True
     """Whether the model may call functions in it."""
+    retried: bool = False
+    """It was asked for before, in vain."""
+    not_before: float = 0.0
+    """When it may be asked for, on the core's clock."""
 
     def event(self) -> ResponseCreate:
         """The request."""
@@ -155,10 +162,20 @@ class Responses:
 
     def server_owes(self, turn_id: str, now: float) -> None:
         """The server is about to answer a turn by itself, or is doing so already."""
+        if self.wish is not None and self.wish.not_before:
+            self.wish = None  # whoever has to wait is overtaken
         if self.coming is not None and self.coming.wish is None:
             self.coming.turn_id = turn_id
         elif self.coming is None and (self.current is None or self.current.state is ResponseState.DYING):
             self.coming = Reply(turn_id=turn_id, asked_at=now, knows=self.results)
+
+    @property
+    def owed_turn(self) -> str:
+        """Item of the turn that the server is to answer by itself, or has begun to answer without a word yet."""
+        for reply in (self.coming, self.current):
+            if reply is not None and reply.wish is None and reply.empty and reply.state in UNANSWERED:
+                return reply.turn_id
+        return ""
 
     def withdraw(self, turn_id: str) -> None:
         """A turn was only a noise: the server owes no answer to that one."""

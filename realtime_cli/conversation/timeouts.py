@@ -52,6 +52,11 @@ class Timeouts:
         self._silent_since = now
         self._waiting_told = False
 
+    def nobody_answers(self) -> None:
+        """There is no connection: nobody's silence counts."""
+        self._silent_since = None
+        self._waiting_told = False
+
     def mic_ended(self, now: float) -> None:
         """Nobody will speak any more."""
         self._mic_ended_at = self._quiet_since = now
@@ -63,7 +68,7 @@ class Timeouts:
 
     def quiet(self, now: float) -> bool:
         """Whether nothing is going on; how long it has been so is counted here."""
-        idle = self._idle(now)
+        idle = self.idle(now)
         if not idle:
             self._quiet_since = None
         elif self._quiet_since is None:
@@ -103,7 +108,7 @@ class Timeouts:
 
     def end_due(self, now: float) -> float | None:
         """When the conversation is over, if it stays as quiet as it is."""
-        if self._quiet_since is None or not self._idle(now):
+        if self._quiet_since is None or not self.idle(now):
             return None
         options = self._options
         enough = options.max_turns is not None and self._turns.count >= options.max_turns
@@ -111,7 +116,8 @@ class Timeouts:
             return self._quiet_since + (LATE_TRANSCRIPT_S if self._turns.transcript_pending else 0.0)
         return None if self._mic_ended_at is None else self._quiet_since + options.mic_end_grace_s
 
-    def _idle(self, now: float) -> bool:
+    def idle(self, now: float) -> bool:
+        """Whether nothing at all is going on."""
         turns, responses = self._turns, self._responses
         taking_turn = turns.speaking or turns.settling(now) or turns.feeding or turns.waiting
         answering = responses.busy or responses.audible or self._calls.open

@@ -54,6 +54,9 @@ class Turn(msgspec.Struct, eq=False):
     at: float
     state: TurnState = TurnState.SPEAKING
     counted: bool = False
+    began_at: float = 0.0
+    understood: bool = False
+    """Its transcript came."""
 
     def move(self, event: TurnEvent, now: float) -> bool:
         """Go to the next state; False where there is no such move."""
@@ -88,16 +91,57 @@ class Turns:
         self._discarded = False
         self.feeding = False
         """A recording is being sent."""
+        self.recorded: Spoken | None = None
+        """The recording that the latest turn was made of."""
+        self._recorded_again = False
+        self._talked_from: float | None = None
         self._turns: dict[str, Turn] = {}
         self._latest: Turn | None = None
 
     def reset(self) -> None:
         """A new connection knows of no speech: what was not committed is lost. What waits to be sent stays."""
+        owed = self._turns.get(self._responses.owed_turn)
+        if owed is not None and owed.counted and not owed.understood:
+            self.count -= 1  # it is heard again
         for turn in list(self._turns.values()):
             self._drop(turn, 0.0)
         self._turns.clear()
         self._latest = None
         self.feeding = False
+
+    def unheard(self) -> list[float]:
+        """When the spoken turns began that no server has understood: those that are open, and one that is owed."""
+        owed = self._responses.owed_turn
+        open_states = (TurnState.SPEAKING, TurnState.STOPPED)
+        return [
+            turn.began_at
+            for turn in self._turns.values()
+            if turn.state in open_states or (turn.item_id == owed and not turn.understood)
+        ]
+
+    def was_understood(self, turn_id: str) -> bool:
+        """Whether the words of this turn are known."""
+        turn = self._turns.get(turn_id)
+        return turn is not None and turn.understood
+
+    @property
+    def talked_from(self) -> float | None:
+        """Since when the talk key was down for the latest turn, if its words are not known."""
+        understood = self._latest is not None and self._latest.understood
+        return None if understood or self.talking else self._talked_from
+
+    def send_again(self) -> bool:
+        """Let the recording in hand be sent once more; False when that was done before, or its words are known."""
+        recorded = self.recorded
+        if recorded is None or (self._latest is not None and self._latest.understood):
+            return False
+        if not self.feeding:
+            if self._recorded_again:
+                return False
+            self._recorded_again = True
+            self.count -= 1
+        self.waiting.appendleft(recorded)
+        return True
 
     @property
     def speaking(self) -> bool:
@@ -125,8 +169,12 @@ class Turns:
     def next_input(self, now: float) -> list[Effect]:
         """Send the next waiting turn."""
         turn = self.waiting.popleft()
+        self._talked_from = None
+        if turn is not self.recorded:
+            self.recorded, self._recorded_again = None, False
         if isinstance(turn, Spoken):
             self.feeding = True
+            self.recorded = turn
             return [Feed(turn.source)]
         if isinstance(turn, Wanted):
             self.ended_at = now
@@ -152,7 +200,8 @@ class Turns:
         """The talk key went down: whatever the model says is interrupted, and the microphone opens."""
         self.talking = self.opening = True
         self._discarded = False
-        self.pressed_at = now
+        self.pressed_at = self._talked_from = now
+        self.recorded = None
         return [*self._responses.interrupt(server_cancels=False), *self._clear(), OpenMic()]
 
     def released(self) -> list[Effect]:
@@ -258,8 +307,10 @@ class Turns:
         """A transcript of the user's grows, is complete, or failed."""
         turn = self._find(event.item_id, *TurnState)
         item_id = turn.item_id if turn else event.item_id or self._unnamed_id()
-        if isinstance(event, TranscriptionCompleted) and turn and not event.transcript.strip():
-            self._was_noise(turn, now)
+        if isinstance(event, TranscriptionCompleted) and turn:
+            turn.understood = bool(event.transcript.strip())
+            if not turn.understood:
+                self._was_noise(turn, now)
         entry = self._history.entry(item_id, "user", now)
         if entry is None or entry.final:
             return []
@@ -311,7 +362,7 @@ class Turns:
         named = bool(item_id)
         if not named:
             self._unnamed += 1
-        turn = self._latest = Turn(item_id or self._unnamed_id(), named, now)
+        turn = self._latest = Turn(item_id or self._unnamed_id(), named, now, began_at=now)
         self._turns[turn.item_id] = turn
         if len(self._turns) > REMEMBERED_TURNS:
             del self._turns[next(iter(self._turns))]
