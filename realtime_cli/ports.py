@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from realtime_cli.conversation.effects import Effect
     from realtime_cli.conversation.facts import Fact
-    from realtime_cli.conversation.records import Record, Snapshot
+    from realtime_cli.conversation.records import Record, Snapshot, SourceState
     from realtime_cli.conversation.tool_offers import Offer, Outcome
 
 Deliver = Callable[[bytes], None]
@@ -61,6 +61,10 @@ class Core(Protocol):
 
 class AudioSource(Protocol):
     """Where the user's speech comes from: a device, a file, a pipe, or nothing."""
+
+    @property
+    def state(self) -> SourceState:
+        """Whether it hears; only devices can be lost. Any thread."""
 
     @property
     def overflows(self) -> int:

@@ -10,6 +10,7 @@ import pytest
 from realtime_cli.conversation import effects as e
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Notice, Phase, ToolAsked, ToolCalled, ToolFinished
+from realtime_cli.conversation.request_rate import BURST, PER_S
 from realtime_cli.conversation.tool_offers import Offer, Outcome
 from realtime_cli.protocol.server_events import server_event_from_object
 from tests.conversation_driver import HELLO, Drive, done, reply, said, user_turn
@@ -355,3 +356,105 @@ def test_a_tool_of_the_model_side_that_never_comes_back_is_given_up() -> None:
     assert drive.shown(ToolFinished)[0].failed
     assert consents(drive) == [("mcpr_1", True)]
     assert drive.sent_types.count("response.create") == 2
+
+
+def test_a_result_of_a_call_that_was_given_up_is_not_taken_for_one_of_a_later_call_with_the_same_id() -> None:
+    drive = typed(tool_timeout_s=5.0).tell(item_done(call()), done(), at=1.0)
+    drive.tell(f.Tick(), at=6.0)
+    drive.tell(said("response.created", response={"id": "resp_2"}))
+    drive.tell(item_done({**call(), "id": "item_other"}, "resp_2"), result(1, "late"), at=7.0)
+    assert [told.output for told in drive.shown(ToolFinished) if not told.failed] == []
+    drive.tell(result(2, "right"), at=8.0)
+    assert [told.output for told in drive.shown(ToolFinished) if not told.failed] == ["right"]
+
+
+def test_two_calls_that_run_with_the_same_id_are_both_answered() -> None:
+    drive = spoken().tell(item_done(call()), done(), *user_turn("item_2"))
+    drive.tell(said("response.created", response={"id": "resp_2"}), item_done({**call(), "id": "other"}, "resp_2"))
+    drive.tell(result(2, "second"), result(1, "first"))
+    assert [told.output for told in drive.shown(ToolFinished)] == ["second", "first"]
+
+
+def test_a_tool_that_the_model_side_runs_without_waiting_for_consent_ends_the_question() -> None:
+    other = {**APPROVAL, "id": "mcpr_2", "name": "fetch"}
+    drive = typed(can_ask=True).tell(item_done(APPROVAL), item_done(other))
+    drive.tell(item_done({**REMOTE, "approval_request_id": "mcpr_1", "output": "found"}), done())
+    assert [asked.name for asked in drive.shown(ToolAsked)] == ["search", "fetch"]
+    assert drive.core.snapshot().question == drive.shown(ToolAsked)[-1]
+    drive.tell(f.Decided("no"))
+    assert consents(drive) == [("mcpr_2", False)]
+
+
+def test_consents_have_ids_of_their_own() -> None:
+    other = {**APPROVAL, "id": "mcpr_2"}
+    drive = typed(can_ask=True).tell(item_done(APPROVAL), item_done(other), done())
+    drive.tell(f.Decided("yes"), f.Decided("yes"))
+    ids = [event["item"]["id"] for event in drive.sent if event["type"] == "conversation.item.create"][-2:]
+    assert len(set(ids)) == 2
+
+
+def test_always_holds_for_the_tool_of_one_server_only() -> None:
+    again, elsewhere = {**APPROVAL, "id": "mcpr_2"}, {**APPROVAL, "id": "mcpr_3", "server_label": "mail"}
+    drive = typed(can_ask=True).tell(item_done(APPROVAL), item_done(elsewhere), f.Decided("always"), item_done(again))
+    assert consents(drive) == [("mcpr_1", True), ("mcpr_2", True)]
+    asked = drive.core.snapshot().question
+    assert asked is not None
+    assert (asked.server, asked.name, asked.arguments) == ("mail", "search", "{}")
+    assert [told.server for told in drive.shown(ToolCalled)] == ["docs", "mail", "docs"]
+
+
+def test_a_question_holds_all_arguments() -> None:
+    long = json.dumps({"note": "harmless " * 500, "command": "rm -rf ~"})
+    drive = typed(asks=True, can_ask=True).tell(item_done({**call(), "arguments": long}))
+    assert drive.shown(ToolAsked)[0].arguments == long
+
+
+def test_an_mcp_server_whose_tools_cannot_be_listed_is_named() -> None:
+    listing = {"id": "mcpl_1", "type": "mcp_list_tools", "server_label": "docs"}
+    drive = typed().tell(said("conversation.item.added", item=listing))
+    drive.tell(said("mcp_list_tools.failed", item_id="mcpl_1"))
+    assert "docs" in drive.shown(Notice)[0].text
+    assert drive.tell(said("mcp_list_tools.failed", item_id="x")).exit_code is None
+
+
+def round_of_calls(drive: Drive, number: int) -> Drive:
+    """A response that calls a function again, and the function's result."""
+    name = f"resp_{number}"
+    drive.tell(said("response.created", response={"id": name}), item_done(call(f"call_{number}"), name), done(name))
+    if run_ids(drive)[-1:] == [f"call_{number}"]:
+        drive.tell(f.ToolReturned(f"run_{number:06d}", Outcome("fine")))
+    return drive
+
+
+def test_a_model_that_answers_every_result_with_a_call_is_bounded_and_the_user_is_told() -> None:
+    drive = typed(max_tool_rounds=3)
+    for number in range(1, 12):
+        round_of_calls(drive, number)
+    asked = [event.get("response", {}) for event in drive.sent if event["type"] == "response.create"]
+    assert [body.get("tool_choice") for body in asked] == [None, None, None, None, "none"]
+    assert ["--max-tool-rounds" in notice.text for notice in drive.shown(Notice)] == [True]
+    assert "too many calls" in json.loads(outputs(drive)["call_5"])["error"]
+    assert run_ids(drive) == [f"call_{number}" for number in range(1, 5)]
+
+
+def test_a_turn_of_the_users_begins_the_count_of_rounds_anew() -> None:
+    drive = Drive(offers_tools=True, max_tool_rounds=2).tell(HELLO, tools("look"), *user_turn("u1"))
+    number = 0
+    for turn in ("u2", "u3", "u4"):
+        for _ in range(2):
+            number += 1
+            round_of_calls(drive, number)
+        drive.tell(*user_turn(turn))
+    assert drive.shown(Notice) == []
+
+
+def test_rounds_without_a_bound_are_slowed_down_to_what_a_conversation_can_need() -> None:
+    drive = typed(max_tool_rounds=10_000)
+    seconds = 5
+    for number in range(1, 500):
+        name = f"resp_{number}"
+        drive.tell(said("response.created", response={"id": name}), item_done(call(f"call_{number}"), name), done(name))
+        drive.tell(f.ToolReturned(f"run_{number:06d}", Outcome("fine")), at=number * seconds / 500)
+    assert drive.sent_types.count("response.create") <= 1 + BURST + seconds * PER_S
+    assert ["slowing down" in notice.text for notice in drive.shown(Notice)] == [True]
+    assert drive.core.deadline is not None

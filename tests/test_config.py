@@ -93,6 +93,7 @@ def test_the_example_file_lists_every_variable_and_no_other() -> None:
         "OPENAI_API_VERSION",
         "REALTIME_CLI_CACHE_DIR",
         "REALTIME_CLI_CONFIG_DIR",
+        "REALTIME_CLI_SERVE_TOKEN",
         "REALTIME_CLI_DATA_DIR",
     }
     assert listed == wanted

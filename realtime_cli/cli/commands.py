@@ -159,6 +159,41 @@ COMMANDS = (
         without=("auto_response", "idle_timeout_ms", "stats"),
     ),
     Command(
+        name="serve",
+        help="Run the local voice server for any client of the Realtime API, until Ctrl-C.",
+        examples=("serve", "serve --host 0.0.0.0 --token-file ~/voice-token --max-sessions 4"),
+        own=(
+            _own("host", str, Option("--host", help="Address to listen on", metavar="ADDRESS"), "127.0.0.1"),
+            _own("port", int, Option("--port", help="Port; 0 takes a free one", metavar="N"), 8765),
+            _own(
+                "token_file",
+                Path | None,
+                Option(
+                    "--token-file", help="Clients must bring the key in this file; needed off loopback", metavar="FILE"
+                ),
+            ),
+            _own("max_sessions", int, Option("--max-sessions", help="Sessions at a time", metavar="N"), 8),
+            _own(
+                "session_minutes",
+                float,
+                Option("--session-minutes", help="A session's longest life", metavar="M"),
+                60.0,
+            ),
+            _own(
+                "idle_minutes",
+                float,
+                Option("--idle-minutes", help="Its end when the client is silent", metavar="M"),
+                15.0,
+            ),
+            _own(
+                "allow_origin",
+                list[str] | None,
+                Option("--allow-origin", help="A web page that may use it without a key; repeatable", metavar="URL"),
+            ),
+        ),
+        also=("json", "debug"),
+    ),
+    Command(
         name="devices",
         help="List audio devices, the defaults marked, with their own rates.",
         examples=("devices", "devices --json"),
@@ -189,6 +224,12 @@ COMMANDS = (
         listed=("profile", "json", "debug"),
         more="It takes every option of chat, too, and shows what would count.",
         takes_flags=True,
+    ),
+    Command(
+        name="fetch",
+        help="Fetch the embedded server's language model beforehand (93 MB); goes on with a broken download.",
+        examples=("fetch",),
+        also=("debug",),
     ),
     Command(
         name="token",

@@ -122,6 +122,7 @@ def _options(
         server_cuts=server_cuts,
         recording=None if recording is None else str(recording.path),
         settle_s=patience_s if recording is None else SETTLE_S,
+        answer_timeout_s=settings.answer_timeout,
     )
     return options, server, patience_s if server_cuts else 0.0
 

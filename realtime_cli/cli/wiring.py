@@ -53,6 +53,9 @@ MAX_NAME_CHARS = 64
 SILENCE_MS = 500
 """What the endpoint's silence is taken to be where the user leaves it to the server (OpenAI documents 500 ms)."""
 
+CLOSING_SILENCE_MS = 2000
+"""Behind speech for a server whose detection is always on: well over any default for the silence that ends a turn."""
+
 SEMANTIC_PATIENCE_S = 8.0
 """The longest that semantic detection waits, at low eagerness (https://platform.openai.com/docs/guides/realtime-vad)."""
 
@@ -78,11 +81,12 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     ``plays``: ``make_sink`` makes one. ``interactive``: somebody may write further turns. ``status``: a line for the
     bottom of a terminal, where no live view is.
     """
+    _check_files(settings, listens=shape == "voice", speaks=plays)
     server = find_server(settings, environment)
     settings = server.careful(settings)
     provider, notices = server.provider, server.notices
     if provider is LOCAL:
-        from realtime_cli.cli.fetching import fetch_weights_visibly  # the optional part
+        from realtime_cli.cli.fetch import fetch_weights_visibly  # the optional part
 
         notices += fetch_weights_visibly()
     wanted = session_options(settings, provider, shape, spoken=plays)
@@ -109,6 +113,9 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             offers_tools=tools is not None,
             can_ask=can_ask,
             tool_timeout_s=settings.tool_timeout,
+            max_tool_rounds=settings.max_tool_rounds,
+            answer_timeout_s=settings.answer_timeout,
+            closing_silence_ms=CLOSING_SILENCE_MS + (settings.silence_ms or 0),
             plays=plays,
             mic_end_grace_s=mic_end_grace_s(wanted),
         )
@@ -153,6 +160,14 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         return session.run()
     with redirect_stdout(Prints(session.note)):
         return session.run()
+
+
+def _check_files(settings: Settings, *, listens: bool, speaks: bool) -> None:
+    """What can be wrong with files is found before anything is fetched, asked or paid for. Raises InputError."""
+    if (listens and settings.mic) or (speaks and settings.speaker):
+        from realtime_cli.audio.drivers.choose import check_files  # typed turns do without
+
+        check_files(settings.mic if listens else None, settings.speaker if speaks else None)
 
 
 def with_progress(view: View, settings: Settings, environment: Environment, status: Status) -> View:

@@ -32,6 +32,7 @@ from realtime_cli.conversation.records import (
     Phase,
     SessionStarted,
     Snapshot,
+    SourceState,
     Trouble,
 )
 from realtime_cli.conversation.request_rate import RequestRate
@@ -77,6 +78,7 @@ class Conversation:
         self._begun = False
         self._model = ""
         self._mic_opened = False
+        self._microphone: SourceState = "works"
         self._ended = False
         self._turn_failed = self._turn_cancelled = False
         """What became of the latest turn; cancelled by the server without anybody's word."""
@@ -135,6 +137,7 @@ class Conversation:
             opening=self._turns.opening,
             running=self._calls.running,
             question=self._calls.question,
+            microphone=self._microphone,
         )
 
     @property
@@ -174,6 +177,9 @@ class Conversation:
                 return self._turns.mic_opened()
             case f.MicClosed() if self._turns.talking:
                 return self._turns.mic_closed(fact, now)
+            case f.MicState():
+                self._microphone = fact.state
+                return [Show(MicChanged(state=fact.state))]
             case f.Heard():
                 self._responses.heard(fact)
             case f.Flushed():

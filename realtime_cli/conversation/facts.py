@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from realtime_cli.conversation.records import SourceState
 from realtime_cli.conversation.tool_offers import Answer, Offer, Outcome
 from realtime_cli.errors import ConnectionFailed, RealtimeError
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
@@ -90,6 +91,12 @@ class Released(msgspec.Struct, frozen=True):
 
 class MicOpened(msgspec.Struct, frozen=True):
     """The microphone that was to be opened delivers."""
+
+
+class MicState(msgspec.Struct, frozen=True):
+    """The microphone began to work, was lost, or gives nothing but digital silence."""
+
+    state: SourceState
 
 
 class MicClosed(msgspec.Struct, frozen=True):
@@ -191,6 +198,7 @@ Fact: TypeAlias = (
     | Pressed
     | Released
     | MicOpened
+    | MicState
     | MicClosed
     | Cut
     | Muted

@@ -11,6 +11,9 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+SourceState: TypeAlias = Literal["works", "lost", "silent"]
+"""Of a microphone: it delivers sound; it is gone and looked for; it delivers nothing but digital silence."""
+
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Root of the records."""
@@ -141,9 +144,9 @@ class SideChannelSaid(Record, frozen=True, kw_only=True, tag_field="type", tag="
 
 
 class MicChanged(Record, frozen=True, kw_only=True, tag_field="type", tag="microphone"):
-    """A key opened, closed, muted or unmuted the microphone."""
+    """A key opened, closed, muted or unmuted the microphone, or it works no longer, or again."""
 
-    state: Literal["open", "closed", "muted", "unmuted"]
+    state: Literal["open", "closed", "muted", "unmuted"] | SourceState
 
 
 class AudioReported(Record, frozen=True, kw_only=True, tag_field="type", tag="audio"):
@@ -169,6 +172,13 @@ class ConnectionChanged(Record, frozen=True, kw_only=True, tag_field="type", tag
     reason: str = ""
     attempt: int = 0
     id: str = ""
+
+    @property
+    def words(self) -> str:
+        """One line for people; none for what they need not notice."""
+        if self.state == "lost":
+            return f"{self.reason}: trying to get it back"
+        return "the connection is back" if self.state == "restored" else ""
 
 
 class Ended(Record, frozen=True, kw_only=True, tag_field="type", tag="end"):
@@ -223,6 +233,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """Names of the functions that run for the model."""
     question: ToolAsked | None = None
     """What the user is asked."""
+    microphone: SourceState = "works"
     talking: bool = False
     """Push-to-talk: the talk key is down."""
     opening: bool = False

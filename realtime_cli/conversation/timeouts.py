@@ -102,7 +102,7 @@ class Timeouts:
 
     def endless_speech_due(self) -> float | None:
         """When speech whose end the server does not hear is given up, as no more audio comes."""
-        if self._mic_ended_at is None or self._silent_since is None or not self._turns.speaking:
+        if self._mic_ended_at is None or self._silent_since is None or not self._turns.speech_detected:
             return None
         return max(self._mic_ended_at, self._silent_since) + max(ENDLESS_SPEECH_S, self._options.mic_end_grace_s)
 

@@ -146,7 +146,12 @@ class Turns:
     @property
     def speaking(self) -> bool:
         """The server hears the user, or the talk key is down."""
-        return self.talking or any(turn.state is TurnState.SPEAKING for turn in self._turns.values())
+        return self.talking or self.speech_detected
+
+    @property
+    def speech_detected(self) -> bool:
+        """The server hears the user."""
+        return any(turn.state is TurnState.SPEAKING for turn in self._turns.values())
 
     @property
     def transcript_pending(self) -> bool:

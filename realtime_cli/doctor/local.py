@@ -14,5 +14,5 @@ def check_weights() -> Check:
     return doubtful(
         "weights",
         f"not in {cache_folder()} yet: the first chat fetches 93 MB; without them the server was not tried",
-        "to fetch them now: realtime-cli say --local hello",
+        "realtime-cli fetch",
     )

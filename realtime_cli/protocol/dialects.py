@@ -35,7 +35,7 @@ class NotAnEvent(ConnectionFailed, ValueError):
     """What the server sent is no event of the protocol at all."""
 
 
-_GA_NAMES: Mapping[str, str] = {
+GA_NAMES: Mapping[str, str] = {
     "response.text.delta": "response.output_text.delta",
     "response.text.done": "response.output_text.done",
     "response.audio.delta": "response.output_audio.delta",
@@ -45,15 +45,15 @@ _GA_NAMES: Mapping[str, str] = {
     "transcription_session.created": "session.created",
     "transcription_session.updated": "session.updated",
 }
-_GA_CONTENT: Mapping[str, str] = {"text": "output_text", "audio": "output_audio"}
-_BETA_CONTENT: Mapping[str, str] = {ga: beta for beta, ga in _GA_CONTENT.items()}
+GA_CONTENT: Mapping[str, str] = {"text": "output_text", "audio": "output_audio"}
+BETA_CONTENT: Mapping[str, str] = {ga: beta for beta, ga in GA_CONTENT.items()}
 
-_BETA_FIELDS: Mapping[str, str] = {
+BETA_FIELDS: Mapping[str, str] = {
     "output_modalities": "modalities",
     "max_output_tokens": "max_response_output_tokens",
 }
 _GA_ONLY = frozenset({"audio", "reasoning", "parallel_tool_calls", "prompt", "truncation"})
-_BETA_INPUT: Mapping[str, str] = {
+BETA_INPUT: Mapping[str, str] = {
     "transcription": "input_audio_transcription",
     "noise_reduction": "input_audio_noise_reduction",
     "turn_detection": "turn_detection",
@@ -99,7 +99,7 @@ def _event(body: dict[str, Any]) -> ServerEvent | UnknownEvent:
     name = body.get("type")
     if not isinstance(name, str):
         raise ValueError("an object without a type")  # noqa: TRY004 -- callers treat all that is no event as one
-    body = {**without_keys(body), "type": _GA_NAMES.get(name, name)}
+    body = {**without_keys(body), "type": GA_NAMES.get(name, name)}
     if "item" in body:
         body["item"] = _ga_item(body["item"])
     elif isinstance(body.get("response"), dict):
@@ -114,10 +114,10 @@ def to_beta(body: JsonObject) -> dict[str, Any]:
     name (pcm16, pcm).
     """
     audio = body.get("audio") or {}
-    flat = {_BETA_FIELDS.get(key, key): value for key, value in body.items() if key not in _GA_ONLY}
+    flat = {BETA_FIELDS.get(key, key): value for key, value in body.items() if key not in _GA_ONLY}
     if flat.get("modalities") == ["audio"]:
         flat["modalities"] = ["text", "audio"]
-    heard = {_BETA_INPUT[key]: value for key, value in audio.get("input", {}).items() if key in _BETA_INPUT}
+    heard = {BETA_INPUT[key]: value for key, value in audio.get("input", {}).items() if key in BETA_INPUT}
     if heard.get("input_audio_transcription"):
         heard["input_audio_transcription"] = _beta_transcription(heard["input_audio_transcription"])
     if heard.get("turn_detection"):
@@ -171,17 +171,17 @@ def _to_beta(body: dict[str, Any]) -> None:
         body["type"] = "transcription_session.update"
         body["session"] = {key: value for key, value in body["session"].items() if key != "type"}
     if "item" in body:
-        body["item"] = _with_content(body["item"], _BETA_CONTENT)
+        body["item"] = _with_content(body["item"], BETA_CONTENT)
     if "response" in body:
         response = to_beta(body["response"])
         if "input" in response:
-            response["input"] = [_with_content(item, _BETA_CONTENT) for item in response["input"]]
+            response["input"] = [_with_content(item, BETA_CONTENT) for item in response["input"]]
         body["response"] = response
 
 
 def _ga_item(item: Any) -> Any:
     """An item with the assistant's content types in GA spelling; some GA servers spell them the beta's way as well."""
-    return _with_content(item, _GA_CONTENT) if isinstance(item, dict) and item.get("role") == "assistant" else item
+    return _with_content(item, GA_CONTENT) if isinstance(item, dict) and item.get("role") == "assistant" else item
 
 
 def _ga_response(response: dict[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from realtime_cli.server.core import effects
 from realtime_cli.server.core.core import ServerCore
 from realtime_cli.server.core.effects import Effect
 from realtime_cli.server.core.facts import (
+    BinaryMessage,
     ClientMessage,
     Fact,
     ReplyFailed,
@@ -97,6 +98,10 @@ class Connection:
     def receive(self, text: str) -> None:
         """Take one message from the client; blocks while too many wait. Any thread; after the end it is dropped."""
         self._inbox.put(ClientMessage(text), patient=True)
+
+    def receive_binary(self) -> None:
+        """The client sent what is no text. Any thread; as :meth:`receive`."""
+        self._inbox.put(BinaryMessage(), patient=True)
 
     def close(self) -> None:
         """Ask the connection to end. Any thread; does not wait; may be called twice."""

@@ -19,7 +19,7 @@ from realtime_cli.server.worker import Worker
 if TYPE_CHECKING:
     from realtime_cli.server.engines.loading import Engines
 
-PATIENCE_S = 3.0
+CLOSING_S = 3.0
 """How long closing waits for the engines' running calls, all together."""
 
 
@@ -58,9 +58,9 @@ class LocalServer:
         connection.start()
         return connection
 
-    def close(self) -> None:
-        """End all connections, the workers and the engines. Blocks for at most some seconds; any other thread."""
-        deadline = time.monotonic() + PATIENCE_S
+    def close(self, within_s: float = CLOSING_S) -> None:
+        """End all connections, the workers and the engines. Blocks for about ``within_s``; any other thread."""
+        deadline = time.monotonic() + within_s
         with self._lock:
             connections = tuple(self._connections)
         for connection in connections:
@@ -85,35 +85,31 @@ def load_server(
     """A server with the bundled engines, loaded and warm; those of speech only if ``speech``, else on demand, and those
     that make replies only if ``replies``.
 
-    Blocks for about 2 s, and for the download of the language model's weights on the very first use. ``on_notice`` gets
-    lines for the user on a loading thread. Raises ConfigError when a part is missing or broken, and CancelledError soon
-    after ``stopped()`` is true while downloading.
+    Blocks for about 2 s. ``on_notice`` gets lines for the user on a loading thread. Raises ConfigError when a part is
+    missing or broken, and CancelledError soon after ``stopped()`` is true.
     """
     from realtime_cli.server.engines.loading import load_engines
 
-    told_tenths = -1
-
-    def progress(done_bytes: int, total_bytes: int) -> None:
-        nonlocal told_tenths
-        if stopped():
-            raise CancelledError
-        tenths = done_bytes * 10 // max(total_bytes, 1)
-        if tenths > told_tenths:
-            told_tenths = tenths
-            on_notice(f"fetching the language model, once: {done_bytes / 1e6:.0f} of {total_bytes / 1e6:.0f} MB")
-
-    engines = load_engines(progress, on_notice, speech=speech, replies=replies)
+    engines = load_engines(on_notice, speech=speech, replies=replies)
+    wanted: tuple[tuple[bool, Callable[[], object]], ...] = (
+        (replies, lambda: engines.lm),
+        (speech, lambda: engines.stt),
+        (speech, engines.voice_activity),
+        (speech and replies, lambda: engines.tts),
+    )
     try:
-        if replies:
-            _ = engines.lm
-        if speech:
-            _ = engines.stt, engines.voice_activity()
-        if speech and replies:
-            _ = engines.tts
+        for load in (load for is_wanted, load in wanted if is_wanted):
+            load()
+            _check_wanted(stopped)
     except BaseException:
         engines.close()
         raise
     return LocalServer(engines)
+
+
+def _check_wanted(stopped: Callable[[], bool]) -> None:
+    if stopped():
+        raise CancelledError
 
 
 def new_id(prefix: str) -> str:

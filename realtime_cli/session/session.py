@@ -36,7 +36,7 @@ from realtime_cli.conversation.effects import (
     Speak,
     Use,
 )
-from realtime_cli.conversation.records import AudioReported, Ended, Record
+from realtime_cli.conversation.records import AudioReported, Ended, Record, SourceState
 from realtime_cli.conversation.tool_offers import Offer
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
 from realtime_cli.ports import AudioSink, AudioSource, Journal, Keeper, Recorder
@@ -98,6 +98,7 @@ class Session:
         )
         self._clock = Clock()
         self._told_dropped = 0
+        self._source_state: SourceState = "works"
         self._exit_code: int | None = None
         self._unshown: RealtimeError | None = None
         self._began = time.monotonic()
@@ -247,12 +248,15 @@ class Session:
             self._take(fact, connection, size)
 
     def _look_around(self) -> None:
-        """See whether this machine slept, the server lives, and the network takes what is said."""
+        """See whether this machine slept, the microphone and the server live, and the network takes what is said."""
         slept_s = self._clock.slept_s()
         if slept_s:
             self._mic.forget()
             self._tell(f.Slept(slept_s))
         self._connections.watch(urgent=self._core.urgent, woke=slept_s > 0)
+        if self._source and self._source.state != self._source_state:
+            self._source_state = self._source.state
+            self._tell(f.MicState(self._source_state))
         dropped = self._connections.dropped_blocks
         if dropped >= self._told_dropped + SLOW_NOTICE_BLOCKS:
             self._told_dropped = dropped

@@ -51,6 +51,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
 IdleMilliseconds = Annotated[int, Meta(ge=5_000, le=30_000)]
 ToolSeconds = Annotated[float, Meta(gt=0, le=3600)]
+AnswerSeconds = Annotated[float, Meta(ge=1, le=3600)]
 TalkSeconds = Annotated[int, Meta(ge=1, le=900)]
 Count = Annotated[int, Meta(ge=1)]
 
@@ -70,6 +71,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _meta(SERVER, "Any compatible server: ws, wss, http, https, or host:port", metavar="URL", folder="address"),
     ] = None
     dialect: Annotated[Literal["ga", "beta"] | None, _taste(SERVER, "Override what the provider speaks")] = None
+    answer_timeout: Annotated[
+        AnswerSeconds, _taste(SERVER, "Seconds that the server may be silent while it owes an answer")
+    ] = 60.0
     profile: Annotated[str | None, _meta(SERVER, "Settings from [profiles.NAME] of config.toml", metavar="NAME")] = None
 
     instructions: Annotated[
@@ -136,6 +140,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["auto", "always", "never"], _meta(TOOLS, "Ask before calls: auto means those of MCP servers")
     ] = "auto"
     tool_timeout: Annotated[ToolSeconds, _taste(TOOLS, "Seconds that one call may take")] = 30.0
+    max_tool_rounds: Annotated[Count, _meta(TOOLS, "So often may calls follow calls without a turn of yours")] = 8
 
     mic: Annotated[
         str | None, _meta(AUDIO, "Device, WAV file, - (PCM16 24 kHz mono on stdin) or none", metavar="WHERE")

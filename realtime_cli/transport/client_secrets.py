@@ -6,18 +6,17 @@ because it brings nothing else along, verifies certificates as the websocket doe
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
 
 from realtime_cli.errors import ConnectionFailed
+from realtime_cli.network import http_pool
 from realtime_cli.protocol.error_codes import detail_in, refused
 from realtime_cli.providers.endpoint import Endpoint
-from realtime_cli.transport.dialing import system_proxy
 
 MIN_EXPIRY_S, MAX_EXPIRY_S = 10, 7200
 """The limits that the interface sets."""
@@ -82,7 +81,7 @@ def _post(url: str, headers: Mapping[str, str], body: bytes, answer_timeout_s: f
     host = urlsplit(url).hostname or ""
     timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=answer_timeout_s)
     try:
-        with _pool(url) as pool:
+        with http_pool(url) as pool:
             response = pool.request(
                 "POST",
                 url,
@@ -108,21 +107,6 @@ def _post(url: str, headers: Mapping[str, str], body: bytes, answer_timeout_s: f
     except (urllib3.exceptions.HTTPError, OSError) as error:
         remedy = f"it may mint no client secrets; {NO_SECRETS}"
         raise ConnectionFailed(f"{host} breaks off the connection", remedy) from error
-
-
-def _pool(url: str) -> urllib3.PoolManager:
-    parts = urlsplit(url)
-    context = ssl.create_default_context()
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    proxy = system_proxy(parts.hostname or "", port, parts.scheme == "https")
-    if proxy is None:
-        return urllib3.PoolManager(ssl_context=context)
-    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}" if proxy.username else None
-    return urllib3.ProxyManager(
-        f"http://{proxy.hostname}:{proxy.port or 80}",
-        proxy_headers=urllib3.make_headers(proxy_basic_auth=login) if login else None,
-        ssl_context=context,
-    )
 
 
 def _no_secret(status: int, answer: Any, url: str, place: Endpoint) -> ConnectionFailed:

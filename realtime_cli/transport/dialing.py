@@ -11,7 +11,6 @@ import os
 import selectors
 import socket
 import ssl
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +18,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
-from realtime_cli.errors import ConfigError, ConnectionFailed
+from realtime_cli.errors import ConnectionFailed
+from realtime_cli.network import system_proxy
 
 _STOP_CHECK_S = 0.1
 """How often a wait looks whether it should stop; only ever while connecting."""
@@ -176,34 +176,6 @@ def _shake_hands(secured: ssl.SSLSocket, patience: Patience) -> None:
     except BaseException:
         secured.close()
         raise
-
-
-def system_proxy(host: str, port: int, secure: bool) -> SplitResult | None:
-    """The system's proxy for this host: http_proxy, https_proxy, all_proxy and no_proxy, or the desktop's settings.
-
-    Never one for this machine itself, where no proxy could reach it.
-    """
-    if host in {"localhost", "127.0.0.1", "::1"}:
-        return None
-    if sys.platform not in {"darwin", "win32"} and not any(name.lower().endswith("_proxy") for name in os.environ):
-        return None
-    # Slow to import, and needed by few.
-    from urllib.request import getproxies, proxy_bypass
-
-    proxies = getproxies()
-    named = proxies.get("https" if secure else "http") or proxies.get("all")
-    if not named or proxy_bypass(f"{host}:{port}"):
-        return None
-    try:
-        proxy = urlsplit(named if "://" in named else f"http://{named}")
-        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise ConfigError(
-            "the system's proxy setting cannot be used", "only http://host:port will do; no_proxy makes exceptions"
-        )
-    return proxy
 
 
 def _tunnel(sock: socket.socket, host: str, port: int, proxy: SplitResult, patience: Patience) -> None:

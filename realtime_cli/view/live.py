@@ -18,6 +18,7 @@ from rich.text import Text
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import (
     AssistantSaid,
+    ConnectionChanged,
     Line,
     Notice,
     Record,
@@ -82,6 +83,8 @@ class LiveView:
                     self._finished.append(finished(record))
             case Notice() | Trouble():
                 self._finished.append(note(record))
+            case ConnectionChanged() if record.words:
+                self._finished.append(note(Notice(text=record.words)))
             case SideChannelSaid():
                 self._finished.append(note(Notice(text=f"[{record.name}] {record.text}")))
             case ToolCalled():

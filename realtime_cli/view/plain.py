@@ -12,6 +12,7 @@ from typing import TextIO
 from realtime_cli.conversation.records import (
     AssistantDelta,
     AssistantSaid,
+    ConnectionChanged,
     MicChanged,
     Notice,
     Record,
@@ -57,6 +58,8 @@ class PlainView:
                 self._note(f"connected to {' · '.join(filter(None, (record.provider, record.model)))}")
             case Notice():
                 self._note(record.text)
+            case ConnectionChanged() if record.words:
+                self._note(record.words)
             case SideChannelSaid():
                 self._note(f"[{record.name}] {record.text}")
             case ToolCalled():
@@ -65,7 +68,7 @@ class PlainView:
                 self._note(f"{question_text(record)} y, n or a (always), then Enter")
             case ToolFinished():
                 self._note(f"tool: {record.name} {result_text(record)}")
-            case MicChanged():
+            case MicChanged(state="open" | "closed" | "muted" | "unmuted"):
                 self._note(f"[microphone {record.state}]")
             case Trouble():
                 self._note(f"error: {record.message}")

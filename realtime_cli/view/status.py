@@ -13,6 +13,7 @@ from realtime_cli.view.tool_lines import question_text
 
 PHASES = {
     Phase.CONNECTING: ("○", "yellow"),
+    Phase.RECONNECTING: ("○", "bold yellow"),
     Phase.LISTENING: ("●", "green"),
     Phase.HEARING: ("◉", "bold cyan"),
     Phase.THINKING: ("◌", "yellow"),
@@ -71,6 +72,10 @@ def _state(snapshot: Snapshot, controls: Controls, talking_s: int) -> Part:
         more = f" and {len(snapshot.running) - 1} more" if len(snapshot.running) > 1 else ""
         return Part(f"⚙ running {one_line(snapshot.running[0])}{more}", "yellow", 0, "state")
     symbol, style = PHASES[snapshot.phase]
+    if snapshot.microphone != "works":
+        if snapshot.phase in (Phase.LISTENING, Phase.HEARING):
+            return Part(f"○ microphone {snapshot.microphone}", "bold red", 0, "state")
+        return Part(f"{symbol} {snapshot.phase.value}, microphone {snapshot.microphone}", "bold red", 0, "state")
     if controls.muted:
         if snapshot.phase in (Phase.LISTENING, Phase.HEARING):
             return Part("○ muted", "bold red", 0, "state")

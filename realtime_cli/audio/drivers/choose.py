@@ -10,9 +10,11 @@ from realtime_cli.audio.drivers.device_stream import Notice
 from realtime_cli.audio.drivers.null import NullSink, NullSource
 from realtime_cli.audio.drivers.pipe import PipeSink, PipeSource
 from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
+from realtime_cli.audio.drivers.recordings import Recording
 from realtime_cli.audio.drivers.wav import WavSink, WavSource
 from realtime_cli.errors import InputError
 from realtime_cli.ports import AudioSink, AudioSource
+from realtime_cli.result_file import ResultFile
 
 PIPE = "-"
 NOTHING = "none"
@@ -59,6 +61,14 @@ def open_reply_sink(
     if word is None or word == NOTHING:
         return None
     return _file_or_pipe(word, pending, source) or PortAudioSink(word)
+
+
+def check_files(mic: str | None, speaker: str | None) -> None:
+    """Raise InputError for a recording that cannot be spoken, or a file that cannot be written; opens no device."""
+    if mic and mic not in (PIPE, NOTHING) and _is_recording(mic):
+        Recording(Path(mic)).check()
+    if speaker and speaker not in (PIPE, NOTHING) and _is_recording(speaker):
+        ResultFile(Path(speaker)).check()
 
 
 def is_device(word: str | None) -> bool:

@@ -6,11 +6,13 @@ active and its callbacks cease. In both cases stopping it may hang for seconds, 
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from realtime_cli.audio.core.pcm import RATE_HZ
@@ -44,6 +46,15 @@ _WATCH_S = 0.2
 
 _STALLED_S = 1.0
 """A device without callbacks for this long is gone, suspended or stuck: a hundred times what it takes between two."""
+
+_PROOF_BEATS = 5
+"""So many callbacks, after those that fill the buffers of a device just opened, show that it works."""
+
+_STEADY_S = 10.0
+"""A device that goes again sooner than this after it came back is not told again."""
+
+_LOOK_EVERY = 4
+"""At every fourth attempt to wake a device that stands still, see whether there are others by now."""
 
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 4.0
@@ -95,6 +106,11 @@ class DeviceStream(ABC):
         self._stream: Any = None
         self._beats = 0
         self._failure: Exception | None = None
+        # On trial a loudspeaker gets nothing to play: what a device swallows that does not play was not heard.
+        self._is_on_trial = False
+        self._recovered_s = -math.inf
+        self.works = True
+        """False while the device is lost."""
         self.opened: Opened | None = None
         """The device in use; what it was last when it has gone."""
         self.reopened = 0
@@ -151,29 +167,42 @@ class DeviceStream(ABC):
 
     def _get_back(self, stopping: threading.Event) -> None:
         """Open the same or the default device. Blocks until one works or told to stop. Raises AudioError."""
-        lost = self._name
-        last = self.opened.device if self.opened else None
-        # Without a stream it was this program's own search for another device that ended it: no news for the user.
-        told = self._stream is not None
+        self.works = False
+        last, lost = self.opened, self._name
+        stands_still = self._alive()
+        why = "stands still (suspended?)" if stands_still else "is gone"
+        # A loose plug comes and goes every other second.
+        is_news = time.monotonic() - self._recovered_s > _STEADY_S
+        # Without a stream it was this program's own search for another device that ended it.
+        told = is_news and self._stream is not None
         if told:
-            self._tell(f"the {lost} is gone; looking for it")
+            self._tell(f"the {lost} {why}; looking for it")
         deadline_s = time.monotonic() + _GIVE_UP_S
         pause_s = 0.0
-        while not stopping.wait(pause_s) and not self._closed.is_set():
+        for attempt in count():
+            if stopping.wait(pause_s) or self._closed.is_set():
+                return
             try:
-                self._attempt(anew=pause_s > 0)
+                # A look for devices interrupts the program's other one, and wakes none that is there but suspended.
+                self._attempt(anew=attempt > 0 and (not stands_still or attempt % _LOOK_EVERY == 0))
             except AudioError as error:
                 if time.monotonic() > deadline_s:
-                    raise AudioError(f"the {lost} is gone and none took its place", str(error)) from error
+                    raise AudioError(f"the {lost} {why} and none took its place", str(error)) from error
+                if is_news and not told:
+                    told = True
+                    self._tell(f"the {lost} {why}; looking for it")
                 pause_s = min(max(2 * pause_s, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
                 continue
-            self.reopened += 1
-            if told or pause_s or (self.opened and self.opened.device != last):
-                self._tell(f"now using the {self._name}")
-            return
+            break
+        self.reopened += 1
+        self._recovered_s = time.monotonic()
+        self.works = True
+        if told or not (last and self.opened and self.opened.device == last.device):
+            self._tell(f"now using the {self._name}")
 
     def _attempt(self, *, anew: bool) -> None:
-        """Open a device and wait for its first callback. Raises AudioError."""
+        """Open a device and wait until it works. Raises AudioError."""
+        self._is_on_trial = True
         with portaudio():
             self._abandon()
             if anew:
@@ -184,13 +213,19 @@ class DeviceStream(ABC):
                 if self._wanted is None:
                     raise
                 self._connect(None)
-        beats = self._beats
-        # A suspended device opens without complaint, and a broken one too.
-        self._closed.wait(_WATCH_S)
-        if self._beats == beats:
-            self._closed.wait(_STALLED_S)
-        if self._beats == beats or not self._alive():
+        if not self._proves_itself():
             raise AudioError(f"the {self._name} does nothing", "it may be suspended")
+        self._is_on_trial = False
+
+    def _proves_itself(self) -> bool:
+        """Whether the device goes on when its buffers are filled: a suspended one opens, and asks for so much."""
+        self._closed.wait(_WATCH_S)
+        wanted = self._beats + _PROOF_BEATS
+        until_s = time.monotonic() + _STALLED_S
+        while self._beats < wanted and time.monotonic() < until_s:
+            if self._closed.wait(_PROOF_BEATS * CALLBACK_MS / 1000):
+                return True
+        return self._beats >= wanted and self._alive()
 
     def _connect(self, wanted: str | int | None) -> None:
         with portaudio() as sounddevice:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from realtime_cli.audio.core.pcm import BLOCK_FRAMES
 from realtime_cli.audio.drivers.pacing import BLOCK_S, Pacer
+from realtime_cli.conversation.records import SourceState
 from realtime_cli.ports import Deliver, Pull
 
 
@@ -14,6 +15,7 @@ class NullSource:
     """A microphone that never hears anything, and never ends."""
 
     overflows = 0
+    state: SourceState = "works"
 
     def __init__(self) -> None:
         self._closed = threading.Event()

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from realtime_cli.audio.core.pcm import BLOCK_BYTES, BLOCK_FRAMES, FRAME_BYTES
 from realtime_cli.audio.drivers.pacing import Pacer, deliver_at_pace, deliver_silence
+from realtime_cli.conversation.records import SourceState
 from realtime_cli.errors import InputError
 from realtime_cli.ports import Deliver, Pull
 
@@ -29,6 +30,7 @@ class PipeSource:
     """
 
     overflows = 0
+    state: SourceState = "works"
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream

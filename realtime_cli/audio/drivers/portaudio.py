@@ -8,19 +8,18 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from realtime_cli.audio.core.pcm import BLOCK_BYTES, FRAME_BYTES, RATE_HZ
+from realtime_cli.audio.core.digital_silence import DigitalSilence
+from realtime_cli.audio.core.pcm import BLOCK_BYTES, RATE_HZ
 from realtime_cli.audio.drivers.device_stream import CALLBACK_MS, DeviceStream, Notice, StreamCallback
 from realtime_cli.audio.drivers.devices import choose_device, list_devices
 from realtime_cli.audio.drivers.library import hold, portaudio, release, unmute_remedy
+from realtime_cli.conversation.records import SourceState
 from realtime_cli.errors import AudioError
 from realtime_cli.ports import Deliver, Pull
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-SUSPICIOUS_S = 5
-"""A microphone with a noise gate of its own may be that silent until somebody speaks."""
 
 _LONGEST_DRAIN_S = 0.25
 """A device that claims a longer latency than this does not get to hold up the end of the program."""
@@ -40,10 +39,14 @@ class PortAudioSource(DeviceStream):
         self._on_demand = on_demand
         self._running = threading.Lock()  # a second run waits until the one before has let go of the device
         self._deliver: Deliver | None = None
-        self._silent_frames = 0
-        self._heard_sound = False
+        self._silence = DigitalSilence()
         self.overflows = 0
         """How often the system lost audio because the program took it too late."""
+
+    @property
+    def state(self) -> SourceState:
+        """Whether the device works, is lost, or gives nothing but digital silence. Any thread."""
+        return "lost" if not self.works else "silent" if self._silence.lasts else "works"
 
     def open(self) -> None:
         """Open and start the device, or on demand only look whether it is there. Main thread. Raises AudioError."""
@@ -91,8 +94,8 @@ class PortAudioSource(DeviceStream):
                 self.overflows += 1
             try:
                 pcm = mono(indata)
-                if not self._heard_sound:
-                    self._listen_for_sound(pcm)
+                if self._silence.hear(pcm):
+                    self._tell_silence()
                 cut(pcm)
             except Exception as error:  # raised again by run(): this thread has nobody who could catch it
                 self._failure = error
@@ -100,13 +103,11 @@ class PortAudioSource(DeviceStream):
 
         return capture
 
-    def _listen_for_sound(self, pcm: bytes) -> None:
-        """Tell once of a microphone that never gave anything but zeros: the air is never that still."""
-        self._heard_sound = any(pcm)
-        self._silent_frames += len(pcm) // FRAME_BYTES
-        if not self._heard_sound and self._silent_frames >= SUSPICIOUS_S * RATE_HZ:
-            self._heard_sound = True
+    def _tell_silence(self) -> None:
+        if self._silence.lasts:
             self._tell(f"the {self._name} delivers nothing but digital silence: {unmute_remedy()}")
+        else:
+            self._tell(f"the {self._name} is heard again")
 
     def _hand_over(self, block: bytes) -> None:
         if self._deliver:
@@ -172,7 +173,7 @@ class PortAudioSink(DeviceStream):
         return play
 
     def _pull_or_silence(self, frames: int) -> npt.NDArray[np.int16]:
-        if self._pull and not self._closed.is_set():
+        if self._pull and not (self._is_on_trial or self._closed.is_set()):
             return self._pull(frames)
         import numpy as np
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from realtime_cli.audio.core.pcm import BLOCK_FRAMES, FRAME_BYTES, RATE_HZ, wav_header
 from realtime_cli.audio.drivers.pacing import BLOCK_S, Pacer, deliver_at_pace, deliver_silence
 from realtime_cli.audio.drivers.recordings import Recording
+from realtime_cli.conversation.records import SourceState
 from realtime_cli.errors import InputError
 from realtime_cli.ports import Deliver, Pull
 from realtime_cli.result_file import ResultFile
@@ -21,6 +22,7 @@ class WavSource:
     """A microphone into which a recording is spoken, at the pace of a clock; after its end it goes on with silence."""
 
     overflows = 0
+    state: SourceState = "works"
 
     def __init__(self, path: Path) -> None:
         self.path = path

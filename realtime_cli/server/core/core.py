@@ -94,6 +94,8 @@ class ServerCore:
             case facts.ClientMessage(text):
                 self._last_message = now
                 self._message(text)
+            case facts.BinaryMessage():
+                self._refuse(Refusal("invalid_event", "Binary messages are not supported: send JSON as text."), None)
             case SpeechStarted():
                 self._input.decided(fact)
                 if self._session.yields and self._input.speaking:

@@ -17,6 +17,11 @@ class ClientMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class BinaryMessage:
+    """A message from the client that is no text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Transcribed:
     """A recognition job is done; ``text`` is empty when there was no speech."""
 
@@ -89,6 +94,7 @@ class Tick:
 
 Fact: TypeAlias = (
     ClientMessage
+    | BinaryMessage
     | Decision
     | Transcribed
     | TranscriptionFailed

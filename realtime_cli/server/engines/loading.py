@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
@@ -17,7 +17,7 @@ from realtime_cli.errors import ConfigError
 from realtime_cli.server.engines.canned import CannedAnswers
 from realtime_cli.server.engines.interface import EAR_RATE_HZ
 from realtime_cli.server.engines.optional_packages import INSTALL, require_parts
-from realtime_cli.server.engines.weights import WeightsOutOfReach, fetch_weights
+from realtime_cli.server.engines.weights import find_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,7 +83,7 @@ class Engines:
 
     @property
     def lm(self) -> LanguageModel:
-        """The language model. Blocks until it is loaded (or even fetched); raises what loading raised."""
+        """The language model. Blocks until it is loaded ; raises what loading raised."""
         return self._language_model.get()
 
     @property
@@ -112,35 +112,23 @@ class Engines:
 
 
 def load_engines(
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
-    notice: Callable[[str], None] = lambda _line: None,
-    *,
-    speech: bool = True,
-    replies: bool = True,
+    notice: Callable[[str], None] = lambda _line: None, *, speech: bool = True, replies: bool = True
 ) -> Engines:
     """The bundled engines, which begin to load at once; with ``speech=False`` or ``replies=False`` those that text or
     transcripts alone do without load on demand.
 
-    Returns without waiting. Both callbacks are called on a loading thread: ``progress(done_bytes, total_bytes)`` while
-    the language model's weights are fetched for the first time, and ``notice(line)`` with what the user should know,
-    which is that set answers stand in when they cannot be. Raises :class:`ConfigError` with the install command when
-    packages are missing.
+    Returns without waiting. ``notice(line)`` is called on a loading thread with what the user should know: that set
+    answers stand in where the language model's weights are not here. Nothing is fetched. Raises :class:`ConfigError`
+    with the install command when packages are missing.
     """
     require_parts()
-    closing = threading.Event()
-
-    def fetching(done: int, total: int) -> None:
-        if closing.is_set():
-            raise CancelledError
-        progress(done, total)
-
     loaders = Loaders(
         voice_activity=_load_voice_activity,
         speech_to_text=_load_speech_to_text,
-        language_model=lambda: _load_language_model(fetching, notice),
+        language_model=lambda: _load_language_model(notice),
         text_to_speech=_load_text_to_speech,
     )
-    engines = Engines(loaders, closing)
+    engines = Engines(loaders)
     engines.prefetch(speech=speech, replies=replies)
     return engines
 
@@ -163,11 +151,10 @@ def _load_speech_to_text() -> SpeechToText:
     return whisper
 
 
-def _load_language_model(progress: Callable[[int, int], None], notice: Callable[[str], None]) -> LanguageModel:
-    try:
-        weights = fetch_weights(progress)
-    except WeightsOutOfReach as error:
-        notice(f"{error}; until then set answers stand in")
+def _load_language_model(notice: Callable[[str], None]) -> LanguageModel:
+    weights = find_weights()
+    if weights is None:
+        notice("the language model is not here: set answers stand in for it")
         return CannedAnswers()
     with _importing("xllamacpp"):
         from realtime_cli.server.engines.small_model import SmolLM

@@ -7,15 +7,17 @@ not checked here; whoever asks must know their hash.
 from __future__ import annotations
 
 import base64
-import http.client
 import json
 import os
 import re
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
-from urllib.error import HTTPError
+from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
-from urllib.request import Request, urlopen
+
+import urllib3
+
+from realtime_cli.errors import ConfigError
+from realtime_cli.network import http_pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,8 +27,10 @@ INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 """Where uv and pip are told of another index; the first that is set wins."""
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, text/html;q=0.2"
-TIMEOUT_S = 15.0
-"""For connecting and for each read: long enough for a slow mirror, short enough to wait for at the end."""
+TIMEOUT = urllib3.Timeout(connect=5.0, read=10.0)
+"""Seconds, for connecting and for each read: a start waits for it where the network swallows everything."""
+
+REDIRECTS = 5
 
 CHUNK_BYTES = 1 << 18
 
@@ -60,9 +64,9 @@ class PackageIndex:
     def locate(self, project: str, filename: str) -> str:
         """The address of a file of ``project``. Raises :class:`IndexUnusable`, also when there is no such file."""
         with self._open(f"{self._url}/{project}/", ACCEPT) as page:
-            body = _read(page, -1)
-            links = _json_links(body) if "json" in page.headers.get_content_type() else _html_links(body)
-            base: str = page.url
+            body = _read(page, None)
+            links = _json_links(body) if "json" in page.headers.get("Content-Type", "") else _html_links(body)
+            base = urljoin(f"{self._url}/{project}/", page.geturl() or "")
         for link in links:
             url = urljoin(base, link)
             if unquote(urlsplit(url).path).endswith(f"/{filename}"):
@@ -72,12 +76,20 @@ class PackageIndex:
     def download(self, url: str, target: IO[bytes], progress: Callable[[int, int], None]) -> None:
         """Write the file at ``url`` to ``target``; ``progress(done_bytes, total_bytes)`` is called for every 256 KB.
 
+        What ``target`` holds already, its position being at the end, is the file's beginning: only the rest is asked
+        for (RFC 9110, section 14.2), and where the server sends everything again, it is written over.
+
         Raises :class:`IndexUnusable` when the connection fails or ends early, and whatever ``target`` and ``progress``
         raise.
         """
-        with self._open(url, "*/*") as response:
-            total = int(response.headers.get("Content-Length") or 0)
-            done = 0
+        done = target.tell()
+        with self._open(url, "*/*", done) as response:
+            if response.status == 416:
+                return  # There is no more than what is here already.
+            if response.status != 206:
+                done = target.seek(0)
+                target.truncate()
+            total = done + int(response.headers.get("Content-Length") or 0)
             while chunk := _read(response, CHUNK_BYTES):
                 target.write(chunk)
                 done += len(chunk)
@@ -86,32 +98,46 @@ class PackageIndex:
             raise IndexUnusable(f"the connection ended after {done} of {total} bytes")
 
     @contextmanager
-    def _open(self, url: str, accept: str) -> Iterator[Any]:
+    def _open(self, url: str, accept: str, start: int = 0) -> Iterator[urllib3.BaseHTTPResponse]:
         address = urlsplit(url)
         if address.scheme not in {"http", "https"}:
             raise IndexUnusable("only http and https addresses are understood")
-        request = Request(url, headers={"Accept": accept, "User-Agent": "realtime-cli"})  # noqa: S310 (checked above)
+        headers = {"Accept": accept, "User-Agent": "realtime-cli", "Accept-Encoding": "identity"}
+        if start:
+            headers["Range"] = f"bytes={start}-"
         if self._authorization and address.netloc == self.host:
-            # A password for the index is no business of other hosts, be they linked to or redirected to.
-            request.add_unredirected_header("Authorization", self._authorization)
+            # A password for the index is no business of other hosts: not sent to one that is linked to, and the
+            # library leaves it out where it is redirected to another.
+            headers["Authorization"] = self._authorization
+        retries = urllib3.Retry(total=REDIRECTS, connect=0, read=0, status=0, other=0, redirect=REDIRECTS)
         try:
-            response = urlopen(request, timeout=TIMEOUT_S)  # noqa: S310 (checked above)
-        except HTTPError as error:
-            error.close()  # an HTTP error is a response, too, with a connection of its own
+            with http_pool(url) as pool:
+                response = pool.request(
+                    "GET",
+                    url,
+                    headers=headers,
+                    timeout=TIMEOUT,
+                    retries=retries,
+                    preload_content=False,
+                    # The library would throw away what came before an early end; the caller counts.
+                    enforce_content_length=False,
+                )
+                with response:
+                    if response.status not in (200, 206, 416 if start else 200):
+                        raise IndexUnusable(response.reason or f"status {response.status}")
+                    yield response
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             raise IndexUnusable(_reason(error)) from error
-        except (OSError, http.client.HTTPException) as error:
-            raise IndexUnusable(_reason(error)) from error
-        with response:
-            yield response
+        except ConfigError as error:
+            raise IndexUnusable(error.problem) from error
 
 
-def _read(response: Any, size: int) -> bytes:
-    """The next ``size`` bytes, or all of them when it is negative; a failing connection as :class:`IndexUnusable`."""
+def _read(response: urllib3.BaseHTTPResponse, size: int | None) -> bytes:
+    """The next ``size`` bytes, or all of them; a failing connection as :class:`IndexUnusable`."""
     try:
-        chunk: bytes = response.read(size)
-    except (OSError, http.client.HTTPException) as error:
+        return response.read(size)
+    except (urllib3.exceptions.HTTPError, OSError) as error:
         raise IndexUnusable(_reason(error)) from error
-    return chunk
 
 
 def _json_links(body: bytes) -> list[str]:
@@ -128,4 +154,14 @@ def _html_links(body: bytes) -> list[str]:
 
 
 def _reason(error: Exception) -> str:
-    return str(getattr(error, "reason", "") or error) or type(error).__name__
+    """In few words: the library names its own objects, addresses in memory and all."""
+    if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason:
+        return _reason(error.reason)
+    if isinstance(error, urllib3.exceptions.NameResolutionError):
+        return "its name is unknown"
+    cause = error.__cause__ or error
+    silent = isinstance(error, urllib3.exceptions.TimeoutError | TimeoutError)
+    # The library's error for a refused connection is one of its time-outs.
+    if silent and not isinstance(error, urllib3.exceptions.NewConnectionError):
+        return "it does not answer"
+    return getattr(cause, "strerror", None) or str(cause).rpartition(": ")[2] or type(cause).__name__

