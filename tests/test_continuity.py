@@ -197,9 +197,9 @@ def test_where_turns_wait_for_each_other_a_cut_reply_is_asked_for_again_once() -
 def test_a_one_shot_that_is_lost_twice_fails() -> None:
     call = Call(**TYPED)
     call.tell(f.Typed("Hello?"), f.InputsEnded())
-    call.lose().regain().lose().regain()
-    call.tell(f.Tick(), at=call.now + 10)
-    assert call.exit_code == 1
+    call.lose().regain().lose()
+    assert call.exit_code == 4
+    assert "lost again before an answer came" in call.shown(Trouble)[-1].message
 
 
 def test_a_call_that_runs_meanwhile_is_restored_and_its_result_goes_to_the_new_server() -> None:
@@ -453,3 +453,34 @@ def test_what_happens_on_connections_that_count_no_more_is_nothing() -> None:
 def test_a_conversation_that_goes_on_is_told_its_past_at_the_beginning() -> None:
     call = Call(past=(User(text="Hello."), Model(text="Hi.")))
     assert call.told == ["session.update", "user: Hello.", "assistant: Hi."]
+
+
+def limited(message: str) -> Any:
+    error = {"code": "rate_limit_exceeded", "type": "requests", "message": message}
+    return done("r1", status="failed", status_details={"type": "failed", "error": error})
+
+
+@pytest.mark.parametrize(
+    ("message", "wait_s"),
+    [
+        ("Rate limit reached. Please try again in 6.2s. Visit …", 6.2),
+        ("Please try again in 20ms.", 0.02),
+        ("Please try again in 1m30s.", 60.0),
+        ("Please try again in 12 s", 12.0),
+        ("Slow down in midsummer.", 5.0),
+    ],
+)
+def test_a_rate_limit_is_waited_for_as_long_as_it_says_and_asked_once_more(message: str, wait_s: float) -> None:
+    call = Drive(**TYPED).tell(HELLO, f.Typed("Hello?"), f.InputsEnded())
+    call.tell(said("response.created", response={"id": "r1"}), limited(message))
+    assert call.sent_types.count("response.create") == 1
+    assert call.core.deadline == pytest.approx(wait_s)
+    assert call.shown(Trouble) == []
+    call.tell(f.Tick(), at=call.core.deadline)
+    assert call.sent_types.count("response.create") == 2
+    call.tell(said("response.created", response={"id": "r2"}))
+    call.tell(done("r2", status="failed", status_details={"error": {"code": "rate_limit_exceeded", "message": "No."}}))
+    call.tell(f.Tick(), at=call.now + 100.0)
+    assert call.sent_types.count("response.create") == 2
+    assert "wait a little" in call.shown(Trouble)[0].message
+    assert call.exit_code == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -115,6 +116,8 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             tool_timeout_s=settings.tool_timeout,
             max_tool_rounds=settings.max_tool_rounds,
             answer_timeout_s=settings.answer_timeout,
+            reconnect_s=server.reconnect_s(settings),
+            seed=secrets.randbits(31),
             closing_silence_ms=CLOSING_SILENCE_MS + (settings.silence_ms or 0),
             plays=plays,
             mic_end_grace_s=mic_end_grace_s(wanted),

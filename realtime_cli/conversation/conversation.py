@@ -15,12 +15,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.continuity import Continuity
 from realtime_cli.conversation.dialect_detection import DialectDetection
 from realtime_cli.conversation.effects import CloseMic, Drop, Effect, End, FeedSilence, Mute, OpenMic, Play, Send, Show
 from realtime_cli.conversation.event_ids import EventIds
-from realtime_cli.conversation.failures import CANCELLED, failure_of, silent_server, trouble_of, unanswered
+from realtime_cli.conversation.failures import (
+    CANCELLED,
+    asked_to_wait_s,
+    failure_of,
+    silent_server,
+    trouble_of,
+    unanswered,
+)
 from realtime_cli.conversation.history import History
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.out_of_band import OutOfBand
@@ -36,7 +45,7 @@ from realtime_cli.conversation.records import (
     Trouble,
 )
 from realtime_cli.conversation.request_rate import RequestRate
-from realtime_cli.conversation.responses import Responses, Wish
+from realtime_cli.conversation.responses import Reply, Responses, Wish
 from realtime_cli.conversation.states import ResponseState
 from realtime_cli.conversation.timeouts import Timeouts
 from realtime_cli.conversation.tool_calls import ANSWERS, ToolCalls
@@ -298,6 +307,9 @@ class Conversation:
             return self._fail(effects)
         self._begun = False
         self._timeouts.nobody_answers()
+        if self._continuity.turn_failed and self._timeouts.inputs_ended and not self._turns.waiting:
+            problem = f"the connection was lost again before an answer came: {fact.error.problem}"
+            return self._fail(ConnectionFailed(problem, fact.error.remedy))
         self._turn_failed = self._turn_failed or self._continuity.turn_failed
         self._continuity.turn_failed = False
         return effects
@@ -335,12 +347,24 @@ class Conversation:
         effects += [*calls, *self._history.release(now)]
         effects.append(Show(self._meter.response_done(response, self._turns.ended_at, now)))
         whole = reply is not None and reply.state is ResponseState.DONE
+        if (again := self._ask_again_later(response, reply, now)) is not None:
+            return effects + again
         failure = failure_of(response, empty=whole and reply is not None and reply.empty and not self._calls.open)
         self._turn_failed = failure is not None
         # Where nobody can speak, it was not the user who interrupted.
         self._turn_cancelled = whole and response.status == "cancelled" and not self.options.listens
         self._out_of_band.turn_over(response)
         return [*effects, Show(failure)] if failure else effects
+
+    def _ask_again_later(self, response: Response, reply: Reply | None, now: float) -> list[Effect] | None:
+        """A rate limit passes: wait for as long as it says, and ask once more. None where that is no way out."""
+        wait_s = asked_to_wait_s(response)
+        wish = (reply.wish if reply else None) or Wish()
+        if wait_s is None or reply is None or wish.retried or self._responses.wish is not None:
+            return None
+        self._responses.want(msgspec.structs.replace(wish, retried=True, not_before=now + wait_s))
+        text = f"the rate limit is used up: asking again in {max(1, round(wait_s))} s"
+        return [Show(Notice(text=text))]
 
     def _error(self, error: ErrorDetail, now: float) -> list[Effect]:
         cause = self._event_ids.cause_of(error)

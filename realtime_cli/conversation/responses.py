@@ -170,6 +170,11 @@ class Responses:
             self.coming = Reply(turn_id=turn_id, asked_at=now, knows=self.results)
 
     @property
+    def put_off(self) -> bool:
+        """Whether nothing is owed now but a response that may only be asked for later."""
+        return self.wish is not None and self.wish.not_before > 0 and self.current is None and self.coming is None
+
+    @property
     def owed_turn(self) -> str:
         """Item of the turn that the server is to answer by itself, or has begun to answer without a word yet."""
         for reply in (self.coming, self.current):

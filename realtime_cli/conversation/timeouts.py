@@ -81,13 +81,15 @@ class Timeouts:
 
     def answer_due(self) -> float | None:
         """When a server that owes a response has been silent for too long."""
-        if self._silent_since is None or (self._responses.free and not self._responses.busy):
+        responses = self._responses
+        if self._silent_since is None or responses.put_off or (responses.free and not responses.busy):
             return None
         return self._silent_since + self._options.answer_timeout_s
 
     def notice_due(self) -> float | None:
         """When the user is to be told that the server is still waited for."""
-        if self._silent_since is None or not self._responses.busy or self._waiting_told:
+        responses = self._responses
+        if self._silent_since is None or responses.put_off or not responses.busy or self._waiting_told:
             return None
         return self._silent_since + WAITING_NOTICE_S
 
