@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from realtime_cli.server.engines.interface import Ended, Message, Piece, Tools, Transcription
+from realtime_cli.server.engines.interface import CallArguments, CallBegun, Ended, Message, Piece, Tools, Transcription
 
 PATIENCE_S = 30
 """How long a test waits for what must come; it is spent only by a test that fails."""
@@ -74,6 +75,35 @@ class Reciter:
     def prepare(self, messages: Sequence[Message], tools: Tools, cancelled: Callable[[], bool]) -> None:
         for _ in self.reply(messages, tools, 1, cancelled):
             break
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class Caller:
+    """Calls functions as long as none has answered, and then tells what the last one said."""
+
+    def __init__(self, *calls: tuple[str, str]) -> None:
+        self.calls = calls or (("clock", '{"zone": "UTC"}'),)
+        self.tools: Tools | None = None
+        self._numbers = itertools.count(1)
+
+    def reply(
+        self, messages: Sequence[Message], tools: Tools, max_tokens: int, cancelled: Callable[[], bool]
+    ) -> Iterator[Piece]:
+        self.tools = tools
+        outputs = [message.text for message in messages if message.role == "tool"]
+        if outputs or not tools.functions:
+            yield f"It is {outputs[-1] if outputs else 'late'}."
+        else:
+            for name, arguments in self.calls:
+                yield CallBegun(f"call_{next(self._numbers)}", name)
+                for at in range(0, len(arguments), 8):
+                    yield CallArguments(arguments[at : at + 8])
+        yield Ended()
+
+    def prepare(self, messages: Sequence[Message], tools: Tools, cancelled: Callable[[], bool]) -> None:
+        """Nothing is gained."""
 
     def close(self) -> None:
         """Nothing to free."""

@@ -147,7 +147,7 @@ def test_a_microphone_that_falls_silent_in_mid_conversation_is_told_and_so_is_it
     with run_virtual_devices(folder) as devices, conversation(devices, program=IMPATIENT) as terminal:
         devices.play_into_mic(WORDS)
         terminal.wait_for('the microphone "default" delivers nothing but digital silence')
-        terminal.wait_for("microphone silent")
+        terminal.wait_for("listening, microphone silent")
         speaker = threading.Thread(target=devices.play_into_mic, args=(WORDS,))
         speaker.start()
         terminal.wait_for('the microphone "default" is heard again')

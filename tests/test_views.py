@@ -39,6 +39,7 @@ USED = UsageReported(
     input_tokens=120,
     output_tokens=40,
     cached_tokens=64,
+    usd=0.0213,
     first_text_ms=310,
     first_audio_ms=540,
     done_ms=2150,
@@ -185,6 +186,7 @@ def test_every_record_is_one_json_object_a_line_with_its_type_and_time_first() -
         "text": "It is",
         "heard_ms": 420,
         "interrupted": True,
+        "began_ms_ago": None,
     }
     assert "\x1b" not in lines[7]
     assert json.loads(lines[7])["text"] == EVIL
@@ -205,7 +207,7 @@ def test_statistics_follow_the_reply_they_belong_to() -> None:
     played(view, ASKED, *PIECES, USED, ANSWERED, ENDED)
     assert err.getvalue().splitlines() == [
         "you: What is the capital?",
-        "stats: first text 310 ms · first audio 540 ms · done 2.15 s · 120 tokens in (64 cached), 40 out",
+        "stats: first text 310 ms · first audio 540 ms · done 2.15 s · 120 tokens in (64 cached), 40 out · $0.0213",
     ]
     order: list[str] = []
 
@@ -242,7 +244,7 @@ def test_statistics_name_only_what_was_measured() -> None:
     StatsView(QuietView(io.StringIO(), err, streaming=True), err).show(
         UsageReported(response_id="r", input_tokens=3, output_tokens=4), 0
     )
-    assert err.getvalue() == "stats: 3 tokens in, 4 out\n"
+    assert err.getvalue() == "stats: 3 tokens in, 4 out · no price known\n"
 
 
 # The choice

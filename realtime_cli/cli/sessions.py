@@ -22,6 +22,7 @@ from realtime_cli.journal.folder import Folder, data_folder, id_of
 from realtime_cli.journal.index import Index, Match, Sum, Summary
 from realtime_cli.printable import one_line
 from realtime_cli.protocol.codec import to_json
+from realtime_cli.providers.prices import dollars
 from realtime_cli.settings.settings import Environment, Settings
 
 RECORDING = ".wav"
@@ -144,13 +145,6 @@ def recording_of(conversation: Conversation) -> Path:
     if not path.exists():
         raise InputError(f"{conversation.header.id} was not recorded", "record one with --record")
     return path
-
-
-def dollars(usd: float | None, *, unknown: str = "?") -> str:
-    """Money for a table: cents, and more places where a turn costs less than one."""
-    if usd is None:
-        return unknown
-    return f"${usd:.2f}" if usd >= 0.995 or usd == 0 else f"${usd:.4f}"
 
 
 def saved_in(environment: Environment) -> Folder:

@@ -24,6 +24,7 @@ from realtime_cli.errors import InputError
 from realtime_cli.ports import AudioSink, Input, Note, View
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions, languages_of, truncation_of, words_of
+from realtime_cli.providers.prices import prices_of
 from realtime_cli.providers.profiles import LOCAL, Provider
 from realtime_cli.session.drivers import (
     Drivers,
@@ -120,6 +121,10 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             seed=secrets.randbits(31),
             closing_silence_ms=CLOSING_SILENCE_MS + (settings.silence_ms or 0),
             plays=plays,
+            prices=None if provider is LOCAL else prices_of(environment.file),
+            transcription_model=wanted.transcription_model or "",
+            budget_usd=settings.budget,
+            idle_timeout_s=settings.idle_timeout,
             mic_end_grace_s=mic_end_grace_s(wanted),
         )
     )

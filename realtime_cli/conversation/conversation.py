@@ -70,7 +70,7 @@ class Conversation:
     def __init__(self, options: ConversationOptions) -> None:
         self.options = options
         self._history = History()
-        self._meter = UsageMeter()
+        self._meter = UsageMeter(options.prices, options.transcription_model, options.budget_usd)
         self._rate = RequestRate()
         self._responses = Responses(options, self._history)
         self._turns = Turns(options, self._history, self._responses)
@@ -124,6 +124,7 @@ class Conversation:
             self._timeouts.notice_due(),
             self._timeouts.endless_speech_due(),
             self._timeouts.end_due(self._now) if self._begun else None,
+            self._timeouts.idle_due(self._now) if self._begun else None,
             self._responses.suspect_due,
             self._turns.due(self._now),
             self._calls.due,
@@ -243,7 +244,10 @@ class Conversation:
                 self._turns.committed(event, now)
             case c.ConversationItemAdded() | c.ConversationItemCreated() | c.ConversationItemDone():
                 return self._item(event.item, event.previous_item_id, now)
-            case c.TranscriptionDelta() | c.TranscriptionCompleted() | c.TranscriptionFailed():
+            case c.TranscriptionCompleted():
+                paid = self._meter.transcribed(event.item_id, event.usage)
+                return [*self._turns.transcribed(event, now), *paid]
+            case c.TranscriptionDelta() | c.TranscriptionFailed():
                 return self._turns.transcribed(event, now)
             case r.ResponseCreated():
                 return self._responses.created(event.response, now)
@@ -274,7 +278,7 @@ class Conversation:
         corrected = self._dialect.correct(dialect_of(session))
         if self._continuity.lost:
             return [*corrected, *self._begin(now)]
-        self._model = self._continuity.link.model or str(self.options.session.get("model") or "")
+        self._model = self._meter.model = self._continuity.link.model or str(self.options.session.get("model") or "")
         started = SessionStarted(id=self._session_id, model=self._model, provider=self.options.provider)
         return [*corrected, Show(started), *self._begin(now)]
 
@@ -341,11 +345,11 @@ class Conversation:
 
     def _response_done(self, response: Response, now: float) -> list[Effect]:
         if self._responses.is_over(response.id):
-            return [Show(self._meter.out_of_band_done(response))]
+            return self._meter.out_of_band_done(response)
         calls = self._calls.response_done(response, now, may_call=self._may_call)
         effects, reply = self._responses.done(response, now)
         effects += [*calls, *self._history.release(now)]
-        effects.append(Show(self._meter.response_done(response, self._turns.ended_at, now)))
+        effects += self._meter.response_done(response, self._turns.ended_at, now)
         whole = reply is not None and reply.state is ResponseState.DONE
         if (again := self._ask_again_later(response, reply, now)) is not None:
             return effects + again
@@ -411,6 +415,8 @@ class Conversation:
         """Send the next waiting turn, ask for what is wanted, or end, when nothing else is going on."""
         if not self._begun:
             return []
+        if ending := self._budget_or_silence_ends(now):
+            return ending
         # Before the next turn: a side channel reads the conversation as it stands.
         effects = self._out_of_band.ask(now)
         turns, responses = self._turns, self._responses
@@ -426,6 +432,18 @@ class Conversation:
         if not effects and self._timeouts.idle(now) and not turns.transcript_pending:
             effects += self._continuity.renew(now)
         return effects + self._end_if_over(now)
+
+    def _budget_or_silence_ends(self, now: float) -> list[Effect]:
+        """The end, once nothing is being said, where money or patience is used up."""
+        if self._responses.busy or self._responses.audible or self._calls.open:
+            return []
+        if self._meter.spent:
+            text = f"the budget of ${self.options.budget_usd:.2f} is used up (--budget)"
+            return [Show(Notice(text=text)), *self._end(0, "budget")]
+        if _is_due(self._timeouts.idle_due(now), now):
+            text = f"nobody has said anything for {self.options.idle_timeout_s:g} s (--idle-timeout)"
+            return [Show(Notice(text=text)), *self._end(0, "idle")]
+        return []
 
     @property
     def _may_ask(self) -> bool:

@@ -200,7 +200,7 @@ class History:
                 continue
             for earlier in waiting:
                 earlier.overtaken = True
-            effects.append(self._tell(entry))
+            effects.append(self._tell(entry, now))
         return effects
 
     def _give_up_transcript(self, entry: Entry, now: float) -> None:
@@ -214,18 +214,21 @@ class History:
     def _wait_until(self, until: float) -> None:
         self.due = until if self.due is None else min(self.due, until)
 
-    def _tell(self, entry: Entry) -> Effect:
+    def _tell(self, entry: Entry, now: float) -> Effect:
         """The one place where an item is told: it is whole, and what was heard of it will not change."""
         self._close(entry)
+        ago = round((now - entry.began_at) * 1000)
         if entry.role == "user":
-            return Show(UserSaid(item_id=entry.item_id, text=entry.text, late=entry.overtaken))
-        said = AssistantSaid(
+            said = UserSaid(item_id=entry.item_id, text=entry.text, late=entry.overtaken, began_ms_ago=ago)
+            return Show(said)
+        reply = AssistantSaid(
             item_id=entry.item_id,
             text=entry.heard_text,
             heard_ms=entry.heard_ms if entry.spoken else None,
             interrupted=entry.interrupted,
+            began_ms_ago=ago,
         )
-        return Show(said)
+        return Show(reply)
 
     def _close(self, entry: Entry) -> None:
         self._remove(entry)

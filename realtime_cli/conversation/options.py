@@ -10,6 +10,7 @@ import msgspec
 from realtime_cli.conversation.past import Entry
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.error_codes import Key
+from realtime_cli.providers.prices import PriceList
 
 
 class SideChannel(msgspec.Struct, frozen=True):
@@ -68,6 +69,14 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How long after the end of a file microphone the server may still notice that somebody spoke."""
     answer_timeout_s: float = 60.0
     """How long the server may be silent while it owes something. Models that reason think for tens of seconds."""
+    prices: PriceList | None = None
+    """What models cost; None for a server on this machine, which costs nothing."""
+    transcription_model: str = ""
+    """What transcribes the user, which has a price of its own."""
+    budget_usd: float | None = None
+    """The conversation ends when it has cost so much."""
+    idle_timeout_s: float | None = None
+    """The conversation ends when nobody has spoken for so long."""
     hello_timeout_s: float = 15.0
     """How long the server may take to open the session once it is connected."""
     reconnect_s: float = 0.0

@@ -167,11 +167,11 @@ class OutOfBand:
 
     def _done(self, response: Response) -> list[Effect]:
         name, text = self._running.pop(response.id), self._texts.pop(response.id)
-        usage = Show(self._meter.out_of_band_done(response))
+        usage = self._meter.out_of_band_done(response)
         words = text or "".join(item.words for item in response.output or ())
         if failure := failure_of(response, empty=not words):
-            return [Show(Trouble(message=f"side channel {name}: {failure.message}", code=failure.code)), usage]
-        return [Show(SideChannelSaid(name=name, text=words.strip())), usage]
+            return [Show(Trouble(message=f"side channel {name}: {failure.message}", code=failure.code)), *usage]
+        return [Show(SideChannelSaid(name=name, text=words.strip())), *usage]
 
 
 def _request(channel: SideChannel) -> dict[str, object]:

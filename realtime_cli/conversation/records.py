@@ -34,6 +34,8 @@ class UserSaid(Record, frozen=True, kw_only=True, tag_field="type", tag="user"):
     text: str
     late: bool = False
     """Its transcript came after something later had been told."""
+    began_ms_ago: int | None = None
+    """How long before this record the speaking or writing began."""
 
 
 class AssistantDelta(Record, frozen=True, kw_only=True, tag_field="type", tag="assistant_delta"):
@@ -50,6 +52,8 @@ class AssistantSaid(Record, frozen=True, kw_only=True, tag_field="type", tag="as
     text: str
     heard_ms: int | None = None
     interrupted: bool = False
+    began_ms_ago: int | None = None
+    """How long before this record the reply began to come."""
 
 
 class TranscriptDelta(Record, frozen=True, kw_only=True, tag_field="type", tag="transcript_delta"):
@@ -76,6 +80,8 @@ class TranscriptionUsage(Record, frozen=True, kw_only=True, tag_field="type", ta
     seconds: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    usd: float | None = None
+    """None where no price is known."""
 
 
 class UsageReported(Record, frozen=True, kw_only=True, tag_field="type", tag="usage"):
@@ -89,9 +95,20 @@ class UsageReported(Record, frozen=True, kw_only=True, tag_field="type", tag="us
     input_audio_tokens: int = 0
     output_text_tokens: int = 0
     output_audio_tokens: int = 0
+    usd: float | None = None
+    """What it cost; None where no price is known."""
     first_text_ms: int | None = None
     first_audio_ms: int | None = None
     done_ms: int | None = None
+
+
+class CostReported(Record, frozen=True, kw_only=True, tag_field="type", tag="cost"):
+    """What the conversation has cost so far, in US dollars, whenever that has changed."""
+
+    usd: float
+    """The sum of what has a known price."""
+    complete: bool = True
+    """Whether everything had one."""
 
 
 class ToolCalled(Record, frozen=True, kw_only=True, tag_field="type", tag="tool_call"):
@@ -219,6 +236,10 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    usd: float = 0.0
+    """Of what has a known price."""
+    priced: bool = True
+    """Whether everything had one."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,6 +269,7 @@ AnyRecord: TypeAlias = (
     | AssistantDelta
     | AssistantSaid
     | UsageReported
+    | CostReported
     | ToolCalled
     | ToolAsked
     | ToolFinished

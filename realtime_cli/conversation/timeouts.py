@@ -118,6 +118,12 @@ class Timeouts:
             return self._quiet_since + (LATE_TRANSCRIPT_S if self._turns.transcript_pending else 0.0)
         return None if self._mic_ended_at is None else self._quiet_since + options.mic_end_grace_s
 
+    def idle_due(self, now: float) -> float | None:
+        """When the conversation ends because nobody says anything, if it stays as quiet as it is."""
+        if self._options.idle_timeout_s is None or self._quiet_since is None or not self.idle(now):
+            return None
+        return self._quiet_since + self._options.idle_timeout_s
+
     def idle(self, now: float) -> bool:
         """Whether nothing at all is going on."""
         turns, responses = self._turns, self._responses

@@ -16,6 +16,7 @@ from importlib.resources import files
 import msgspec
 
 from realtime_cli.protocol.items import InputTokens, OutputTokens, Usage
+from realtime_cli.settings.config_file import ConfigFile
 
 PER_MILLION = 1e-6
 
@@ -23,7 +24,7 @@ _SNAPSHOT = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 """The date behind the name of a model's snapshot: it costs what the model costs."""
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Price(msgspec.Struct, frozen=True, kw_only=True):
     """US dollars: per million tokens as (input, cached input, output), or per minute of audio."""
 
     text: tuple[float, float, float] | None = None
@@ -64,6 +65,14 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return dollars * PER_MILLION
 
 
+_SHAPES = {
+    "text": "write text = [input, cached input, output]",
+    "audio": "write audio = [input, cached input, output]",
+    "image": "write image = [input, cached input]",
+    "tokens": "write tokens = [input, output]",
+    "per_minute": "write per_minute = 0.01",
+}
+
 FREE = Price(text=(0, 0, 0), audio=(0, 0, 0), image=(0, 0), tokens=(0, 0), per_minute=0)
 """A model that runs on this machine."""
 
@@ -88,6 +97,22 @@ def price_list() -> PriceList:
     """The prices that come with the program. Reads a file on the first call."""
     text = files("realtime_cli.providers").joinpath("prices.toml").read_text(encoding="utf-8")
     return msgspec.convert(tomllib.loads(text), PriceList)
+
+
+def dollars(usd: float | None) -> str:
+    """Money for people: cents, and more places where it is less than a dollar; ``?`` for what has no known price."""
+    if usd is None:
+        return "?"
+    return f"${usd:.2f}" if usd >= 0.995 or usd == 0 else f"${usd:.4f}"
+
+
+def prices_of(file: ConfigFile) -> PriceList:
+    """The program's prices, and the user's own from ``[prices."MODEL"]``. Raises ConfigError for what is no price."""
+    own: dict[str, Price] = {}
+    for model, table in file.prices.items():
+        table.check_names(Price.__struct_fields__)
+        own[model] = table.filled(Price, _SHAPES)
+    return price_list().with_own(own)
 
 
 def _cached(read: InputTokens) -> tuple[int, int, int]:

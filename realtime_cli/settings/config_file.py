@@ -39,7 +39,7 @@ from realtime_cli.ownership import read_own
 T = TypeVar("T")
 
 FILE_NAME = "config.toml"
-SECTIONS = ("defaults", "profiles", "providers", "mcp", "trust")
+SECTIONS = ("defaults", "profiles", "providers", "mcp", "prices", "trust")
 SECRET_ENDINGS = ("key", "secret", "token", "password")
 NO_SECRETS = ("ptt_key",)
 """Settings that end so all the same: this is one on the keyboard."""
@@ -84,6 +84,7 @@ class ConfigFile(msgspec.Struct, frozen=True):
     profiles: Mapping[str, Table] = {}
     providers: Mapping[str, Table] = {}
     mcp: Mapping[str, Table] = {}
+    prices: Mapping[str, Table] = {}
     trusted_folders: tuple[Path, ...] = ()
     """Whose ``.env`` counts like the environment."""
 
@@ -135,7 +136,7 @@ def read_config_file(path: Path) -> ConfigFile:
         if name not in SECTIONS:
             raise ConfigError(f"{path}: there is no section [{name}]", did_you_mean(name, SECTIONS))
     defaults = _table(path, "[defaults]", content["defaults"]) if "defaults" in content else None
-    named = {section: _tables(path, section, content) for section in ("profiles", "providers", "mcp")}
+    named = {section: _tables(path, section, content) for section in ("profiles", "providers", "mcp", "prices")}
     return ConfigFile(path, defaults, **named, trusted_folders=_trusted(path, content.get("trust", {})))
 
 

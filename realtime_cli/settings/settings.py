@@ -55,6 +55,8 @@ AnswerSeconds = Annotated[float, Meta(ge=1, le=3600)]
 ReconnectSeconds = Annotated[float, Meta(ge=0, le=86_400)]
 PingSeconds = Annotated[float, Meta(ge=0.1, le=600)]
 TalkSeconds = Annotated[int, Meta(ge=1, le=900)]
+Dollars = Annotated[float, Meta(gt=0)]
+IdleSeconds = Annotated[float, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=1)]
 
 
@@ -160,6 +162,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     aec: Annotated[bool, _taste(AUDIO, "Cancel the echo between a loudspeaker and a microphone")] = True
     half_duplex: Annotated[bool, _taste(AUDIO, "Hear nothing while the model is audible")] = False
     mute: Annotated[bool, _meta(AUDIO, "Start with the microphone muted; m unmutes it")] = False
+
+    budget: Annotated[
+        Dollars | None, _meta(SESSION, "End politely when it has cost so many US dollars", metavar="USD")
+    ] = None
+    idle_timeout: Annotated[
+        IdleSeconds | None, _meta(SESSION, "End when nobody has spoken for so many seconds", metavar="S")
+    ] = None
 
     save: Annotated[bool, _meta(SAVING, "Save the conversation, as text; see realtime-cli sessions")] = True
     save_instructions: Annotated[bool, _meta(SAVING, "Save the instructions with it, not only their hash")] = True

@@ -15,6 +15,7 @@ from realtime_cli.conversation.records import (
     UsageReported,
 )
 from realtime_cli.ports import View
+from realtime_cli.providers.prices import dollars
 
 
 class StatsView:
@@ -81,7 +82,14 @@ def stats_line(usage: UsageReported) -> str:
     ]
     cached = f" ({usage.cached_tokens} cached)" if usage.cached_tokens else ""
     tokens = f"{usage.input_tokens} tokens in{cached}, {usage.output_tokens} out"
-    return "stats: " + " · ".join([*latencies, tokens])
+    return "stats: " + " · ".join([*latencies, tokens, *_cost(usage)])
+
+
+def _cost(usage: UsageReported) -> list[str]:
+    """What a turn cost, where it cost something."""
+    if usage.usd is None:
+        return ["no price known"] if usage.input_tokens or usage.output_tokens else []
+    return [dollars(usage.usd)] if usage.usd else []
 
 
 def audio_line(audio: AudioReported) -> str:

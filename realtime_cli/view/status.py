@@ -73,8 +73,8 @@ def _state(snapshot: Snapshot, controls: Controls, talking_s: int) -> Part:
         return Part(f"⚙ running {one_line(snapshot.running[0])}{more}", "yellow", 0, "state")
     symbol, style = PHASES[snapshot.phase]
     if snapshot.microphone != "works":
-        if snapshot.phase in (Phase.LISTENING, Phase.HEARING):
-            return Part(f"○ microphone {snapshot.microphone}", "bold red", 0, "state")
+        if snapshot.microphone == "lost" and snapshot.phase in (Phase.LISTENING, Phase.HEARING):
+            return Part("○ microphone lost", "bold red", 0, "state")
         return Part(f"{symbol} {snapshot.phase.value}, microphone {snapshot.microphone}", "bold red", 0, "state")
     if controls.muted:
         if snapshot.phase in (Phase.LISTENING, Phase.HEARING):
