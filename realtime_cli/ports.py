@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from realtime_cli.conversation.effects import Effect
     from realtime_cli.conversation.facts import Fact
     from realtime_cli.conversation.records import Record, Snapshot, SourceState
-    from realtime_cli.conversation.tool_offers import Offer, Outcome
+    from realtime_cli.conversation.tool_definitions import ToolDefinition, ToolOutcome
 
 Deliver = Callable[[bytes], None]
 """Takes one microphone block: PCM16 24 kHz mono, whole frames. Never blocks; callable on a device thread."""
@@ -191,13 +191,13 @@ class Input(Protocol):
 class ToolHost(Protocol):
     """What the model may call: functions of this machine, and tools of MCP servers."""
 
-    def run(self, ready: Callable[[tuple[Offer, ...]], None], stopping: threading.Event) -> None:
+    def run(self, ready: Callable[[tuple[ToolDefinition, ...]], None], stopping: threading.Event) -> None:
         """Start what is to be started, tell ``ready`` once what is offered, and keep it until closed. Own thread.
 
         Raises InputError when something does not start.
         """
 
-    def call(self, run_id: str, name: str, arguments: str) -> Outcome:
+    def call(self, run_id: str, name: str, arguments: str) -> ToolOutcome:
         """Run a function; blocks until it is done. Whatever goes wrong is an outcome. Any thread, several at once."""
 
     def cancel(self, run_id: str) -> None:
@@ -212,6 +212,10 @@ class View(Protocol):
 
     def open(self) -> None:
         """Prepare the terminal. Main thread."""
+
+    @property
+    def frame_s(self) -> float | None:
+        """How long records may be gathered for the next drawing; None: each is shown at once, and nothing is drawn."""
 
     def show(self, record: Record, t: float) -> None:
         """What happened ``t`` seconds after the start. Raises BrokenPipeError when nobody reads any more."""

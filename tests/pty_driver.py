@@ -91,6 +91,10 @@ class Terminal:
             rows.pop()
         return rows
 
+    def cells(self, row: int) -> list[pyte.screens.Char]:
+        """The cells of a row of the screen: characters, their colours and styles."""
+        return [self._screen.buffer[row][column] for column in range(self._screen.columns)]
+
     def everything(self) -> list[str]:
         """What scrolled off the top, then the screen."""
         history = [
@@ -102,6 +106,11 @@ class Terminal:
     def cursor_hidden(self) -> bool:
         """Whether the program hid the cursor and did not show it again."""
         return bool(self._screen.cursor.hidden)
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """Row and column of the cursor, from 0."""
+        return int(self._screen.cursor.y), int(self._screen.cursor.x)
 
     @property
     def title(self) -> str:

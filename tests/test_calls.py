@@ -11,7 +11,7 @@ from realtime_cli.conversation import effects as e
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Notice, Phase, ToolAsked, ToolCalled, ToolFinished
 from realtime_cli.conversation.request_rate import BURST, PER_S
-from realtime_cli.conversation.tool_offers import Offer, Outcome
+from realtime_cli.conversation.tool_definitions import ToolDefinition, ToolOutcome
 from realtime_cli.protocol.server_events import server_event_from_object
 from tests.conversation_driver import HELLO, Drive, done, reply, said, user_turn
 from tests.schema_check import check_client_event
@@ -20,7 +20,7 @@ ANYTHING = {"type": "object", "properties": {}}
 
 
 def tools(*names: str, asks: bool = False) -> f.ToolsReady:
-    return f.ToolsReady(tuple(Offer(name=name, parameters=ANYTHING, asks=asks) for name in names))
+    return f.ToolsReady(tuple(ToolDefinition(name=name, parameters=ANYTHING, asks=asks) for name in names))
 
 
 def typed(*names: str, asks: bool = False, **options: Any) -> Drive:
@@ -54,7 +54,7 @@ def item_done(item: dict[str, Any], response: str = "resp_1") -> Any:
 
 
 def result(run: int = 1, output: str = "fine", failed: bool = False) -> f.ToolReturned:
-    return f.ToolReturned(f"run_{run:06d}", Outcome(output, failed))
+    return f.ToolReturned(f"run_{run:06d}", ToolOutcome(output, failed))
 
 
 def run_ids(drive: Drive) -> list[str]:
@@ -422,7 +422,7 @@ def round_of_calls(drive: Drive, number: int) -> Drive:
     name = f"resp_{number}"
     drive.tell(said("response.created", response={"id": name}), item_done(call(f"call_{number}"), name), done(name))
     if run_ids(drive)[-1:] == [f"call_{number}"]:
-        drive.tell(f.ToolReturned(f"run_{number:06d}", Outcome("fine")))
+        drive.tell(f.ToolReturned(f"run_{number:06d}", ToolOutcome("fine")))
     return drive
 
 
@@ -454,7 +454,7 @@ def test_rounds_without_a_bound_are_slowed_down_to_what_a_conversation_can_need(
     for number in range(1, 500):
         name = f"resp_{number}"
         drive.tell(said("response.created", response={"id": name}), item_done(call(f"call_{number}"), name), done(name))
-        drive.tell(f.ToolReturned(f"run_{number:06d}", Outcome("fine")), at=number * seconds / 500)
+        drive.tell(f.ToolReturned(f"run_{number:06d}", ToolOutcome("fine")), at=number * seconds / 500)
     assert drive.sent_types.count("response.create") <= 1 + BURST + seconds * PER_S
     assert ["slowing down" in notice.text for notice in drive.shown(Notice)] == [True]
     assert drive.core.deadline is not None

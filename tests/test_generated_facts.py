@@ -18,7 +18,7 @@ from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.conversation import Conversation
 from realtime_cli.conversation.options import ConversationOptions, SideChannel
 from realtime_cli.conversation.records import AssistantSaid, ToolCalled, ToolFinished, UserSaid
-from realtime_cli.conversation.tool_offers import Offer, Outcome
+from realtime_cli.conversation.tool_definitions import ToolDefinition, ToolOutcome
 from realtime_cli.protocol.client_events import (
     ConversationItemCreate,
     ConversationItemTruncate,
@@ -185,7 +185,7 @@ FACTS = st.one_of(
     st.builds(f.Heard, IDS, INDEXES, st.integers(0, 9000), st.booleans()),
     st.builds(f.Muted, st.booleans()),
     st.builds(f.Decided, st.sampled_from(["yes", "no", "always"])),
-    st.builds(f.ToolReturned, st.sampled_from([f"run_{n:06d}" for n in range(1, 6)]), st.just(Outcome("fine"))),
+    st.builds(f.ToolReturned, st.sampled_from([f"run_{n:06d}" for n in range(1, 6)]), st.just(ToolOutcome("fine"))),
     st.builds(f.Noted, WORDS),
 )
 STEPS = st.one_of(
@@ -234,7 +234,11 @@ class Watched:
         self.pending_asks = 0
         self.asked_at = 0.0
         self.ended = False
-        self.tell(f.ToolsReady((Offer(name="look", parameters={}), Offer(name="write", parameters={}, asks=True))))
+        self.tell(
+            f.ToolsReady(
+                (ToolDefinition(name="look", parameters={}), ToolDefinition(name="write", parameters={}, asks=True))
+            )
+        )
         self.tell(server_event_from_object({"type": "session.created", "session": {"id": "sess_1"}}))
 
     def tell(self, fact: Any) -> None:

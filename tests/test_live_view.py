@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import sys
 
@@ -11,6 +10,7 @@ import pytest
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import (
+    AssistantDelta,
     AssistantSaid,
     Line,
     Phase,
@@ -47,7 +47,7 @@ import os, select, sys, termios
 import msgspec
 from realtime_cli.settings.settings import Settings
 from realtime_cli.controls import Controls
-from realtime_cli.conversation.records import AssistantSaid, Notice, Snapshot, Trouble, UserSaid
+from realtime_cli.conversation.records import AssistantDelta, AssistantSaid, Notice, Snapshot, Trouble, UserSaid
 from realtime_cli.view.choose import choose_view
 controls = Controls(keyboard=True)
 view = choose_view(Settings(), streaming=False, controls=lambda: controls)
@@ -66,7 +66,7 @@ while True:
             if kind == b"s":
                 snapshot = msgspec.json.decode(body, type=Snapshot)
             elif kind == b"r":
-                view.show(msgspec.json.decode(body, type=UserSaid | AssistantSaid), 0.0)
+                view.show(msgspec.json.decode(body, type=UserSaid | AssistantSaid | AssistantDelta), 0.0)
             elif kind == b"n":
                 view.show(Notice(text=body.decode()), 0.0)
             elif kind == b"e":
@@ -98,7 +98,7 @@ class Live(Terminal):
     def set(self, controls: Controls) -> None:
         self.send(b"c" + msgspec.json.encode(controls) + b"\n")
 
-    def tell(self, record: UserSaid | AssistantSaid) -> None:
+    def tell(self, record: UserSaid | AssistantSaid | AssistantDelta) -> None:
         self.send(b"r" + msgspec.json.encode(record) + b"\n")
 
     def lines(self, *lines: Line, phase: Phase = Phase.LISTENING) -> None:
@@ -110,6 +110,10 @@ class Live(Terminal):
                 self.tell(UserSaid(item_id=line.item_id, text=line.text) if line.role == "user" else said)
         still_open = tuple(line for line in lines if line.item_id not in self.told)
         self.show(msgspec.structs.replace(FULL, lines=still_open, phase=phase))
+
+    def steady(self) -> list[str]:
+        """The screen, with a T for the time that passed."""
+        return [re.sub(r"\b\d+:\d\d\b", "T", row) for row in self.screen()]
 
     def end(self) -> list[str]:
         self.send("q\n")
@@ -123,9 +127,14 @@ def reply(text: str, heard: int, *, pending: bool = True) -> Line:
 
 REPLY = "The capital of France is Paris, and [red]markup[/red] stays as it is. 日本語も 😀 fine."
 STATUS = {
-    40: "● listening   F2 mute · Ctrl-C quit",
-    80: "● listening   openai · gpt-realtime-2 · 3 turns   F2 mute · Ctrl-C quit",
-    200: "● listening   openai · gpt-realtime-2 · 3 turns · 1.6k tokens   F2 mute · ? keys · Ctrl-C quit",
+    40: "● listening  gpt-realtime-2 · T",
+    80: "● listening  openai · gpt-realtime-2 · T · 3 turns · 1.6k tokens",
+    200: "● listening  openai · gpt-realtime-2 · T · 3 turns · 1.6k tokens",
+}
+KEYS_NOW = {
+    40: "❯ speak or type · F2 mute · Ctrl-C quit",
+    80: "❯ speak or type · F2 mute · ? keys · Ctrl-C quit",
+    200: "❯ speak or type · F2 mute · ? keys · Ctrl-C quit",
 }
 ROWS = {
     40: [
@@ -134,8 +143,8 @@ ROWS = {
         "     is. 日本語も 😀 fine.",
     ],
     80: [
-        " ai  The capital of France is Paris, and [red]markup[/red] stays as it is.",
-        "     日本語も 😀 fine.",
+        " ai  The capital of France is Paris, and [red]markup[/red] stays as it is. 日本",
+        "     語も 😀 fine.",
     ],
     200: [" ai  " + REPLY],
 }
@@ -143,16 +152,16 @@ ROWS = {
 
 @pytest.mark.parametrize("columns", [40, 80, 200])
 def test_the_live_view_at_every_width(columns: int) -> None:
+    bottom = [STATUS[columns], KEYS_NOW[columns]]
     with Live(columns) as terminal:
         terminal.lines(line("u1", "Where is Paris?"), reply(REPLY, 10))
         terminal.wait_for("fine.")
-        assert terminal.screen() == ["you  Where is Paris?", *ROWS[columns], STATUS[columns]]
-        assert terminal.cursor_hidden
+        assert terminal.steady() == ["you  Where is Paris?", *ROWS[columns], *bottom]
         terminal.lines(line("u1", "Where is Paris?"), reply(REPLY, 99, pending=False), line("u2", pending=True))
         terminal.wait_for("you  …")
-        assert terminal.screen() == ["you  Where is Paris?", *ROWS[columns], "you  …", STATUS[columns]]
-        assert terminal.end() == ["you  Where is Paris?", *ROWS[columns], "you  …", "closed"]
+        assert terminal.steady() == ["you  Where is Paris?", *ROWS[columns], "you  …", *bottom]
         assert not terminal.cursor_hidden
+        assert terminal.end() == ["you  Where is Paris?", *ROWS[columns], "you  …", "closed"]
 
 
 def test_what_was_heard_stands_out_from_what_was_not() -> None:
@@ -168,6 +177,25 @@ def test_an_interrupted_reply_shows_what_was_heard_and_says_so() -> None:
         terminal.lines(cut, line("u2", pending=True), phase=Phase.HEARING)
         terminal.wait_for("hearing you")
         assert terminal.screen()[:2] == [" ai  It is — [interrupted]", "you  …"]
+
+
+def test_of_a_reply_that_was_cut_the_words_are_struck_that_were_never_heard() -> None:
+    with Live() as terminal:
+        for piece in (
+            "It is a ",
+            "truth universally acknowledged, ",
+            "that a single man in possession of a good fortune",
+        ):
+            terminal.tell(AssistantDelta(item_id="a1", text=piece))
+        terminal.lines(reply("It is a truth universally acknowledged, that", 8), phase=Phase.SPEAKING)
+        terminal.wait_for("universally")
+        terminal.lines(Line(item_id="a1", role="assistant", text="It is a", heard_chars=7, interrupted=True))
+        terminal.wait_for("[interrupted:")
+        assert terminal.screen()[:2] == [
+            " ai  It is a — [interrupted: truth universally acknowledged, that a single man",
+            "     in possession of a good…]",
+        ]
+        assert re.search(rb"\x1b\[2;9mtruth universally acknowledged", terminal.raw)
 
 
 def test_a_long_conversation_scrolls_into_the_history_in_order_and_whole() -> None:
@@ -201,7 +229,7 @@ def test_of_a_reply_taller_than_the_window_the_rows_around_the_voice_are_shown()
             at = f"word{heard // 8:03}"
             terminal.wait_until(lambda at=at: any(at in row for row in terminal.screen()), at)  # type: ignore[misc]
             assert len(terminal.screen()) <= 10
-            assert terminal.screen()[-1].startswith("▶ speaking")
+            assert terminal.screen()[-2].startswith("▶ speaking")
         terminal.lines(reply(words, 1600, pending=False))
         assert " ".join("".join(terminal.end()[:-1]).replace(" ai ", "").split()) == words
 
@@ -246,13 +274,27 @@ def test_escape_sequences_from_the_model_or_the_server_are_shown_and_not_obeyed(
         assert "\x9b" not in terminal.raw.decode()
 
 
-def test_a_line_being_typed_has_a_row_and_keys_of_its_own() -> None:
+def test_the_line_being_typed_is_the_last_row_with_the_cursor_in_it() -> None:
     with Live(columns=40) as terminal:
-        terminal.set(Controls(keyboard=True, typing="/qu", cursor=3))
-        screen = terminal.wait_for("Enter send")
-        assert screen == ["❯ /qu", "○ connecting   Enter send · Esc cancel"]
+        terminal.set(Controls(keyboard=True, typing="/quit", cursor=3))
+        screen = terminal.wait_for("❯ /quit")
+        assert screen == ["○ connecting", "❯ /quit"]
+        assert terminal.cursor == (1, 5)
+        terminal.set(Controls(keyboard=True, typing="/m", cursor=2, candidates=("/mic ", "/mute")))
+        assert terminal.wait_for("/mute") == ["/mic  /mute", "○ connecting", "❯ /m"]
         terminal.set(KEYS)
-        assert terminal.wait_for("F2 mute") == ["○ connecting   F2 mute · Ctrl-C quit"]
+        assert terminal.wait_for("F2 mute") == ["○ connecting", KEYS_NOW[40]]
+        assert terminal.cursor == (1, 2)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_the_list_of_the_keys_stands_above_the_status_line_until_the_next_key(columns: int) -> None:
+    with Live(columns) as terminal:
+        terminal.set(Controls(keyboard=True, help=True))
+        screen = terminal.wait_for("begin a message")
+        assert [row.split()[0] for row in screen[-6:-2]] == ["Ctrl-A", "Ctrl-D", "Ctrl-C", "?"]
+        terminal.set(KEYS)
+        terminal.wait_until(lambda: len(terminal.screen()) == 2, "no list")
 
 
 def test_no_color_leaves_no_colour() -> None:
@@ -282,13 +324,28 @@ def test_a_resized_window_keeps_every_line_once(sizes: list[tuple[int, int]]) ->
 
 
 def test_rows_that_the_terminal_wrapped_anew_are_all_erased() -> None:
-    out = io.StringIO()
-    region = Region(out)
-    region.draw([], [Row("a" * 70, 70), Row("b" * 30, 30), Row("", 0)], 80)
-    out.truncate(0)
-    region.draw([], [Row("c", 1)], 35)
-    # Two rows of the first, one each of the others; the cursor is in the last.
-    assert "\r\x1b[3A\x1b[J" in out.getvalue()
+    written: list[str] = []
+    region = Region(written.append)
+    region.draw([], [Row("a" * 70, 70), Row("b" * 30, 30), Row("c" * 50, 50)], 80, cursor=2)
+    region.draw([], [Row("d", 1)], 35)
+    # Two rows of the first, one of the second, and the cursor is in the first row of the last.
+    assert "\r\x1b[3A\x1b[J" in written[-1]
+
+
+def test_only_rows_that_changed_are_written() -> None:
+    written: list[str] = []
+    region = Region(written.append)
+    rows = [Row("one", 3), Row("two", 3), Row("three", 5)]
+    region.draw([], rows, 80)
+    region.draw([], [rows[0], Row("TWO", 3), rows[2]], 80)
+    assert "TWO" in written[-1]
+    assert "one" not in written[-1]
+    assert "three" not in written[-1]
+    region.draw([], [rows[0], Row("TWO", 3), rows[2]], 80)
+    assert len(written) == 2
+
+
+def test_terminals_that_cut_rows_when_they_become_narrower_are_known() -> None:
     assert not reflows({"XTERM_VERSION": "XTerm(390)"})
     assert reflows({"TERM": "tmux-256color"})
 
@@ -299,13 +356,15 @@ def test_after_a_suspension_the_view_goes_on_below_the_shells_lines() -> None:
         terminal.wait_for("Hi")
         terminal.set(Controls(keyboard=True, resumed=1))
         terminal.wait_until(lambda: sum(row == " ai  Hi" for row in terminal.screen()) == 2, "both regions")
-        assert [row[:5] for row in terminal.screen()] == ["you  ", " ai  ", " ai  ", "● lis"]
+        rows = [row[:5] for row in terminal.screen()]
+        assert rows == ["you  ", " ai  ", "● lis", " ai  ", "● lis", "❯ spe"]
 
 
 def test_a_transcript_that_comes_after_the_next_turn_is_marked() -> None:
     with Live() as terminal:
         terminal.lines(line("u1", pending=True), line("a1", "Hello"), line("u2", "More"))
-        assert terminal.wait_for("you  More")[:3] == [" ai  Hello", "you  More", "you  …"]
+        terminal.wait_for("you  …")
+        assert terminal.screen()[:3] == [" ai  Hello", "you  More", "you  …"]
         terminal.tell(UserSaid(item_id="u1", text="Hi", late=True))
         terminal.wait_for("(earlier)")
         assert terminal.end() == [" ai  Hello", "you  More", "you  (earlier) Hi", "closed"]

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Optional
 import pytest
 from pydantic import BaseModel, Field
 
-from realtime_cli.conversation.tool_offers import Outcome
+from realtime_cli.conversation.tool_definitions import ToolOutcome
 from realtime_cli.errors import InputError
 from realtime_cli.tools.arguments import BadArguments
 from realtime_cli.tools.functions import FunctionTool
@@ -66,11 +66,11 @@ def draw(
 
 
 def test_a_schema_says_all_that_hints_and_docstring_say() -> None:
-    offer = FunctionTool(draw, "file.py").offer
-    properties, shared = offer.parameters["properties"], offer.parameters["$defs"]
-    assert (offer.name, offer.description) == ("draw", "Draw points.\n\nWith a pen.")
-    assert offer.parameters["required"] == ["schema", "points"]
-    assert offer.parameters["additionalProperties"] is False
+    definition = FunctionTool(draw, "file.py").definition
+    properties, shared = definition.parameters["properties"], definition.parameters["$defs"]
+    assert (definition.name, definition.description) == ("draw", "Draw points.\n\nWith a pen.")
+    assert definition.parameters["required"] == ["schema", "points"]
+    assert definition.parameters["additionalProperties"] is False
     assert properties["schema"] == {"type": "string", "description": "The name of the drawing."}
     assert properties["points"] == {"type": "array", "items": {"$ref": "#/$defs/Point"}, "description": "Where."}
     assert properties["colour"] == {"$ref": "#/$defs/Colour", "default": "red"}
@@ -131,10 +131,10 @@ def test_docstrings_of_every_style_describe_parameters(docstring: str) -> None:
     def look(where: str, how: str) -> None: ...
 
     look.__doc__ = docstring
-    offer = FunctionTool(look, "file.py").offer
-    described = {name: it["description"] for name, it in offer.parameters["properties"].items()}
+    definition = FunctionTool(look, "file.py").definition
+    described = {name: it["description"] for name, it in definition.parameters["properties"].items()}
     assert described == {"where": "The place.\nIt may be far.", "how": "The way."}
-    assert offer.description == "Look."
+    assert definition.description == "Look."
 
 
 def test_a_function_without_hints_and_docstring_is_offered_all_the_same() -> None:
@@ -142,7 +142,7 @@ def test_a_function_without_hints_and_docstring_is_offered_all_the_same() -> Non
         return [what, when]
 
     tool = FunctionTool(ping, "file.py")
-    assert tool.offer.for_session() == {
+    assert tool.definition.for_session() == {
         "type": "function",
         "name": "ping",
         "parameters": {
@@ -216,7 +216,7 @@ def test_a_schema_that_cannot_be_made_names_function_and_parameter(function: Any
     ],
 )
 def test_results_become_text(result: object, text: str) -> None:
-    assert outcome_of(result) == Outcome(text)
+    assert outcome_of(result) == ToolOutcome(text)
 
 
 def test_a_result_that_is_no_text_at_all_is_a_failure_that_says_so() -> None:

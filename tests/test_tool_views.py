@@ -10,8 +10,10 @@ from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import Phase, Snapshot, ToolAsked, ToolCalled, ToolFinished
 from realtime_cli.terminal.key_bindings import KeyBindings
 from realtime_cli.terminal.keys import Key
+from realtime_cli.view.hints import hints
+from realtime_cli.view.layout import plain
 from realtime_cli.view.plain import PlainView
-from realtime_cli.view.status import question_line, status_line
+from realtime_cli.view.status import status_line
 from realtime_cli.view.tool_lines import MAX_CHARS, call_text, result_text
 
 
@@ -77,16 +79,10 @@ def test_the_plain_view_tells_of_calls_in_one_line_each_whatever_they_carry() ->
 
 def test_the_status_line_names_what_runs_and_the_keys_that_answer() -> None:
     running = Snapshot(phase=Phase.LISTENING, running=("look", "listen"))
-    assert status_line(running, Controls(keyboard=True), 100).plain.startswith("⚙ running look and 1 more")
+    assert plain(status_line(running, Controls(keyboard=True), 100)).startswith("⚙ running look and 1 more")
     question = Snapshot(phase=Phase.LISTENING, running=("listen",), question=asked())
-    assert "y yes · n no · a always" in status_line(question, Controls(keyboard=True), 100).plain
-    assert status_line(Snapshot(phase=Phase.SPEAKING, running=("look",)), Controls(), 100).plain.startswith("▶")
-
-
-def test_a_question_stays_in_one_line_of_the_window() -> None:
-    line = question_line(asked('{"text": "' + "long " * 50 + '"}'), 40)
-    assert line.cell_len == 40
-    assert line.plain.startswith('may look(text="long')
+    assert "y yes · n no · a always" in plain(hints(question, Controls(keyboard=True), 100))
+    assert plain(status_line(Snapshot(phase=Phase.SPEAKING, running=("look",)), Controls(), 100)).startswith("▶")
 
 
 def test_a_y_in_a_typed_line_is_a_letter() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 import realtime_cli
 from realtime_cli.cli.tool_options import NO_CALLS, toolbox_of
-from realtime_cli.conversation.tool_offers import Offer, Outcome
+from realtime_cli.conversation.tool_definitions import ToolDefinition, ToolOutcome
 from realtime_cli.providers.profiles import LOCAL
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.tools.functions import FunctionTool
@@ -26,7 +26,7 @@ from tests.tool_scripts import calling, write
 
 
 def names(tools: list[FunctionTool]) -> list[str]:
-    return [tool.offer.name for tool in tools]
+    return [tool.definition.name for tool in tools]
 
 
 def test_public_functions_of_the_file_itself_are_offered(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_where_some_are_marked_only_those_are_offered(tmp_path: Path) -> None:
         "@tool\ndef _one(): ...\ndef two(): ...\n@tool(name='third', confirm=True)\nasync def three(): ...\n"
     )
     tools = load_tools(write(tmp_path, text))
-    assert [(tool.offer.name, tool.offer.asks) for tool in tools] == [("_one", False), ("third", True)]
+    assert [(tool.definition.name, tool.definition.asks) for tool in tools] == [("_one", False), ("third", True)]
 
 
 def test_a_file_of_tools_may_import_its_neighbour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,20 +85,20 @@ def test_a_file_that_is_not_there_and_two_functions_of_one_name_are_exit_2(tmp_p
 
 
 @contextmanager
-def opened(box: Toolbox) -> Iterator[tuple[Offer, ...]]:
+def opened(box: Toolbox) -> Iterator[tuple[ToolDefinition, ...]]:
     """A toolbox in its own thread, as the session runs it."""
-    offers: list[tuple[Offer, ...]] = []
+    definitions: list[tuple[ToolDefinition, ...]] = []
     ready, stopping = threading.Event(), threading.Event()
 
-    def tell(found: tuple[Offer, ...]) -> None:
-        offers.append(found)
+    def tell(found: tuple[ToolDefinition, ...]) -> None:
+        definitions.append(found)
         ready.set()
 
     thread = threading.Thread(target=box.run, args=(tell, stopping))
     thread.start()
     assert ready.wait(60)
     try:
-        yield offers[0]
+        yield definitions[0]
     finally:
         stopping.set()
         box.close()
@@ -163,7 +163,7 @@ def test_an_async_function_that_is_given_up_ends_and_one_at_the_end_does_too() -
             ended.release()
 
     box = Toolbox([FunctionTool(wait, "f.py")])
-    outcomes: list[Outcome] = []
+    outcomes: list[ToolOutcome] = []
     with opened(box):
         for number in range(2):
             begun.clear()
@@ -195,8 +195,8 @@ def test_who_is_asked_about_is_the_marks_say_unless_the_user_says_otherwise(conf
     def delete() -> None: ...
 
     box = Toolbox([FunctionTool(_answer, "f.py"), FunctionTool(delete, "f.py")], confirm=confirm)
-    with opened(box) as offers:
-        assert [offer.asks for offer in offers] == asks
+    with opened(box) as definitions:
+        assert [definition.asks for definition in definitions] == asks
     assert box.may_ask == any(asks)
 
 

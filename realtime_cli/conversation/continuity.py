@@ -12,7 +12,6 @@ import msgspec
 
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation import past
-from realtime_cli.conversation.dialect_detection import DialectDetection
 from realtime_cli.conversation.effects import Connect, Drop, Effect, Flush, ResumeMic, Send, Show, Use
 from realtime_cli.conversation.history import History
 from realtime_cli.conversation.link import Link
@@ -21,7 +20,9 @@ from realtime_cli.conversation.out_of_band import OutOfBand
 from realtime_cli.conversation.past import Past
 from realtime_cli.conversation.reconnection import Reconnection
 from realtime_cli.conversation.records import AssistantSaid, ConnectionChanged, Trouble
-from realtime_cli.conversation.responses import Responses, Wish
+from realtime_cli.conversation.reply import Wish
+from realtime_cli.conversation.responses import Responses
+from realtime_cli.conversation.session_setup import SessionSetup
 from realtime_cli.conversation.states import ResponseState
 from realtime_cli.conversation.tool_calls import ToolCalls
 from realtime_cli.conversation.turns import Turns
@@ -61,7 +62,7 @@ class Continuity:
         responses: Responses,
         calls: ToolCalls,
         out_of_band: OutOfBand,
-        dialect: DialectDetection,
+        setup: SessionSetup,
     ) -> None:
         self._options = options
         self._history = history
@@ -69,7 +70,7 @@ class Continuity:
         self._responses = responses
         self._calls = calls
         self._out_of_band = out_of_band
-        self._dialect = dialect
+        self._setup = setup
         self.past = Past(options.past)
         self.link = Link(FIRST_EPOCH)
         self._epochs = FIRST_EPOCH
@@ -150,8 +151,8 @@ class Continuity:
                 link.opened(wall_s, now)
             case c.SessionCreated(session=session) if not link.session_id:
                 link.greeted(session)
-                corrected = self._dialect.correct(dialect_of(session))
-                setup = [*(corrected or self._dialect.speak()), self._dialect.update()]
+                corrected = self._setup.correct(dialect_of(session))
+                setup = [*(corrected or self._setup.speak()), self._setup.update()]
                 return [_on(effect, link.epoch) for effect in setup]
             case c.SessionUpdated():
                 link.accepted = True
@@ -175,7 +176,7 @@ class Continuity:
 
     def restore(self, now: float) -> list[Effect]:
         """Tell a server that has just opened the session all that it needs, the session's configuration first."""
-        effects: list[Effect] = [*self._dialect.speak(), self._dialect.update(), *self._tell_past()]
+        effects: list[Effect] = [*self._setup.speak(), self._setup.update(), *self._tell_past()]
         if not self.lost:
             return effects
         self._reconnection.restore(now)
@@ -221,8 +222,8 @@ class Continuity:
                 wish = None
             elif turns.talked_from is not None:
                 self._unheard_since, self._commit_again = turns.talked_from, True
-        if turns.talking and turns.pressed_at is not None:
-            self._unheard_since = turns.pressed_at
+        if turns.talk_key.talking and turns.talk_key.pressed_at is not None:
+            self._unheard_since = turns.talk_key.pressed_at
         effects = self._reset(now)
         if self._left_out and responses.audible:
             effects.append(Flush())
@@ -298,7 +299,7 @@ class Continuity:
 
     def _resume(self, now: float) -> list[Effect]:
         options, turns = self._options, self._turns
-        if not options.listens or (options.push_to_talk and not turns.talking and not self._commit_again):
+        if not options.listens or (options.push_to_talk and not turns.talk_key.talking and not self._commit_again):
             return []
         effects: list[Effect] = [ResumeMic(now - self._unheard_since)]
         if self._commit_again:

@@ -6,7 +6,7 @@ replays a conversation exactly. :class:`Turns` knows the user's side, :class:`Re
 beginning, its errors, its sums and its end.
 
 What belongs to one connection, and is begun anew with another: responses, spoken turns, calls' ids, side channels
-(their ``reset``), event ids and dialect detection. What belongs to the conversation: history, sums, what waits to be
+(their ``reset``), event ids and the session's setup. What belongs to the conversation: history, sums, what waits to be
 sent or asked for, runs of functions.
 """
 
@@ -19,7 +19,6 @@ import msgspec
 
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.continuity import Continuity
-from realtime_cli.conversation.dialect_detection import DialectDetection
 from realtime_cli.conversation.effects import CloseMic, Drop, Effect, End, FeedSilence, Mute, OpenMic, Play, Send, Show
 from realtime_cli.conversation.event_ids import EventIds
 from realtime_cli.conversation.failures import (
@@ -44,18 +43,20 @@ from realtime_cli.conversation.records import (
     SourceState,
     Trouble,
 )
+from realtime_cli.conversation.reply import Reply, Wish
 from realtime_cli.conversation.request_rate import RequestRate
-from realtime_cli.conversation.responses import Reply, Responses, Wish
+from realtime_cli.conversation.responses import Responses
+from realtime_cli.conversation.session_setup import SessionSetup
 from realtime_cli.conversation.states import ResponseState
 from realtime_cli.conversation.timeouts import Timeouts
-from realtime_cli.conversation.tool_calls import ANSWERS, ToolCalls
-from realtime_cli.conversation.tool_offers import Offer
+from realtime_cli.conversation.tool_calls import CONSENTS, ToolCalls
+from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.conversation.turns import Turns
 from realtime_cli.conversation.usage import UsageMeter
-from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError
+from realtime_cli.errors import ConnectionFailed, RealtimeError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol import response_events as r
-from realtime_cli.protocol.client_events import ConversationItemCreate, ResponseCreate, SessionUpdate
+from realtime_cli.protocol.client_events import ConversationItemCreate, ResponseCreate
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import dialect_of
 from realtime_cli.protocol.error_codes import SESSION_EXPIRED, Severity, classify, dialect_shown_by, fatal_error
@@ -76,13 +77,13 @@ class Conversation:
         self._turns = Turns(options, self._history, self._responses)
         self._calls = ToolCalls(options, self._responses)
         self._out_of_band = OutOfBand(options.side_channels, self._responses, self._meter, self._rate)
-        self._dialect = DialectDetection(options.session, options.session_otherwise)
+        self._setup = SessionSetup(options.session, options.session_otherwise, options.own_settings)
         self._timeouts = Timeouts(options, self._turns, self._responses, self._calls, self._out_of_band)
         self._event_ids = EventIds()
-        self._tools: tuple[Offer, ...] | None = None if options.offers_tools else ()
+        self._tools: tuple[ToolDefinition, ...] | None = None if options.offers_tools else ()
         self._now = 0.0
         self._continuity = Continuity(
-            options, self._history, self._turns, self._responses, self._calls, self._out_of_band, self._dialect
+            options, self._history, self._turns, self._responses, self._calls, self._out_of_band, self._setup
         )
         self._begun = False
         self._model = ""
@@ -143,8 +144,8 @@ class Conversation:
             model=self._model,
             lines=self._history.lines(),
             totals=self._meter.totals(self._turns.count),
-            talking=self.options.push_to_talk and self._turns.talking,
-            opening=self._turns.opening,
+            talking=self.options.push_to_talk and self._turns.talk_key.talking,
+            opening=self._turns.talk_key.opening,
             running=self._calls.running,
             question=self._calls.question,
             microphone=self._microphone,
@@ -164,7 +165,7 @@ class Conversation:
         match fact:
             case ServerEvent():
                 return self._server_said(fact, now)
-            case f.Typed() if self._calls.question and (answer := ANSWERS.get(fact.text.lower())):
+            case f.Typed() if self._calls.question and (answer := CONSENTS.get(fact.text.lower())):
                 return self._calls.decided(answer, now)
             case f.Wanted():
                 self._turns.waiting.append(fact)
@@ -172,26 +173,28 @@ class Conversation:
                 self._turns.waiting.append(fact)
                 return self._responses.interrupt(server_cancels=False) if self.options.listens else []
             case f.StopReply():
-                return self._turns.discard() if self._turns.talking else self._responses.stop()
+                return self._turns.talk_key.discard() if self._turns.talk_key.talking else self._responses.stop()
             case f.Fed():
                 return self._turns.fed(now)
-            case f.Pressed() if not self._begun and self._turns.pressed_at is None:
+            case f.Pressed() if not self._begun and self._turns.talk_key.pressed_at is None:
                 self._early_press = not self._early_press
             case f.Pressed():
-                return self._turns.pressed(now) if self._turns.pressed_at is None else self._turns.released()
-            case f.Released() if self._turns.pressed_at is not None:
-                return self._turns.released()
+                return self._turns.talk_key.pressed(now)
+            case f.Released() if self._turns.talk_key.pressed_at is not None:
+                return self._turns.talk_key.released()
             case f.Released():
                 self._early_press = False
             case f.MicOpened():
-                return self._turns.mic_opened()
-            case f.MicClosed() if self._turns.talking:
-                return self._turns.mic_closed(fact, now)
+                return self._turns.talk_key.mic_opened()
+            case f.MicClosed() if self._turns.talk_key.talking:
+                return self._turns.talk_key.mic_closed(fact, now)
             case f.MicState():
                 self._microphone = fact.state
                 return [Show(MicChanged(state=fact.state))]
             case f.Heard():
                 self._responses.heard(fact)
+                if fact.heard_ms > 0:
+                    return self._meter.audible(fact.item_id, self._turns.ended_at, self._turns.committed_at, now)
             case f.Flushed():
                 return self._responses.flushed(fact)
             case f.InputsEnded():
@@ -199,7 +202,7 @@ class Conversation:
             case f.MicEnded():
                 self._timeouts.mic_ended(now)
             case f.ToolsReady():
-                self._tools = fact.offers
+                self._tools = fact.definitions
                 return self._begin(now)
             case f.ToolReturned():
                 return self._calls.returned(fact, now)
@@ -228,6 +231,8 @@ class Conversation:
     def _server_said(self, event: ServerEvent, now: float) -> list[Effect]:
         if (aside := self._out_of_band.take(event, now)) is not None:
             return aside
+        if isinstance(event, _ANSWERS_TO_UPDATE):
+            self._setup.answered()
         match event:
             case c.SessionCreated():
                 return self._session_created(event.session, now)
@@ -275,7 +280,7 @@ class Conversation:
         if self._session_id:
             return []
         self._continuity.link.greeted(session)
-        corrected = self._dialect.correct(dialect_of(session))
+        corrected = self._setup.correct(dialect_of(session))
         if self._continuity.lost:
             return [*corrected, *self._begin(now)]
         self._model = self._meter.model = self._continuity.link.model or str(self.options.session.get("model") or "")
@@ -287,15 +292,15 @@ class Conversation:
         if not self._session_id or self._tools is None or self._begun:
             return []
         self._begun = True
-        self._calls.offers = {offer.name: offer for offer in self._tools}
-        self._dialect.tools = [offer.for_session() for offer in self._tools]
+        self._calls.definitions = {definition.name: definition for definition in self._tools}
+        self._setup.tools = [definition.for_session() for definition in self._tools]
         effects = self._continuity.restore(now)
         if self.options.listens and not self.options.push_to_talk and not self._mic_opened:
             self._mic_opened = True
             effects.append(OpenMic())
         if self._early_press:
             self._early_press = False
-            effects += self._turns.pressed(now)
+            effects += self._turns.talk_key.pressed(now)
         return effects
 
     @property
@@ -381,12 +386,15 @@ class Conversation:
         if error.code == ALREADY_ACTIVE:
             self._responses.refused(because_active=True)
             return []
-        if corrected := self._dialect.correct(dialect_shown_by(error)):
-            return [*corrected, self._dialect.update()]
+        if corrected := self._setup.correct(dialect_shown_by(error)):
+            return [*corrected, self._setup.update()]
         if severity is Severity.FATAL or not self._session_id:
             return self._refused_session(error, severity, now)
-        if isinstance(cause, SessionUpdate):
-            return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
+        if self._begun and self._setup.is_refused_by(error, cause):
+            if again := self._setup.again(error):
+                self._responses.suspect(now)
+                return again
+            return self._fail(self._setup.refusal(error))
         if severity is Severity.BENIGN:
             return []
         coming = self._responses.coming
@@ -479,6 +487,8 @@ class Conversation:
             return effects + self._stalled()
         if _is_due(self._responses.suspect_due, now):
             self._turn_failed = True
+            if self._responses.current is None:
+                effects.append(Show(Trouble(message="the server gave no answer")))
             effects += self._responses.give_up()
         if _is_due(timeouts.notice_due(), now):
             effects += timeouts.still_waiting()
@@ -517,9 +527,9 @@ class Conversation:
     def _fail(self, error: RealtimeError) -> list[Effect]:
         self._responses.cut_off()
         told = self._history.release(self._now, everything=True)
-        return [*told, Show(Trouble(message=str(error))), *self._end(error.exit_code, "failed")]
+        return [*told, Show(Trouble(message=str(error))), *self._end(error.exit_code, "failed", error)]
 
-    def _end(self, exit_code: int, reason: str) -> list[Effect]:
+    def _end(self, exit_code: int, reason: str, error: RealtimeError | None = None) -> list[Effect]:
         """Say what was heard of a reply that is cut off by the end, then end."""
         self._ended = True
         self._responses.cut_off()
@@ -527,7 +537,7 @@ class Conversation:
             CloseMic(),
             *self._history.release(self._now, everything=True),
             Show(Ended(reason=reason, exit_code=exit_code)),
-            End(exit_code, reason),
+            End(exit_code, reason, error),
         ]
 
     def _watch(self, effects: list[Effect], now: float) -> None:
@@ -553,6 +563,13 @@ class Conversation:
         if self._responses.audible:
             return Phase.SPEAKING
         return Phase.THINKING if self._responses.busy or self._turns.feeding else Phase.LISTENING
+
+
+_ANSWERS_TO_UPDATE = (
+    *(c.SessionUpdated, c.ConversationItemAdded, c.ConversationItemCreated, c.ConversationItemDone),
+    *(c.InputAudioBufferCommitted, r.ResponseCreated, r.ResponseDone),
+)
+"""What a server sends when it has taken the update, or what was sent behind that."""
 
 
 def _is_due(at: float | None, now: float) -> bool:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from realtime_cli.conversation.records import SourceState
-from realtime_cli.conversation.tool_offers import Answer, Offer, Outcome
+from realtime_cli.conversation.tool_definitions import Consent, ToolDefinition, ToolOutcome
 from realtime_cli.errors import ConnectionFailed, RealtimeError
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.items import Content
@@ -142,20 +142,20 @@ class Muted(msgspec.Struct, frozen=True):
 class ToolsReady(msgspec.Struct, frozen=True):
     """All that is offered to the model is known; the session waits for it."""
 
-    offers: tuple[Offer, ...]
+    definitions: tuple[ToolDefinition, ...]
 
 
 class ToolReturned(msgspec.Struct, frozen=True):
     """A run of a function came to its end, one way or another."""
 
     run_id: str
-    outcome: Outcome
+    outcome: ToolOutcome
 
 
 class Decided(msgspec.Struct, frozen=True):
     """The user answers the question whether a function may run; without a question it means nothing."""
 
-    answer: Answer
+    answer: Consent
 
 
 class Quit(msgspec.Struct, frozen=True):

@@ -14,8 +14,9 @@ from realtime_cli.conversation.effects import Effect, Send, Show
 from realtime_cli.conversation.failures import failure_of
 from realtime_cli.conversation.options import SideChannel
 from realtime_cli.conversation.records import Notice, SideChannelSaid, Trouble
+from realtime_cli.conversation.reply import Reply
 from realtime_cli.conversation.request_rate import RequestRate
-from realtime_cli.conversation.responses import Reply, Responses
+from realtime_cli.conversation.responses import Responses
 from realtime_cli.conversation.states import Recent
 from realtime_cli.conversation.usage import UsageMeter
 from realtime_cli.protocol import response_events as r

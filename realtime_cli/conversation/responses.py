@@ -2,102 +2,33 @@
 
 Only one response may be active in the default conversation, so what is wanted (:class:`Wish`) is asked for when the one
 before is over: :meth:`Responses.ask` alone sends a ``response.create`` for the conversation. The states and what their
-moves send are in :mod:`.states`. Everything is keyed on the response's id; where a server leaves ids
-out, the response in progress is meant.
+moves send are in :mod:`.states`. Everything is keyed on the response's id; where a server leaves ids out, the response
+in progress is meant.
 """
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-from realtime_cli.audio.core.pcm import base64_bytes
-from realtime_cli.conversation.effects import Effect, EndOfAudio, Flush, Play, Send, Show
+from realtime_cli.conversation.effects import Effect, Flush, Send
 from realtime_cli.conversation.facts import Flushed, Heard
-from realtime_cli.conversation.history import UNNAMED, Entry, History, PartAudio
+from realtime_cli.conversation.history import UNNAMED, Entry, History
 from realtime_cli.conversation.options import ConversationOptions
-from realtime_cli.conversation.records import AssistantDelta
-from realtime_cli.conversation.states import RESPONSE_MOVES, Recent, ResponseEvent, ResponseState
-from realtime_cli.protocol.client_events import (
-    ConversationItemDelete,
-    ConversationItemTruncate,
-    ResponseCancel,
-    ResponseCreate,
-)
-from realtime_cli.protocol.items import Item, Response
-from realtime_cli.protocol.response_events import (
-    OutputAudioDelta,
-    OutputAudioDone,
-    OutputItemAdded,
-    OutputItemDone,
-    OutputTextDelta,
-    OutputTextDone,
-    OutputTranscriptDelta,
-    OutputTranscriptDone,
-)
-
-ContentEvent = (
-    OutputAudioDelta | OutputAudioDone | OutputTextDelta | OutputTextDone | OutputTranscriptDelta | OutputTranscriptDone
-)
+from realtime_cli.conversation.reply import ContentEvent, Reply, Wish
+from realtime_cli.conversation.states import Recent, ResponseEvent, ResponseState
+from realtime_cli.protocol.client_events import ConversationItemDelete, ConversationItemTruncate, ResponseCancel
+from realtime_cli.protocol.items import Response
+from realtime_cli.protocol.response_events import OutputItemAdded, OutputItemDone
 
 ERROR_GRACE_S = 5.0
 """How long a response may bring nothing after an error in the middle of it that names no cause."""
 
+REFUSED_SESSION_GRACE_S = 15.0
+"""How long one that was asked for may not begin after the session's options were refused without naming a cause: the
+request may have been meant."""
 
 UNANSWERED = (ResponseState.ASKED, ResponseState.ACTIVE)
-
-
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
-    """A response that is to be asked for."""
-
-    reason: Literal["turn", "tools", "again"] = "turn"
-    """A turn of the user's, results of function calls, or a request that was refused while another was active."""
-    instructions: str | None = None
-    may_call: bool = True
-    """Whether the model may call functions in it."""
-    retried: bool = False
-    """It was asked for before, in vain."""
-    not_before: float = 0.0
-    """When it may be asked for, on the core's clock."""
-
-    def event(self) -> ResponseCreate:
-        """The request."""
-        body = {"instructions": self.instructions} if self.instructions else {}
-        body |= {} if self.may_call else {"tool_choice": "none"}
-        return ResponseCreate(response=body or None)
-
-
-class Reply(msgspec.Struct, eq=False):
-    """One response, as far as it has come. ``id`` is the server's, or one of our own where that left it out."""
-
-    state: ResponseState = ResponseState.ASKED
-    id: str = ""
-    wish: Wish | None = None
-    """What it was asked for; None where the server answers by itself."""
-    turn_id: str = ""
-    """Item of the turn that the server answers."""
-    asked_at: float = 0.0
-    knows: int = 0
-    """How many results of function calls were in when it was asked for."""
-    called: bool = False
-    """It brought something else than a message, such as a function call."""
-    suspect_since: float | None = None
-    """Since when nothing came after an error that may have been about it."""
-    entries: list[Entry] = msgspec.field(default_factory=list)
-    by_index: dict[int, Entry] = msgspec.field(default_factory=dict)
-
-    def move(self, event: ResponseEvent) -> bool:
-        """Go to the next state; False where there is no such move."""
-        after = RESPONSE_MOVES.get((self.state, event))
-        if after is not None:
-            self.state = after
-        return after is not None
-
-    @property
-    def empty(self) -> bool:
-        """It brought nothing at all: no words, no sound, no call."""
-        return not self.called and not any(entry.text or entry.parts for entry in self.entries)
+"""States of a response that brought nothing yet in which its turn is still owed one."""
 
 
 class Responses:
@@ -143,8 +74,11 @@ class Responses:
     @property
     def suspect_due(self) -> float | None:
         """When the response in progress is given up because of an error in the middle of it."""
-        since = self.current.suspect_since if self.current else None
-        return None if since is None else since + ERROR_GRACE_S
+        if self.current is not None and self.current.suspect_since is not None:
+            return self.current.suspect_since + ERROR_GRACE_S
+        if self.coming is not None and self.coming.suspect_since is not None:
+            return self.coming.suspect_since + REFUSED_SESSION_GRACE_S
+        return None
 
     def want(self, wish: Wish) -> None:
         """Ask for a response as soon as nothing else is going on. The user's turns come before all else."""
@@ -206,9 +140,9 @@ class Responses:
             self.coming.move(ResponseEvent.INTERRUPTED)
 
     def suspect(self, now: float) -> None:
-        """An error that names no cause came in the middle of a response: it may be the end of it."""
-        if self.current is not None:
-            self.current.suspect_since = now
+        """An error came that names no cause: it may be the end of the response in progress, or of the one asked for."""
+        if reply := self.current or self.coming:
+            reply.suspect_since = now
 
     def created(self, response: Response, now: float) -> list[Effect]:
         """A response began."""
@@ -224,7 +158,7 @@ class Responses:
             reply.suspect_since = None
             reply.called = reply.called or event.item.type != "message"
             if event.item.type == "message" and event.item.id:
-                self._entry(reply, event.item.id, event.output_index, now)
+                reply.entry(self._history, event.item.id, event.output_index, now)
         return effects
 
     def content(self, event: ContentEvent, now: float) -> list[Effect]:
@@ -233,8 +167,8 @@ class Responses:
         if reply is None or reply.state is not ResponseState.ACTIVE:
             return effects
         reply.suspect_since = None
-        entry = self._entry(reply, event.item_id, event.output_index, now)
-        return effects if entry is None else effects + self._piece(entry, event)
+        entry = reply.entry(self._history, event.item_id, event.output_index, now)
+        return effects if entry is None else effects + reply.piece(entry, event, plays=self._options.plays)
 
     def is_over(self, response_id: str) -> bool:
         """Whether this response ended, or was given up, before."""
@@ -254,7 +188,7 @@ class Responses:
         if not ours:
             for index, item in enumerate(response.output or ()):
                 reply.called = reply.called or item.type != "message"
-                effects += self._complete_from(reply, item, index, now)
+                effects += reply.complete_from(self._history, item, index, now)
         return effects + self._end(now, cut=not ours and response.status == "cancelled"), reply
 
     def heard(self, fact: Heard) -> None:
@@ -338,7 +272,7 @@ class Responses:
         # There is only one at a time: whatever came before is over, even if the server does not say so.
         effects = self._end(now, cut=False) if self.current is not None else []
         reply, self.coming = self.coming or Reply(asked_at=now, knows=self.results), None
-        reply.id = name
+        reply.id, reply.suspect_since = name, None
         reply.move(ResponseEvent.BEGAN)
         self.current = reply
         self.spoken_about = max(self.spoken_about, reply.knows)
@@ -357,82 +291,12 @@ class Responses:
         """What is left of a response that is over; ``cut``: it is not whole."""
         self.current = None
         self._ended.add(reply.id)
-        effects: list[Effect] = []
-        for entry in reply.entries:
-            for index in entry.parts:
-                effects += self._end_audio(entry, index)
-            entry.interrupted = entry.interrupted or (cut and not entry.final)
-            entry.final = True
-        return effects
+        return reply.close(cut=cut)
 
     def _cancel(self, reply: Reply) -> list[Effect]:
         if not self._options.can_cancel:
             return []
         return [Send(ResponseCancel(response_id=None if reply.id.startswith(UNNAMED) else reply.id))]
-
-    def _entry(self, reply: Reply, item_id: str, output_index: int, now: float) -> Entry | None:
-        """The item of a piece. Some servers leave the item's id out, of all pieces or of some, and count outputs."""
-        known = reply.by_index.get(output_index)
-        if item_id and not self._history.knows(item_id):
-            nameless = [entry for entry in reply.entries if not entry.server_id]
-            if known is None and len(nameless) == 1:
-                (known,) = nameless
-            if known is not None and not known.server_id:
-                self._history.name(known, item_id)
-        if item_id or known is None:
-            name = item_id or f"{UNNAMED}item {output_index} of {reply.id}"
-            known = self._history.entry(name, "assistant", now)
-        if known is None or known.final:
-            return None
-        reply.by_index.setdefault(output_index, known)
-        if known not in reply.entries:
-            reply.entries.append(known)
-        return known
-
-    def _piece(self, entry: Entry, event: ContentEvent) -> list[Effect]:
-        match event:
-            case OutputTextDelta():
-                return self._more_text(entry, event.delta)
-            case OutputTranscriptDelta():
-                entry.voiced = self._options.plays
-                return self._more_text(entry, event.delta)
-            case OutputTextDone():
-                return self._whole_text(entry, event.text)
-            case OutputTranscriptDone():
-                entry.voiced = self._options.plays
-                return self._whole_text(entry, event.transcript)
-            case OutputAudioDelta() if self._options.plays:
-                part = entry.parts.setdefault(event.content_index, PartAudio())
-                part.received_bytes += base64_bytes(event.delta)
-                return [Play(entry.item_id, event.content_index, event.delta)]
-            case OutputAudioDone():
-                return self._end_audio(entry, event.content_index)
-        return []
-
-    def _more_text(self, entry: Entry, text: str) -> list[Effect]:
-        entry.add_text(text)
-        return [Show(AssistantDelta(item_id=entry.item_id, text=text))]
-
-    def _whole_text(self, entry: Entry, text: str) -> list[Effect]:
-        """The ``done`` of a text: what the deltas left out of it, if a server sends none or loses one."""
-        missing = text[len(entry.text) :] if text.startswith(entry.text) else ""
-        return self._more_text(entry, missing) if missing else []
-
-    def _complete_from(self, reply: Reply, item: Item, index: int, now: float) -> list[Effect]:
-        """Take the text of a response's final items where no delta brought it."""
-        if item.type != "message" or not item.words:
-            return []
-        if not item.id and reply.entries and index not in reply.by_index:
-            return []
-        entry = self._entry(reply, item.id or "", index, now)
-        return [] if entry is None else self._whole_text(entry, item.words)
-
-    def _end_audio(self, entry: Entry, content_index: int) -> list[Effect]:
-        part = entry.parts.get(content_index)
-        if part is None or part.complete:
-            return []
-        part.complete = True
-        return [EndOfAudio(entry.item_id, content_index)]
 
     def _cut(self, entry: Entry) -> list[Effect]:
         entry.interrupted = entry.final = True

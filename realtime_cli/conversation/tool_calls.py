@@ -19,7 +19,7 @@ from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import Notice, ToolAsked, ToolCalled, ToolFinished
 from realtime_cli.conversation.responses import Responses
 from realtime_cli.conversation.states import CALL_MOVES, CallEvent, CallState, Recent
-from realtime_cli.conversation.tool_offers import Answer, Offer, Outcome, failure
+from realtime_cli.conversation.tool_definitions import Consent, ToolDefinition, ToolOutcome, failure
 from realtime_cli.protocol.client_events import ConversationItemCreate
 from realtime_cli.protocol.items import Item, Response
 from realtime_cli.protocol.response_events import FunctionArgumentsDone, OutputItemAdded, OutputItemDone
@@ -36,7 +36,7 @@ APPROVAL = "mcp_approval_request"
 UNFINISHED = ("in_progress", "incomplete")
 """The status of a call whose arguments were cut off, by an interruption or a limit."""
 
-ANSWERS: Mapping[str, Answer] = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "a": "always", "always": "always"}
+CONSENTS: Mapping[str, Consent] = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "a": "always", "always": "always"}
 """What a person may type when asked."""
 
 REMEMBERED_SERVERS = 64
@@ -72,7 +72,7 @@ class ToolCalls:
     def __init__(self, options: ConversationOptions, responses: Responses) -> None:
         self._options = options
         self._responses = responses
-        self.offers: dict[str, Offer] = {}
+        self.definitions: dict[str, ToolDefinition] = {}
         self._open: dict[str, Call] = {}
         self._runs = 0
         self._consents = 0
@@ -153,7 +153,7 @@ class ToolCalls:
         asked = call.state is CallState.ASKING and call is self._asked_about()
         call.move(CallEvent.RETURNED)
         error = item.error.get("message") if isinstance(item.error, dict) else item.error
-        outcome = Outcome(item.output or "") if item.error is None else failure(str(error))
+        outcome = ToolOutcome(item.output or "") if item.error is None else failure(str(error))
         return [*shown, *self._close(call, outcome, now), *(self._ask_next() if asked else [])]
 
     def listing(self, item: Item) -> None:
@@ -198,7 +198,7 @@ class ToolCalls:
             return []
         return self._answer(call, fact.outcome, now)
 
-    def decided(self, answer: Answer, now: float) -> list[Effect]:
+    def decided(self, answer: Consent, now: float) -> list[Effect]:
         """The user answered the question: ``yes``, ``no`` or ``always``, which holds for this function from now on."""
         call = self._asked_about()
         if call is None:
@@ -250,8 +250,8 @@ class ToolCalls:
         called = self._called(call)
         if not may_call:
             return [called, *self._refuse(call, TOO_MANY_ROUNDS, now)]
-        offer = self.offers.get(call.name)
-        asks = call.remote or (offer is not None and offer.asks)
+        definition = self.definitions.get(call.name)
+        asks = call.remote or (definition is not None and definition.asks)
         if not asks or (call.server, call.name) in self._allowed:
             return [called, *self._run(call, now)]
         if not self._options.can_ask:
@@ -264,9 +264,9 @@ class ToolCalls:
     def _new_call(self, item: Item, call_id: str, response_id: str) -> Call:
         self._runs += 1
         name = item.name or self._names.get(item.id or "", "")
-        offer = self.offers.get(name)
+        definition = self.definitions.get(name)
         remote = item.type not in {"function_call", ""}
-        server = item.server_label or "" if remote else (offer.server if offer else "")
+        server = item.server_label or "" if remote else (definition.server if definition else "")
         run_id = f"run_{self._runs:06d}"
         call = Call(run_id, call_id, name, item.arguments or "", response_id, server, remote)
         self._open[run_id] = call
@@ -288,12 +288,12 @@ class ToolCalls:
         consent = [self._consent(call, approve=False)] if call.remote else []
         return [*consent, *self._answer(call, failure(why), now)]
 
-    def _answer(self, call: Call, outcome: Outcome, now: float) -> list[Effect]:
+    def _answer(self, call: Call, outcome: ToolOutcome, now: float) -> list[Effect]:
         item = Item(type="function_call_output", call_id=call.call_id, output=outcome.output)
         output: list[Effect] = [] if call.remote else [Send(ConversationItemCreate(item=item))]
         return [*output, *self._close(call, outcome, now)]
 
-    def _close(self, call: Call, outcome: Outcome, now: float) -> list[Effect]:
+    def _close(self, call: Call, outcome: ToolOutcome, now: float) -> list[Effect]:
         del self._open[call.run_id]
         self._responses.results += 1
         self._unspoken = {name: self._unspoken[name] for name in self._unspoken_ids()}

@@ -11,18 +11,16 @@ from collections import deque
 
 import msgspec
 
-from realtime_cli.conversation.effects import CloseMic, Effect, Feed, FeedSilence, OpenMic, Send, Show
-from realtime_cli.conversation.facts import MicClosed, Spoken, Typed, Wanted
+from realtime_cli.conversation.effects import Effect, Feed, FeedSilence, Send, Show
+from realtime_cli.conversation.facts import Spoken, Typed, Wanted
 from realtime_cli.conversation.history import UNNAMED, Entry, History
 from realtime_cli.conversation.options import ConversationOptions
-from realtime_cli.conversation.records import MicChanged, Notice
-from realtime_cli.conversation.responses import Responses, Wish
+from realtime_cli.conversation.records import Notice
+from realtime_cli.conversation.reply import Wish
+from realtime_cli.conversation.responses import Responses
 from realtime_cli.conversation.states import TURN_MOVES, TurnEvent, TurnState
-from realtime_cli.protocol.client_events import (
-    ConversationItemCreate,
-    InputAudioBufferClear,
-    InputAudioBufferCommit,
-)
+from realtime_cli.conversation.talk_key import TalkKey
+from realtime_cli.protocol.client_events import ConversationItemCreate, InputAudioBufferCommit
 from realtime_cli.protocol.conversation_events import (
     InputAudioBufferCommitted,
     SpeechStarted,
@@ -32,9 +30,6 @@ from realtime_cli.protocol.conversation_events import (
     TranscriptionFailed,
 )
 from realtime_cli.protocol.items import Content, Item
-
-MIN_COMMIT_MS = 100
-"""The least audio that a commit takes; less is an error, ``input_audio_buffer_commit_empty``."""
 
 COMMIT_GRACE_S = 2.0
 """How soon after its end a server makes a turn of the user's speech, which brings a reply by itself."""
@@ -79,22 +74,17 @@ class Turns:
         """Turns of the user's so far."""
         self.ended_at: float | None = None
         """When the user's last turn ended; latencies count from here."""
+        self.committed_at: float | None = None
+        """When the server last made an item of what was said."""
         self.tool_rounds = 0
         """How often the model was asked to speak about results since the user's last turn."""
         self._typed = self._unnamed = 0
-        self.pressed_at: float | None = None
-        """Since when the talk key is down."""
-        self.opening = False
-        """The talk key is down, and the microphone does not deliver yet."""
-        self.talking = False
-        """The talk key's microphone is open."""
-        self._discarded = False
+        self.talk_key = TalkKey(options, responses, self._finish_speech)
         self.feeding = False
         """A recording is being sent."""
         self.recorded: Spoken | None = None
         """The recording that the latest turn was made of."""
         self._recorded_again = False
-        self._talked_from: float | None = None
         self._turns: dict[str, Turn] = {}
         self._latest: Turn | None = None
 
@@ -128,7 +118,7 @@ class Turns:
     def talked_from(self) -> float | None:
         """Since when the talk key was down for the latest turn, if its words are not known."""
         understood = self._latest is not None and self._latest.understood
-        return None if understood or self.talking else self._talked_from
+        return None if understood or self.talk_key.talking else self.talk_key.talked_from
 
     def send_again(self) -> bool:
         """Let the recording in hand be sent once more; False when that was done before, or its words are known."""
@@ -146,7 +136,7 @@ class Turns:
     @property
     def speaking(self) -> bool:
         """The server hears the user, or the talk key is down."""
-        return self.talking or self.speech_detected
+        return self.talk_key.talking or self.speech_detected
 
     @property
     def speech_detected(self) -> bool:
@@ -160,7 +150,7 @@ class Turns:
 
     def due(self, now: float) -> float | None:
         """When the talk key has been down for too long, or speech that became no turn is settled."""
-        due = [] if self.pressed_at is None else [self.pressed_at + self._options.talk_limit_s]
+        due = [] if self.talk_key.due is None else [self.talk_key.due]
         for turn in self._turns.values():
             if turn.state is TurnState.STOPPED:
                 due += [at for at in (turn.at + COMMIT_GRACE_S, turn.at + NOISE_S) if at > now]
@@ -174,7 +164,7 @@ class Turns:
     def next_input(self, now: float) -> list[Effect]:
         """Send the next waiting turn."""
         turn = self.waiting.popleft()
-        self._talked_from = None
+        self.talk_key.talked_from = None
         if turn is not self.recorded:
             self.recorded, self._recorded_again = None, False
         if isinstance(turn, Spoken):
@@ -201,51 +191,12 @@ class Turns:
         self.feeding = False
         return self._finish_speech(now)
 
-    def pressed(self, now: float) -> list[Effect]:
-        """The talk key went down: whatever the model says is interrupted, and the microphone opens."""
-        self.talking = self.opening = True
-        self._discarded = False
-        self.pressed_at = self._talked_from = now
-        self.recorded = None
-        return [*self._responses.interrupt(server_cancels=False), *self._clear(), OpenMic()]
-
-    def released(self) -> list[Effect]:
-        """The talk key went up: the microphone closes."""
-        self.opening = False
-        self.pressed_at = None
-        return [CloseMic(), Show(MicChanged(state="closed"))]
-
-    def discard(self) -> list[Effect]:
-        """What is being said with the talk key down is not to be sent."""
-        self._discarded = True
-        return self.released()
-
-    def mic_opened(self) -> list[Effect]:
-        """The microphone delivers: now is the time to talk."""
-        if not self.opening:
-            return []
-        self.opening = False
-        return [Show(MicChanged(state="open"))]
-
-    def mic_closed(self, fact: MicClosed, now: float) -> list[Effect]:
-        """The talk key went up: what was said is sent, if it is long enough to be speech."""
-        self.talking = False
-        if self._discarded:
-            return [*self._clear(), Show(Notice(text="nothing was sent"))]
-        if fact.spoken_ms < MIN_COMMIT_MS:
-            return [*self._clear(), Show(Notice(text="too short: nothing was sent"))]
-        return self._finish_speech(now)
-
     def time_passed(self, now: float) -> list[Effect]:
-        """A key may be stuck, or forgotten: nobody's room is listened to for ever. Speech may have been a noise."""
+        """Speech that did not become a turn was a noise; a talk key may be stuck."""
         for turn in list(self._turns.values()):
             if turn.state is TurnState.STOPPED and now >= turn.at + NOISE_S:
                 self._drop(turn, now)
-        limit_s = self._options.talk_limit_s
-        if self.pressed_at is None or now < self.pressed_at + limit_s:
-            return []
-        limit = f"the talk key was down for {limit_s:g} s: the microphone is closed (--ptt-max-s)"
-        return [Show(Notice(text=limit)), *self.released()]
+        return self.talk_key.time_passed(now)
 
     def speech_never_ended(self, now: float) -> bool:
         """No more audio comes, and the server has not heard the end of speech: what was said makes no turn."""
@@ -271,7 +222,7 @@ class Turns:
         turn = self._find(event.item_id, TurnState.SPEAKING) or self._begin(event.item_id, now)
         if turn.move(TurnEvent.STOPPED, now):
             self.ended_at = now
-            self._entry_of(turn, now, ended=True)
+            self._ended(turn, now)
 
     def committed(self, event: InputAudioBufferCommitted, now: float) -> None:
         """The user's audio became an item; with the server deciding, a response follows by itself."""
@@ -280,7 +231,8 @@ class Turns:
             turn = self._begin(event.item_id, now, event.previous_item_id)
         if not turn.move(TurnEvent.COMMITTED, now):
             return
-        entry = self._entry_of(turn, now, ended=True)
+        self.committed_at = now
+        entry = self._ended(turn, now)
         if entry is not None and not self._options.transcribes_user:
             entry.final = True
         if self._options.server_takes_turns:
@@ -352,9 +304,6 @@ class Turns:
         self.count += 1
         self.tool_rounds = 0
 
-    def _clear(self) -> list[Effect]:
-        return [] if self._options.detection_always_on else [Send(InputAudioBufferClear())]
-
     def _was_noise(self, turn: Turn, now: float) -> None:
         """Nothing was said: the server owes no answer to it, though perhaps to another turn."""
         if turn.counted:
@@ -401,9 +350,10 @@ class Turns:
         if not entry.text:
             self._history.drop(entry)
 
-    def _entry_of(self, turn: Turn, now: float, *, ended: bool) -> Entry | None:
+    def _ended(self, turn: Turn, now: float) -> Entry | None:
+        """The turn's entry; its speech is over."""
         entry = self._history.entry(turn.item_id, "user", now)
-        if entry is not None and ended and entry.ended_at is None:
+        if entry is not None and entry.ended_at is None:
             entry.ended_at = now
         return entry
 

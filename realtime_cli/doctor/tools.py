@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 
-from realtime_cli.conversation.tool_offers import Offer
+from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.doctor.check import Check, failed, good
 from realtime_cli.doctor.probing import begin, outcome
 from realtime_cli.errors import RealtimeError
@@ -23,8 +23,8 @@ def check_tools(host: ToolHost) -> Check:
     stopping = threading.Event()
     names: list[str] = []
 
-    def ready(offers: tuple[Offer, ...]) -> None:
-        names.extend(offer.name for offer in offers)
+    def ready(definitions: tuple[ToolDefinition, ...]) -> None:
+        names.extend(definition.name for definition in definitions)
         stopping.set()
         host.close()
 

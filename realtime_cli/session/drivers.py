@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from realtime_cli.audio.core.meters import Meters
 from realtime_cli.conversation.facts import Fact
 from realtime_cli.ports import (
     AudioSink,
@@ -78,6 +79,8 @@ class Drivers(msgspec.Struct, frozen=True, kw_only=True):
     make_sink: MakeSink = nothing
     make_echo_control: MakeEchoControl = nothing
     open_recording: OpenRecording = no_recordings
+    meters: Meters | None = None
+    """Are told what passes at both ends."""
     inputs: tuple[Input, ...] = ()
     tools: ToolHost | None = None
     make_journal: Callable[[Note], Journal | None] = nothing

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from realtime_cli.audio.core.meters import Meters
     from realtime_cli.ports import AudioSink, EchoControl, Pull, Recorder
     from realtime_cli.settings.settings import Settings
 
@@ -50,6 +51,17 @@ def overheard(pull: Pull, echo: EchoControl) -> Pull:
         return samples
 
     return pull_overheard
+
+
+def metered(pull: Pull, meters: Meters) -> Pull:
+    """A pull that tells the meters all that is played."""
+
+    def pull_metered(frames: int) -> npt.NDArray[np.int16]:
+        samples = pull(frames)
+        meters.played(samples)
+        return samples
+
+    return pull_metered
 
 
 def recorded(pull: Pull, recorder: Recorder, sink: AudioSink) -> Pull:

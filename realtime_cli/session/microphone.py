@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from realtime_cli.audio.core.meters import Meters
 from realtime_cli.audio.core.pcm import BLOCK_BYTES, BLOCK_MS, bytes_to_ms
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.transcription.commit_segmentation import Cutter
@@ -39,6 +40,7 @@ class Microphone:
         self.muted = False
         """Send silence instead: the server must hear that the speaker stopped."""
         self.echo: EchoControl | None = None
+        self.meters: Meters | None = None
         self.recorder: Recorder | None = None
         """Is given all that is sent."""
 
@@ -89,6 +91,8 @@ class Microphone:
         for block in blocks:
             if not queue.put_recorded(block, stopping):
                 return
+            if self.meters:
+                self.meters.heard(block)
             if self.recorder:
                 self.recorder.spoke(block)
             if cutter:

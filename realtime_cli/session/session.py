@@ -26,9 +26,11 @@ from realtime_cli.conversation.effects import (
     Feed,
     FeedSilence,
     Flush,
+    Hold,
     Mute,
     OpenMic,
     Play,
+    Resume,
     ResumeMic,
     RunTool,
     Send,
@@ -37,14 +39,14 @@ from realtime_cli.conversation.effects import (
     Use,
 )
 from realtime_cli.conversation.records import AudioReported, Ended, Record, SourceState
-from realtime_cli.conversation.tool_offers import Offer
+from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
 from realtime_cli.ports import AudioSink, AudioSource, Journal, Keeper, Recorder
 from realtime_cli.session.clock import Clock
 from realtime_cli.session.connection import FIRST_EPOCH, Connection
 from realtime_cli.session.connections import Connections
 from realtime_cli.session.drivers import Drivers
-from realtime_cli.session.echo_control import overheard, recorded
+from realtime_cli.session.echo_control import metered, overheard, recorded
 from realtime_cli.session.interrupts import Terminated, deferred, die_of, ignored, raising_deadly_signals
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
@@ -81,6 +83,7 @@ class Session:
         self._inputs, self._tools = drivers.inputs, drivers.tools
         self._inbox: SimpleQueue[tuple[f.Fact, Connection | None, int]] = SimpleQueue()
         self._mic = Microphone(self.post)
+        self._mic.meters = drivers.meters
         self._journal: Journal | None = None
         self._recorder: Recorder | None = None
         self._screen = Screen(drivers.view)
@@ -159,7 +162,7 @@ class Session:
         for keeper in self._keepers():
             self._threads.start("keeper", keeper.run)
         if self._tools:
-            self._threads.start("tools", self._tools.run, self._offered, self._stopping)
+            self._threads.start("tools", self._tools.run, self._tools_ready, self._stopping)
         self._mic.resume(self._connections.connect(FIRST_EPOCH).queue)
         with deferred():
             self._open_devices()
@@ -177,6 +180,8 @@ class Session:
             self._sink.open()
             self._threads.start("playback", self._player.run)
             pull = overheard(self._player.playout.pull, echo) if echo else self._player.playout.pull
+            if self._drivers.meters:
+                pull = metered(pull, self._drivers.meters)
             if self._recorder:
                 pull = recorded(pull, self._recorder, self._sink)
             self._threads.start("speaker", self._sink.run, pull, self._stopping)
@@ -315,6 +320,10 @@ class Session:
                 parts = self._player.playout.flush() if self._player else ()
                 heard = (f.Heard(p.item_id, p.content_index, p.heard_ms, p.finished) for p in parts)
                 self._tell(f.Flushed(tuple(heard)))
+            case Hold() if self._player:
+                self._player.playout.hold()
+            case Resume() if self._player:
+                self._player.playout.resume()
             case Mute():
                 self._mic.muted = effect.on
             case Show(record=Ended()) if self._source or self._sink:
@@ -374,8 +383,8 @@ class Session:
             feed = partial(self._mic.feed_silence, duration_ms, current.queue, self._stopping)
             self._threads.start("silence", feed)
 
-    def _offered(self, offers: tuple[Offer, ...]) -> None:
-        self.post(f.ToolsReady(offers))
+    def _tools_ready(self, definitions: tuple[ToolDefinition, ...]) -> None:
+        self.post(f.ToolsReady(definitions))
 
     def _run_tool(self, effect: RunTool) -> None:
         if self._tools:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -12,10 +13,6 @@ from realtime_cli.conversation.effects import EndOfAudio, Play
 from realtime_cli.conversation.records import Record, Snapshot
 from realtime_cli.ports import View
 from realtime_cli.session.spill import Piece, Spill
-
-FRAME_S = 1 / 12
-"""The least time between two drawings of the screen: smooth enough for text, and cheap."""
-
 
 MAX_HELD_FRAMES = 60 * RATE_HZ
 """So much decoded audio is ready to be played; more waits on disk (:mod:`realtime_cli.session.spill`)."""
@@ -106,12 +103,13 @@ class Player:
 
 
 class Screen:
-    """Feeds the view: every record in order, and the latest snapshot some times a second."""
+    """Feeds the view: every record in order, and the latest snapshot as often as the view wants to be drawn."""
 
     def __init__(self, view: View) -> None:
         self._view = view
         self._queue: SimpleQueue[tuple[Record, float] | None] = SimpleQueue()
         self._snapshot = Snapshot()
+        self._ended = threading.Event()
 
     def put(self, record: Record, t: float) -> None:
         """Queue a record that happened ``t`` seconds after the start. Any thread; returns at once."""
@@ -124,18 +122,28 @@ class Screen:
     def close(self) -> None:
         """Let :meth:`run` return once all records are shown."""
         self._queue.put(None)
+        self._ended.set()
 
     def run(self) -> None:
         """Show until closed. View thread. Raises BrokenPipeError when nobody reads any more."""
-        while True:
-            try:
-                queued = self._queue.get(timeout=FRAME_S)
-            except Empty:
-                self._view.draw(self._snapshot)
+        ended = False
+        while not ended:
+            frame_s = self._view.frame_s
+            if frame_s is None:
+                queued = self._queue.get()
+                if queued is None:
+                    return
+                self._view.show(*queued)
                 continue
-            if queued is None:
-                self._view.draw(self._snapshot)
-                return
-            self._view.show(*queued)
-            if self._queue.empty():
-                self._view.draw(self._snapshot)
+            self._draw()
+            # Not the queue: each piece of a reply would be a wake-up of its own.
+            ended = self._ended.wait(frame_s)
+        self._draw()
+
+    def _draw(self) -> None:
+        # The snapshot first: it may lack a line that was told, but must never lack one whose record is still queued.
+        snapshot = self._snapshot
+        with suppress(Empty):
+            while (queued := self._queue.get_nowait()) is not None:
+                self._view.show(*queued)
+        self._view.draw(snapshot)

@@ -60,6 +60,10 @@ IdleSeconds = Annotated[float, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=1)]
 
 
+Bidi = Literal["auto", "on", "off"]
+"""Whether the program puts right-to-left text in the order in which it is read: by the terminal, always, or never."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one run. Limits are the protocol's own where it has some."""
 
@@ -161,7 +165,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ptt_max_s: Annotated[TalkSeconds, _meta(AUDIO, "After so long the microphone closes by itself")] = 60
     aec: Annotated[bool, _taste(AUDIO, "Cancel the echo between a loudspeaker and a microphone")] = True
     half_duplex: Annotated[bool, _taste(AUDIO, "Hear nothing while the model is audible")] = False
-    mute: Annotated[bool, _meta(AUDIO, "Start with the microphone muted; m unmutes it")] = False
+    mute: Annotated[bool, _meta(AUDIO, "Start with the microphone muted; F2 unmutes it")] = False
 
     budget: Annotated[
         Dollars | None, _meta(SESSION, "End politely when it has cost so many US dollars", metavar="USD")
@@ -178,6 +182,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     json: Annotated[bool, _taste(VIEW, "One JSON object a line on stdout")] = False
     quiet: Annotated[bool, _taste(VIEW, "Reply text and errors only")] = False
     stats: Annotated[bool, _taste(VIEW, "Latency and tokens a turn, on stderr")] = False
+    bidi: Annotated[Bidi, _taste(VIEW, "Put right-to-left text in order: on, off, or by the terminal")] = "auto"
     debug: Annotated[bool, _taste(VIEW, "Tracebacks, and the wire on stderr without secrets")] = False
 
 

@@ -27,8 +27,8 @@ from msgspec.structs import replace
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import Snapshot
-from realtime_cli.conversation.tool_calls import ANSWERS
-from realtime_cli.conversation.tool_offers import Answer
+from realtime_cli.conversation.tool_calls import CONSENTS
+from realtime_cli.conversation.tool_definitions import Consent
 from realtime_cli.terminal.keys import FOCUS_LOST, Key
 from realtime_cli.terminal.line_editor import Complete, LineEditor, LineHistory, as_typed
 from realtime_cli.terminal.push_to_talk import FIRST_REPEAT_S, TalkKey
@@ -62,7 +62,7 @@ class Stop:
 class Answered:
     """A key that answers the question whether a function may run."""
 
-    answer: Answer
+    answer: Consent
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ class KeyBindings:
             if self._repeated(name, now, FIRST_REPEAT_S):
                 return []
             if snapshot.question:
-                return [Answered(ANSWERS[name])]
+                return [Answered(CONSENTS[name])]
             self._last_seen.pop(name)
         match name:
             case "ctrl+c":

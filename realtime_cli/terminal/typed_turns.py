@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.tool_calls import ANSWERS
+from realtime_cli.conversation.tool_calls import CONSENTS
 from realtime_cli.terminal.slash_commands import SlashCommand, SlashCommands
 from realtime_cli.terminal.stdin_lines import LineInput
 
@@ -37,7 +37,7 @@ def typed_answers(stream: BinaryIO) -> LineInput:
     """The lines of ``stream`` as answers to the question whether a function may run."""
 
     def answer(line: str) -> Iterable[f.Fact]:
-        known = ANSWERS.get(line.lower())
+        known = CONSENTS.get(line.lower())
         return [f.Decided(known) if known else f.Noted(ASK_AGAIN)]
 
     return LineInput(stream, answer)

@@ -15,7 +15,7 @@ from pydantic.errors import PydanticUserError
 from pydantic.json_schema import JsonSchemaMode
 from pydantic_core import PydanticSerializationError
 
-from realtime_cli.conversation.tool_offers import Offer
+from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.errors import InputError
 from realtime_cli.tools.arguments import BadArguments, json_object
 from realtime_cli.tools.mark import Mark, mark_of
@@ -38,7 +38,7 @@ class FunctionTool:
         self._adapters = {name: self._adapter(parameter) for name, parameter in self._parameters.items()}
         docs = docstring_parser.parse(inspect.getdoc(function) or "")
         self._told = {param.arg_name.lstrip("*"): param.description or "" for param in docs.params}
-        self.offer = Offer(
+        self.definition = ToolDefinition(
             name=wire_name(mark.name or function.__name__),
             description="\n\n".join(part for part in (docs.short_description, docs.long_description) if part),
             parameters=self._schema(),

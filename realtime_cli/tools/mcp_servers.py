@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from realtime_cli.conversation.tool_offers import Offer, Outcome, failure
+from realtime_cli.conversation.tool_definitions import ToolDefinition, ToolOutcome, failure
 from realtime_cli.errors import ConfigError, InputError
 from realtime_cli.protocol.redaction import redact
 from realtime_cli.tools.arguments import json_object
@@ -47,12 +47,12 @@ def require_mcp() -> None:
 class McpTool:
     """One tool of a server."""
 
-    def __init__(self, server: McpServer, name: str, offer: Offer) -> None:
+    def __init__(self, server: McpServer, name: str, definition: ToolDefinition) -> None:
         self._server = server
         self._name = name
-        self.offer = offer
+        self.definition = definition
 
-    async def call(self, arguments: str) -> Outcome:
+    async def call(self, arguments: str) -> ToolOutcome:
         """Let the server run it. Raises BadArguments, and errors of the connection."""
         return await self._server.call(self._name, json_object(arguments))
 
@@ -84,7 +84,7 @@ class McpServer:
             finally:
                 self._gone.set()
 
-    async def call(self, name: str, arguments: dict[str, Any]) -> Outcome:
+    async def call(self, name: str, arguments: dict[str, Any]) -> ToolOutcome:
         """Run a tool; a server that goes away meanwhile is a failure like any other."""
         lost = failure(f"the MCP server {self.label} is gone")
         if self._client is None or self._gone.is_set():
@@ -140,14 +140,14 @@ class McpServer:
             page = await client.list_tools(cursor=cursor)
             for tool in page.tools:
                 # The server's word that a tool changes nothing is no reason not to ask: it may be anybody's server.
-                offer = Offer(
+                definition = ToolDefinition(
                     name=tool.name,
                     description=tool.description or "",
                     parameters=tool.input_schema,
                     asks=True,
                     server=self._target.label,
                 )
-                yield McpTool(self, tool.name, offer)
+                yield McpTool(self, tool.name, definition)
             cursor = page.next_cursor
             if not cursor:
                 return
@@ -161,9 +161,9 @@ def _http(target: McpTarget) -> AsyncClient:
     return AsyncClient(headers=headers, timeout=Timeout(HTTP_S, read=STREAM_S))
 
 
-def _outcome(result: CallToolResult) -> Outcome:
+def _outcome(result: CallToolResult) -> ToolOutcome:
     texts = [_text(block) for block in result.content]
-    return Outcome(shortened("\n".join(texts)), failed=bool(result.is_error))
+    return ToolOutcome(shortened("\n".join(texts)), failed=bool(result.is_error))
 
 
 def _text(block: Any) -> str:

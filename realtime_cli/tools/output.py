@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pydantic_core
 
-from realtime_cli.conversation.tool_offers import Outcome, failure
+from realtime_cli.conversation.tool_definitions import ToolOutcome, failure
 
 MAX_OUTPUT_CHARS = 60_000
 """Some 15,000 tokens. The smallest context of a realtime model holds 32,000 (https://platform.openai.com/docs/models)."""
 
 
-def outcome_of(result: object) -> Outcome:
+def outcome_of(result: object) -> ToolOutcome:
     """A string as it is, anything else as JSON, and what JSON does not know as its ``str``."""
     if isinstance(result, str):
-        return Outcome(shortened(result))
+        return ToolOutcome(shortened(result))
     try:
         text = pydantic_core.to_json(result, fallback=str, inf_nan_mode="strings").decode()
     except (ValueError, RecursionError) as error:
         return failure(f"the result cannot be written as JSON: {error}")
-    return Outcome(shortened(text))
+    return ToolOutcome(shortened(text))
 
 
 def shortened(text: str) -> str:

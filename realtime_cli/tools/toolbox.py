@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from realtime_cli.conversation.tool_offers import Offer, Outcome, failure
+from realtime_cli.conversation.tool_definitions import ToolDefinition, ToolOutcome, failure
 from realtime_cli.errors import InputError, RealtimeError
 from realtime_cli.tools.arguments import BadArguments
 from realtime_cli.tools.functions import FunctionTool, wire_name
@@ -29,7 +29,7 @@ class Tool(Protocol):
     """One function for the model."""
 
     @property
-    def offer(self) -> Offer:
+    def definition(self) -> ToolDefinition:
         """What the model is told of it."""
 
     def call(self, arguments: str) -> Any:
@@ -53,7 +53,7 @@ class Toolbox:
         self._on_error = on_error
         self._tools: dict[str, Tool] = {}
         for function in functions:
-            name = function.offer.name
+            name = function.definition.name
             if name in self._tools:
                 raise InputError(f"--tools: there are two functions named {name}", "rename one of them")
             self._tools[name] = function
@@ -66,10 +66,10 @@ class Toolbox:
     @property
     def may_ask(self) -> bool:
         """Whether the user may be asked about a call."""
-        asks = bool(self._servers) or any(tool.offer.asks for tool in self._tools.values())
+        asks = bool(self._servers) or any(tool.definition.asks for tool in self._tools.values())
         return asks if self._confirm == "auto" else self._confirm == "always"
 
-    def run(self, ready: Callable[[tuple[Offer, ...]], None], stopping: threading.Event) -> None:
+    def run(self, ready: Callable[[tuple[ToolDefinition, ...]], None], stopping: threading.Event) -> None:
         """Start the MCP servers, tell ``ready`` once what there is, and keep them until closed. Own thread.
 
         Raises InputError when a server does not start.
@@ -86,7 +86,7 @@ class Toolbox:
             for run_id in list(self._awaited):
                 self.cancel(run_id)
 
-    def call(self, run_id: str, name: str, arguments: str) -> Outcome:
+    def call(self, run_id: str, name: str, arguments: str) -> ToolOutcome:
         """Run a function; blocks until it is done. Whatever goes wrong is an outcome. Any thread, several at once."""
         tool = self._tools.get(name)
         if tool is None:
@@ -102,7 +102,7 @@ class Toolbox:
         except (Exception, SystemExit) as error:  # noqa: BLE001 -- the user's code may raise anything
             self._on_error(error)
             return failure(error_text(error))
-        return result if isinstance(result, Outcome) else outcome_of(result)
+        return result if isinstance(result, ToolOutcome) else outcome_of(result)
 
     def cancel(self, run_id: str) -> None:
         """Give a call up: what can be cancelled is; a plain function runs on to its end, which nobody waits for."""
@@ -120,7 +120,7 @@ class Toolbox:
                 # It ended by itself between the question and the request.
                 return
 
-    async def _live(self, ready: Callable[[tuple[Offer, ...]], None], stopping: threading.Event) -> None:
+    async def _live(self, ready: Callable[[tuple[ToolDefinition, ...]], None], stopping: threading.Event) -> None:
         self._life = asyncio.current_task()
         self._loop = asyncio.get_running_loop()
         if stopping.is_set():
@@ -131,8 +131,8 @@ class Toolbox:
             for server in self._servers:
                 await server.opened.wait()
                 for tool in server.tools:
-                    self._tools[self._free_name(server.label, tool.offer.name)] = tool
-            ready(tuple(self._offer(name, tool.offer) for name, tool in self._tools.items()))
+                    self._tools[self._free_name(server.label, tool.definition.name)] = tool
+            ready(tuple(self._named(name, tool.definition) for name, tool in self._tools.items()))
             await asyncio.Event().wait()
 
     def _free_name(self, label: str, name: str) -> str:
@@ -141,9 +141,9 @@ class Toolbox:
         names += [wire_name(f"{label}_{number}_{name}") for number in range(2, len(self._tools) + 2)]
         return next(free for free in names if free not in self._tools)
 
-    def _offer(self, name: str, offer: Offer) -> Offer:
-        asks = offer.asks if self._confirm == "auto" else self._confirm == "always"
-        return msgspec.structs.replace(offer, name=name, asks=asks)
+    def _named(self, name: str, definition: ToolDefinition) -> ToolDefinition:
+        asks = definition.asks if self._confirm == "auto" else self._confirm == "always"
+        return msgspec.structs.replace(definition, name=name, asks=asks)
 
     def _await(self, run_id: str, awaitable: Awaitable[Any]) -> Any:
         async def wait() -> Any:

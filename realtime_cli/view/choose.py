@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
+from realtime_cli.audio.core.meters import Meters
 from realtime_cli.controls import Controls
 from realtime_cli.errors import InputError
 from realtime_cli.ports import View
@@ -27,6 +28,7 @@ def choose_view(
     interactive: bool = False,
     echo_user: bool = True,
     controls: Callable[[], Controls] = Controls,
+    meters: Meters | None = None,
     out: TextIO | None = None,
     err: TextIO | None = None,
     environ: Mapping[str, str] = os.environ,
@@ -35,7 +37,8 @@ def choose_view(
 
     ``streaming`` (typed and recorded turns): replies are written as they come, which needs no live view unless
     somebody is to write further turns (``interactive``).
-    ``echo_user``: show what the user said, if not typed just now. ``controls`` is for the live view's status line.
+    ``echo_user``: show what the user said, if not typed just now. ``controls`` and ``meters`` are for the live
+    view's status line.
     ``out`` and ``err`` default to the program's own. Raises InputError for flags that exclude each other.
     """
     named = [flag for flag in ("plain", "json", "quiet") if getattr(settings, flag)]
@@ -52,7 +55,7 @@ def choose_view(
     elif settings.quiet:
         view = QuietView(out, err, streaming=streaming)
     elif is_live(settings, streaming=streaming and not interactive, out=out, err=err, environ=environ):
-        view = _live(out, err, environ, controls)
+        view = _live(settings, out, err, environ, controls, meters)
     else:
         view = PlainView(out, err, streaming=streaming, echo_user=echo_user)
     if not settings.stats:
@@ -82,13 +85,21 @@ def can_live(out: TextIO, err: TextIO, environ: Mapping[str, str]) -> bool:
     return encoding == "utf8" and out.isatty() and err.isatty() and environ.get("TERM", "") not in DUMB
 
 
-def _live(out: TextIO, err: TextIO, environ: Mapping[str, str], controls: Callable[[], Controls]) -> View:
+def _live(
+    settings: Settings,
+    out: TextIO,
+    err: TextIO,
+    environ: Mapping[str, str],
+    controls: Callable[[], Controls],
+    meters: Meters | None,
+) -> View:
     # rich takes 20 ms to import, which only this view needs.
     from rich.console import Console
 
-    from realtime_cli.view.live import LiveView
+    from realtime_cli.view.live import NO_METERS, LiveView
+    from realtime_cli.view.right_to_left import orders
 
     console = Console(file=out, no_color=bool(environ.get("NO_COLOR")), highlight=False, emoji=False, markup=False)
     if console.legacy_windows:
         return PlainView(out, err, streaming=False)
-    return LiveView(console, environ, controls)
+    return LiveView(console, environ, controls, meters=meters or NO_METERS, orders=orders(settings.bidi, environ))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from rich.text import Text
-from wcwidth import iter_graphemes, wcswidth
-
 from realtime_cli.printable import neutralise
+from realtime_cli.view.layout import Span, Spans, cells, clusters
 
 PROMPT = "❯ "
 PROMPT_CELLS = 2
 CUT = "…"
+AT_CURSOR = "none"
+"""A style that changes nothing, of the character before which the cursor stands."""
+
 BREAK = "⏎"
 """Stands for a line break."""
 
@@ -22,7 +23,7 @@ CHARS_PER_CELL = 8
 class InputLine(NamedTuple):
     """The row, and how many cells of it are before the cursor."""
 
-    row: Text
+    row: Spans
     cursor_cells: int
 
 
@@ -32,14 +33,13 @@ def input_line(text: str, cursor: int, width: int) -> InputLine:
     near = room * CHARS_PER_CELL
     before = _shown(text[max(0, cursor - near) : cursor])
     after = _shown(text[cursor : cursor + near])
-    after_room = min(sum(cells for _, cells in after), max(1, room // 4))
+    after_room = min(_total(after), max(1, room // 4))
     before = _last(before, room - after_room, more=cursor > near)
-    used = sum(cells for _, cells in before)
+    used = _total(before)
     after = _first(after, room - used, more=len(text) - cursor > near)
-    row = Text(no_wrap=True, end="")
-    row.append(PROMPT, "bold cyan")
-    row.append("".join(shown for shown, _ in (*before, *after)))
-    return InputLine(row, PROMPT_CELLS + used)
+    at_cursor, behind = after[:1], after[1:]
+    row = [Span(PROMPT, "bold cyan"), Span(_text(before)), Span(_text(at_cursor), AT_CURSOR), Span(_text(behind))]
+    return InputLine([span for span in row if span.text], PROMPT_CELLS + used)
 
 
 Clusters = list[tuple[str, int]]
@@ -48,26 +48,34 @@ Clusters = list[tuple[str, int]]
 
 def _shown(text: str) -> Clusters:
     safe = neutralise(text.replace("\n", BREAK).replace("\t", " "))
-    return [(cluster, max(0, wcswidth(cluster))) for cluster in iter_graphemes(safe)]
+    return [(cluster, cells(cluster)) for cluster in clusters(safe)]
 
 
-def _last(clusters: Clusters, room: int, *, more: bool) -> Clusters:
+def _text(row: Clusters) -> str:
+    return "".join(shown for shown, _ in row)
+
+
+def _total(row: Clusters) -> int:
+    return sum(width for _, width in row)
+
+
+def _last(row: Clusters, room: int, *, more: bool) -> Clusters:
     """The last of them that fit, with a mark where some are left out."""
-    if not more and sum(cells for _, cells in clusters) <= room:
-        return clusters
-    return [(CUT, 1), *_fitting(clusters[::-1], room - 1)[::-1]]
+    if not more and _total(row) <= room:
+        return row
+    return [(CUT, 1), *_fitting(row[::-1], room - 1)[::-1]]
 
 
-def _first(clusters: Clusters, room: int, *, more: bool) -> Clusters:
-    if not more and sum(cells for _, cells in clusters) <= room:
-        return clusters
-    return [*_fitting(clusters, room - 1), (CUT, 1)]
+def _first(row: Clusters, room: int, *, more: bool) -> Clusters:
+    if not more and _total(row) <= room:
+        return row
+    return [*_fitting(row, room - 1), (CUT, 1)]
 
 
-def _fitting(clusters: Clusters, room: int) -> Clusters:
+def _fitting(row: Clusters, room: int) -> Clusters:
     taken = 0
-    for number, (_, cells) in enumerate(clusters):
-        taken += cells
+    for number, (_, width) in enumerate(row):
+        taken += width
         if taken > room:
-            return clusters[:number]
-    return clusters
+            return row[:number]
+    return row

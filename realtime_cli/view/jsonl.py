@@ -17,6 +17,9 @@ from realtime_cli.printable import json_line
 class JsonView:
     """Writes bytes, so that the platform's idea of a text encoding has no say."""
 
+    frame_s = None
+    """Records are shown at once."""
+
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
 

@@ -33,6 +33,9 @@ from realtime_cli.view.tool_lines import call_text, question_text, result_text
 class PlainView:
     """``streaming``: print replies as they come. ``echo_user``: print what the user said, if not typed just now."""
 
+    frame_s = None
+    """Records are shown at once."""
+
     def __init__(self, out: TextIO, err: TextIO, *, streaming: bool, echo_user: bool = True) -> None:
         self._out, self._err = out, err
         self._replies = ReplyWriter(out, streaming=streaming)

@@ -21,8 +21,14 @@ DUMB = ("dumb", "unknown")
 """What TERM says of a terminal that cannot move its cursor."""
 
 
+FRAME_S = 0.125
+"""The time between two drawings."""
+
+
 class ProgressView:
     """Wraps ``inner``; ``err`` must be a terminal. The line gives way to whatever ``inner`` writes."""
+
+    frame_s = FRAME_S
 
     def __init__(self, inner: View, err: TextIO, status: Status) -> None:
         self._inner = inner

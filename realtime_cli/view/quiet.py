@@ -12,6 +12,9 @@ from realtime_cli.view.replies import ReplyWriter
 class QuietView:
     """``streaming`` as in :class:`~realtime_cli.view.plain.PlainView`."""
 
+    frame_s = None
+    """Records are shown at once."""
+
     def __init__(self, out: TextIO, err: TextIO, *, streaming: bool) -> None:
         self._err = err
         self._replies = ReplyWriter(out, streaming=streaming)

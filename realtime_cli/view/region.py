@@ -1,18 +1,18 @@
 """A few rows at the bottom of the screen that are redrawn in place, below lines that scroll away for good.
 
 Control sequences as in https://invisible-island.net/xterm/ctlseqs/ctlseqs.html; 2026 is synchronized output
-(https://github.com/contour-terminal/vt-extensions), which other terminals ignore.
+(https://github.com/contour-terminal/vt-extensions), which other terminals ignore. The cursor stays in the last row,
+where the user types: so input methods find it, and whatever ends the program leaves it visible and below the text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TextIO
+from collections.abc import Callable, Mapping, Sequence
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
-ERASE_BELOW = "\x1b[J"
+ERASE_BELOW, ERASE_RIGHT = "\x1b[J", "\x1b[K"
 
 
 class Row(str):
@@ -30,40 +30,55 @@ class Row(str):
 
 
 class Region:
-    """Writes to ``stream``, and knows what it drew last. One thread at a time."""
+    """Writes with ``write``, and knows what it drew last. One thread at a time."""
 
-    def __init__(self, stream: TextIO, *, reflows: bool = True) -> None:
-        self._stream = stream
+    def __init__(self, write: Callable[[str], None], *, reflows: bool = True) -> None:
+        self._write = write
         self._reflows = reflows
-        self._drawn: tuple[int, ...] = ()
-        self._hidden = False
+        self._drawn: list[Row] = []
+        self._width = 0
+        self._cursor = 0
 
-    def draw(self, above: Sequence[str], rows: Sequence[Row], width: int) -> None:
-        """Print the lines ``above`` for good and replace the region by ``rows``, each at most ``width`` cells."""
-        parts = [SYNC_START, HIDE_CURSOR, self._erase(width)]
-        parts += [f"{line}\r\n" for line in above]
-        # Should the terminal take a character for wider than we do, the row is cut and does not become two.
-        parts += [WRAP_OFF, "\r\n".join(rows), WRAP_ON, SYNC_END]
-        self._drawn = tuple(row.cells for row in rows)
-        self._hidden = True
-        self._stream.write("".join(parts))
-        self._stream.flush()
+    def draw(self, above: Sequence[str], rows: Sequence[Row], width: int, cursor: int | None = None) -> None:
+        """Print the lines ``above`` for good and replace the region by ``rows``, each at most ``width`` cells.
+
+        ``cursor``: how many cells of the last row are before the cursor, if not all. Writes what has changed.
+        """
+        at = rows[-1].cells if cursor is None else cursor
+        if above or width != self._width or len(rows) != len(self._drawn):
+            text = self._erase(width) + "".join(f"{line}\r\n" for line in above)
+            # Should the terminal take a character for wider than we do, the row is cut and does not become two.
+            text += WRAP_OFF + "\r\n".join(rows) + WRAP_ON
+        else:
+            changed = [number for number, row in enumerate(rows) if row != self._drawn[number]]
+            if not changed and at == self._cursor:
+                return
+            text = WRAP_OFF + "".join(self._replaced(rows, number) for number in changed) + WRAP_ON
+        self._drawn, self._width, self._cursor = list(rows), width, at
+        self._write(f"{SYNC_START}{HIDE_CURSOR}{text}{_to_column(at)}{SHOW_CURSOR}{SYNC_END}")
 
     def forget(self) -> None:
         """Somebody else wrote to the screen: the next drawing begins in the row of the cursor."""
-        self._drawn = (0,)
+        self._drawn, self._width = [Row("", 0)], 0
 
     def close(self, above: Sequence[str], width: int) -> None:
-        """Print the last lines, remove the region, show the cursor."""
-        if not (self._hidden or above):
-            return
-        self._stream.write(self._erase(width) + "".join(f"{line}\r\n" for line in above) + SHOW_CURSOR)
-        self._stream.flush()
-        self._drawn, self._hidden = (), False
+        """Print the last lines and remove the region."""
+        if self._drawn or above:
+            self._write(self._erase(width) + "".join(f"{line}\r\n" for line in above) + SHOW_CURSOR)
+        self._drawn = []
+
+    def _replaced(self, rows: Sequence[Row], number: int) -> str:
+        """From the last row to another, and back, with its new text in it."""
+        up = len(rows) - 1 - number
+        there, back = (f"\x1b[{up}A", f"\x1b[{up}B") if up else ("", "")
+        return f"{there}\r{rows[number]}{ERASE_RIGHT}{back}"
 
     def _erase(self, width: int) -> str:
-        """From the end of the region's last row to its beginning, also after the window became narrower."""
-        height = sum(self._height(cells, width) for cells in self._drawn)
+        """From the row of the cursor to the region's beginning, also after the window became narrower."""
+        height = sum(self._height(row.cells, width) for row in self._drawn[:-1])
+        if self._drawn:
+            # The cursor is not at the end of its row.
+            height += max(1, self._height(self._cursor + 1, width))
         up = f"\x1b[{height - 1}A" if height > 1 else ""
         return f"\r{up}{ERASE_BELOW}" if self._drawn else ""
 
@@ -75,3 +90,7 @@ class Region:
 def reflows(environ: Mapping[str, str]) -> bool:
     """Whether the terminal wraps old rows anew when its width changes: all but xterm, the Linux console, GNU screen."""
     return not ("XTERM_VERSION" in environ or "STY" in environ or environ.get("TERM", "").startswith("linux"))
+
+
+def _to_column(cells: int) -> str:
+    return f"\r\x1b[{cells}C" if cells else "\r"

@@ -1,15 +1,16 @@
-"""The status line: as many facts as fit, the most useful first. Pure."""
+"""The status line: the state, the levels, and as many facts as fit, the most useful first. Pure."""
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
-from rich.text import Text
+import msgspec
 
 from realtime_cli.controls import Controls
-from realtime_cli.conversation.records import Phase, Snapshot, ToolAsked
+from realtime_cli.conversation.records import Phase, Snapshot, Totals
 from realtime_cli.printable import one_line
-from realtime_cli.view.tool_lines import question_text
+from realtime_cli.view.layout import Span, Spans, fitted, spans_cells
 
 PHASES = {
     Phase.CONNECTING: ("○", "yellow"),
@@ -24,115 +25,138 @@ PHASES = {
 LAST_SECONDS = 10
 """Of a press of the talk key, in which it is shown how many are left."""
 
-GAP = "   "
-"""Between the state, the facts and the keys."""
+METER_CELLS = 6
+METER_FLOOR_DBFS = -60.0
+"""What is softer is shown as nothing; each cell is 10 dB, so that speech fills four or five."""
+
+FULL_CELLS, EMPTY_CELLS = "━", "─"
+
+GAP = "  "
+"""Between the state, each level, the facts and the keys."""
 
 INNER_GAP = " · "
 """Between two facts or two keys."""
 
 
-class Part(NamedTuple):
-    """A piece of the line. The higher ``rank``, the sooner it is left out."""
+class Gauges(msgspec.Struct, frozen=True):
+    """What moves by itself: whole cells of the meters (None where there is nothing to measure) and whole seconds."""
 
-    text: str
-    style: str
+    microphone: int | None = None
+    speaker: int | None = None
+    elapsed_s: int = 0
+    talking_s: int = 0
+    """For how long the push-to-talk microphone has been open."""
+
+
+class Part(NamedTuple):
+    """A piece of a row. The higher ``rank``, the sooner it is left out."""
+
+    spans: Spans
     rank: int
     group: str
 
 
-def status_line(snapshot: Snapshot, controls: Controls, width: int, talking_s: int = 0) -> Text:
-    """One line of at most ``width`` cells. ``talking_s``: for how long the push-to-talk microphone has been open."""
-    parts = [_state(snapshot, controls, talking_s), *_facts(snapshot), *_hints(snapshot, controls)]
-    while len(parts) > 1 and _joined(parts).cell_len > width:
+def meter_cells(dbfs: float, before: int) -> int:
+    """How much of a meter is full; it rises at once, and falls by one cell a drawing, so that it can be read."""
+    level = 0 if math.isinf(dbfs) else round((1 - dbfs / METER_FLOOR_DBFS) * METER_CELLS)
+    return max(0, min(METER_CELLS, max(level, before - 1)))
+
+
+def status_line(snapshot: Snapshot, controls: Controls, width: int, gauges: Gauges = Gauges()) -> Spans:  # noqa: B008 -- immutable
+    """One row of at most ``width`` cells."""
+    hints = [] if controls.keyboard else [Part([Span("Ctrl-C quit")], 2, "key")]
+    return joined([_state(snapshot, controls, gauges), *_meters(gauges), *_facts(snapshot, gauges), *hints], width)
+
+
+def joined(parts: list[Part], width: int) -> Spans:
+    """The parts in one row, without those of the highest ranks if there is not room for all."""
+    parts = list(parts)
+    while len(parts) > 1 and spans_cells(_row(parts)) > width:
         parts.remove(max(parts, key=lambda part: part.rank))
-    line = _joined(parts)
-    line.truncate(width)
-    return line
+    return fitted(_row(parts), width)
 
 
-def _joined(parts: list[Part]) -> Text:
-    line = Text(no_wrap=True, end="")
+def _row(parts: list[Part]) -> Spans:
+    row: Spans = []
     for before, part in zip([None, *parts], parts, strict=False):
         if before:
-            line.append(INNER_GAP if before.group == part.group else GAP, "dim")
-        line.append(part.text, part.style)
-    return line
+            row.append(Span(INNER_GAP if before.group == part.group else GAP, "dim"))
+        row += part.spans
+    return row
 
 
-def _state(snapshot: Snapshot, controls: Controls, talking_s: int) -> Part:
+def _state(snapshot: Snapshot, controls: Controls, gauges: Gauges) -> Part:
+    text, style = _state_text(snapshot, controls, gauges.talking_s)
+    return Part([Span(text, style)], 0, "state")
+
+
+def _state_text(snapshot: Snapshot, controls: Controls, talking_s: int) -> tuple[str, str]:
     if snapshot.opening:
-        return Part("◌ opening the microphone", "yellow", 0, "state")
+        return "◌ opening the microphone", "yellow"
     if snapshot.talking:
         left_s = controls.talk_limit_s - talking_s
         soon = f", {max(0, left_s)} s left" if left_s <= LAST_SECONDS else ""
-        return Part(f"◉ talking {talking_s // 60}:{talking_s % 60:02}{soon}", "bold red", 0, "state")
+        return f"◉ talking {talking_s // 60}:{talking_s % 60:02}{soon}", "bold red"
     if snapshot.question:
-        return Part("? your consent", "bold yellow", 0, "state")
+        return "? your consent", "bold yellow"
     if snapshot.running and snapshot.phase in (Phase.LISTENING, Phase.THINKING):
         more = f" and {len(snapshot.running) - 1} more" if len(snapshot.running) > 1 else ""
-        return Part(f"⚙ running {one_line(snapshot.running[0])}{more}", "yellow", 0, "state")
+        return f"⚙ running {one_line(snapshot.running[0])}{more}", "yellow"
     symbol, style = PHASES[snapshot.phase]
     if snapshot.microphone != "works":
         if snapshot.microphone == "lost" and snapshot.phase in (Phase.LISTENING, Phase.HEARING):
-            return Part("○ microphone lost", "bold red", 0, "state")
-        return Part(f"{symbol} {snapshot.phase.value}, microphone {snapshot.microphone}", "bold red", 0, "state")
+            return "○ microphone lost", "bold red"
+        return f"{symbol} {snapshot.phase.value}, microphone {snapshot.microphone}", "bold red"
     if controls.muted:
         if snapshot.phase in (Phase.LISTENING, Phase.HEARING):
-            return Part("○ muted", "bold red", 0, "state")
-        return Part(f"{symbol} {snapshot.phase.value}, muted", "bold red", 0, "state")
+            return "○ muted", "bold red"
+        return f"{symbol} {snapshot.phase.value}, muted", "bold red"
     if controls.half_duplex and snapshot.phase is Phase.SPEAKING:
-        return Part(f"{symbol} speaking, not listening", style, 0, "state")
+        return f"{symbol} speaking, not listening", style
     if snapshot.phase is Phase.LISTENING and (controls.push_to_talk or not controls.listens):
         # There is no microphone, or it is closed: nobody listens.
-        return Part("○ ready", style, 0, "state")
-    return Part(f"{symbol} {snapshot.phase.value}", style, 0, "state")
+        return "○ ready", style
+    return f"{symbol} {snapshot.phase.value}", style
 
 
-def _facts(snapshot: Snapshot) -> list[Part]:
+def _meters(gauges: Gauges) -> list[Part]:
+    ends = (("mic", gauges.microphone, 1, "green"), ("out", gauges.speaker, 6, "magenta"))
+    return [Part(_meter(name, full, style), rank, name) for name, full, rank, style in ends if full is not None]
+
+
+def _meter(name: str, full: int, style: str) -> Spans:
+    meter = [Span(FULL_CELLS * full, style), Span(EMPTY_CELLS * (METER_CELLS - full), "dim")]
+    return [Span(f"{name} ", "dim"), *(span for span in meter if span.text)]
+
+
+def _facts(snapshot: Snapshot, gauges: Gauges) -> list[Part]:
     totals = snapshot.totals
     tokens = totals.input_tokens + totals.output_tokens
-    parts = [
-        (snapshot.provider, 7),
+    connected = snapshot.phase is not Phase.CONNECTING
+    facts = [
+        # A server that serves one model is often called like it.
+        (snapshot.provider if snapshot.provider != snapshot.model else "", 9),
         (snapshot.model, 5),
-        (f"{totals.turns} turn{'s' * (totals.turns != 1)}" if totals.turns else "", 6),
-        (f"{_short(tokens)} tokens" if tokens else "", 8),
+        (clock(gauges.elapsed_s) if connected else "", 4),
+        (_money(totals), 3),
+        (f"{totals.turns} turn{'s' * (totals.turns != 1)}" if totals.turns else "", 8),
+        (f"{_short(tokens)} tokens" if tokens else "", 10),
     ]
-    return [Part(one_line(text), "dim", rank, "fact") for text, rank in parts if text]
+    return [Part([Span(one_line(text), "dim")], rank, "fact") for text, rank in facts if text]
 
 
-def _hints(snapshot: Snapshot, controls: Controls) -> list[Part]:
-    """The keys that do something now."""
-    if controls.typing is not None:
-        keys = [("Enter send", 1), ("Esc cancel", 2)]
-    elif not controls.keyboard:
-        keys = [("Ctrl-C quit", 2)]
-    elif snapshot.question:
-        keys = [("y yes", 1), ("n no", 1), ("a always", 2), ("Ctrl-C quit", 9)]
-    else:
-        speech = [(_talk_hint(snapshot, controls), 1)] if controls.push_to_talk else []
-        mute = [(_mute_hint(controls), 3)] if controls.mutes else []
-        keys = [*speech, *mute, ("? keys", 9), ("Ctrl-C quit", 2)]
-    return [Part(text, "", rank, "key") for text, rank in keys]
+def clock(seconds: int) -> str:
+    """``3:12`` or ``1:03:12``."""
+    hours = f"{seconds // 3600}:" if seconds >= 3600 else ""
+    return f"{hours}{seconds // 60 % 60:{'02' if hours else ''}}:{seconds % 60:02}"
 
 
-def _talk_hint(snapshot: Snapshot, controls: Controls) -> str:
-    if controls.hold:
-        return f"release {controls.talk_key} to send" if snapshot.talking else f"hold {controls.talk_key} to talk"
-    return f"{controls.talk_key} send" if snapshot.talking else f"{controls.talk_key} talk"
-
-
-def _mute_hint(controls: Controls) -> str:
-    return "F2 unmute" if controls.muted else "F2 mute"
+def _money(totals: Totals) -> str:
+    """What it cost so far; a plus where something had no known price, and nothing where nothing had one."""
+    return f"${totals.usd:.2f}{'' if totals.priced else '+'}" if totals.usd else ""
 
 
 def _short(number: int) -> str:
     if number < 1000:
         return str(number)
     return f"{number / 1000:.1f}k" if number < 100_000 else f"{number / 1000:.0f}k"
-
-
-def question_line(question: ToolAsked, width: int) -> Text:
-    """What the user is asked, cut to the window."""
-    line = Text(one_line(question_text(question)), "bold yellow", no_wrap=True, end="")
-    line.truncate(width, overflow="ellipsis")
-    return line

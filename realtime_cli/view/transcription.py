@@ -24,6 +24,9 @@ from realtime_cli.view.subtitles import Writer
 class TranscriptView:
     """Each stretch of speech when it is whole, as ``writer`` puts it. ``quiet``: errors only on ``err``."""
 
+    frame_s = None
+    """Records are shown at once."""
+
     def __init__(self, out: TextIO, err: TextIO, writer: Writer, *, quiet: bool = False) -> None:
         self._out, self._err = out, err
         self._writer = writer
@@ -85,6 +88,11 @@ class FileTranscript:
         self._seekable = path.is_file() or not path.exists()
         self._end = 0
         self._done = self._closed = False
+
+    @property
+    def frame_s(self) -> float | None:
+        """As the wrapped view."""
+        return self._inner.frame_s
 
     def open(self) -> None:
         """Look whether the file can be written. Raises InputError when it cannot."""

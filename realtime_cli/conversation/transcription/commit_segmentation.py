@@ -12,7 +12,7 @@ import sys
 
 from realtime_cli.audio.core.pcm import FRAME_BYTES, frames_to_ms
 from realtime_cli.conversation.facts import Cut
-from realtime_cli.conversation.turns import MIN_COMMIT_MS
+from realtime_cli.conversation.talk_key import MIN_COMMIT_MS
 
 SPEECH_DBFS = -50.0
 """A piece without a block this loud (effective value) holds no speech, and is forgotten instead of transcribed: models

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import msgspec
 
-Answer = Literal["yes", "no", "always"]
+Consent = Literal["yes", "no", "always"]
 """What the user says about a call; ``always`` holds for the function from now on."""
 
 
-class Offer(msgspec.Struct, frozen=True, kw_only=True):
+class ToolDefinition(msgspec.Struct, frozen=True, kw_only=True):
     """One function that the model may call."""
 
     name: str
@@ -29,13 +29,13 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
         return {"type": "function", "name": self.name, **described, "parameters": dict(self.parameters)}
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class ToolOutcome(msgspec.Struct, frozen=True):
     """What a call gave, in words for the model; ``failed`` when that is why there is no result."""
 
     output: str
     failed: bool = False
 
 
-def failure(message: str) -> Outcome:
+def failure(message: str) -> ToolOutcome:
     """An outcome that tells the model what went wrong."""
-    return Outcome(msgspec.json.encode({"error": message}).decode(), failed=True)
+    return ToolOutcome(msgspec.json.encode({"error": message}).decode(), failed=True)

@@ -1,0 +1,85 @@
+"""Right-to-left text in the order in which it is read, for terminals that put character after character.
+
+The order is that of Unicode's bidirectional algorithm (https://www.unicode.org/reports/tr9/), by python-bidi. Terminals
+that know it themselves are left to it; what they do is at https://terminal-wg.pages.freedesktop.org/bidi/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from itertools import groupby, takewhile
+
+from realtime_cli.settings.settings import Bidi
+from realtime_cli.view.input_line import AT_CURSOR, InputLine
+from realtime_cli.view.layout import Span, Spans, cells, clusters, plain, spans_cells
+
+RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
+"""Hebrew, Arabic, Syriac, Thaana and the like."""
+
+STRONG = re.compile(rf"({RIGHT_TO_LEFT.pattern})|[^\W\d_]")
+"""A character that says which way a paragraph goes: the first group, or a letter of the other way."""
+
+FIRST_VTE_WITH_BIDI = 5800
+"""0.58 (https://gitlab.gnome.org/GNOME/vte/-/releases), as VTE_VERSION has it."""
+
+
+def orders(setting: Bidi, environ: Mapping[str, str]) -> bool:
+    """Whether the program is to order the text of rows itself."""
+    if setting != "auto":
+        return setting == "on"
+    vte = environ.get("VTE_VERSION", "")
+    does_itself = (
+        (vte.isdecimal() and int(vte) >= FIRST_VTE_WITH_BIDI)
+        or "KONSOLE_VERSION" in environ
+        or environ.get("TERM_PROGRAM") == "Apple_Terminal"
+        or environ.get("TERM", "").startswith("mlterm")
+    )
+    return not does_itself
+
+
+def goes_left(text: str) -> bool:
+    """Whether a paragraph goes from right to left: its first letter says so."""
+    first = STRONG.search(text)
+    return first is not None and first[1] is not None
+
+
+def visual(row: Spans, *, leftwards: bool) -> Spans:
+    """The row as it is seen from left to right. ``leftwards``: its paragraph goes from right to left."""
+    if not RIGHT_TO_LEFT.search(plain(row)):
+        return row
+    items = [(cluster, span.style) for span in row for cluster in clusters(span.text)]
+    ordered = [items[at] if mirror is None else (mirror, items[at][1]) for at, mirror in _order(items, leftwards)]
+    return [
+        Span("".join(text for text, _ in same), style) for style, same in groupby(ordered, key=lambda item: item[1])
+    ]
+
+
+def visual_input(line: InputLine) -> InputLine:
+    """A line that is typed, with the cursor where its next character will be."""
+    prompt, typed = line.row[:1], line.row[1:]
+    leftwards = goes_left(plain(typed))
+    row = visual(typed, leftwards=leftwards)
+    at_end = not any(span.style == AT_CURSOR for span in row)
+    before = takewhile(lambda span: span.style != AT_CURSOR, row)
+    cursor = 0 if at_end and leftwards else sum(cells(span.text) for span in before)
+    return InputLine(prompt + row, spans_cells(prompt) + cursor)
+
+
+def _order(items: list[tuple[str, str]], leftwards: bool) -> list[tuple[int, str | None]]:
+    """Which item comes when, and what it is mirrored to. A combining mark stays with its letter."""
+    from bidi import algorithm  # only where there is such text
+
+    storage = algorithm.get_empty_storage()
+    storage["base_level"] = int(leftwards)
+    storage["base_dir"] = "R" if leftwards else "L"
+    algorithm.get_embedding_levels("".join(text[0] for text, _ in items), storage)
+    for at, char in enumerate(storage["chars"]):
+        char["at"], char["was"] = at, char["ch"]
+    algorithm.explicit_embed_and_overrides(storage)
+    algorithm.resolve_weak_types(storage)
+    algorithm.resolve_neutral_types(storage, False)
+    algorithm.resolve_implicit_levels(storage, False)
+    algorithm.reorder_resolved_levels(storage, False)
+    algorithm.apply_mirroring(storage, False)
+    return [(char["at"], char["ch"] if char["ch"] != char["was"] else None) for char in storage["chars"]]
