@@ -18,7 +18,7 @@ from realtime_cli.conversation.records import (
     Trouble,
     UserSaid,
 )
-from realtime_cli.conversation.tool_offers import Outcome
+from realtime_cli.conversation.tool_definitions import ToolOutcome
 from realtime_cli.errors import ConnectionFailed
 from realtime_cli.protocol.dialects import Dialect
 from tests.conversation_driver import HELLO, Drive, done, reply, said, user_turn
@@ -213,7 +213,7 @@ def test_a_call_that_runs_meanwhile_is_restored_and_its_result_goes_to_the_new_s
     call.lose().regain()
     assert call.told[:3] == ["session.update", "user: What is in the folder?", "function_call: {}"]
     assert "response.create" not in call.told
-    call.tell(f.ToolReturned(run.run_id, Outcome("a cat")))
+    call.tell(f.ToolReturned(run.run_id, ToolOutcome("a cat")))
     assert call.told[-2:] == ["function_call_output: a cat", "response.create"]
 
 
@@ -226,7 +226,7 @@ def test_a_call_that_returns_while_there_is_no_connection_is_told_with_its_resul
     call.tell(said("response.output_item.done", response_id="r1", item=item), done("r1"))
     (run,) = [effect for effect in call.effects if isinstance(effect, e.RunTool)]
     call.lose()
-    call.tell(f.ToolReturned(run.run_id, Outcome("a cat")))
+    call.tell(f.ToolReturned(run.run_id, ToolOutcome("a cat")))
     call.regain()
     assert call.told[2:4] == ["function_call: {}", "function_call_output: a cat"]
     assert call.told[-1] == "response.create"
@@ -240,7 +240,7 @@ def test_results_that_were_in_and_not_spoken_about_are_asked_about() -> None:
     call.tell(said("response.created", response={"id": "r1"}))
     call.tell(said("response.output_item.done", response_id="r1", item=item), done("r1"))
     (run,) = [effect for effect in call.effects if isinstance(effect, e.RunTool)]
-    call.tell(f.ToolReturned(run.run_id, Outcome("a cat")))
+    call.tell(f.ToolReturned(run.run_id, ToolOutcome("a cat")))
     call.lose().regain()
     assert call.told[2:4] == ["function_call: {}", "function_call_output: a cat"]
     assert call.told[-1] == "response.create"
