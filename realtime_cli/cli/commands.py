@@ -135,7 +135,7 @@ COMMANDS = (
             *LISTENING,
             "max_turns",
             *("vad", "vad_threshold", "silence_ms", "prefix_padding_ms", "idle_timeout_ms", "eagerness"),
-            *("noise_reduction", "auto_response"),
+            *("noise_reduction", "auto_response", "interruptions"),
         ),
     ),
     Command(
@@ -160,7 +160,7 @@ COMMANDS = (
         ),
         groups=(SERVER, TURNS, SAVING, VIEW),
         also=("mic",),
-        without=("auto_response", "idle_timeout_ms", "stats"),
+        without=("auto_response", "interruptions", "idle_timeout_ms", "stats"),
     ),
     Command(
         name="serve",
