@@ -268,15 +268,6 @@ def session_options(settings: Settings, provider: Provider, shape: Shape, *, spo
     )
 
 
-def read_standard_input(what: str) -> str:
-    """All of standard input as text. Blocks. Raises InputError when it is not UTF-8."""
-    data = sys.stdin.buffer.read()
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{what} on standard input is not UTF-8 (byte {error.start})", "convert it first") from error
-
-
 def own_settings(settings: Settings) -> frozenset[str]:
     """What is asked of the session that the user did not name: it is left out where a server refuses it."""
     return frozenset() if settings.transcription_model else frozenset({"transcription"})
