@@ -13,6 +13,7 @@ from realtime_cli.audio.drivers.choose import open_source
 from realtime_cli.audio.drivers.recordings import Recording
 from realtime_cli.cli.commands import FORMATS
 from realtime_cli.cli.saving import saving
+from realtime_cli.cli.standard_input import as_files
 from realtime_cli.cli.which_server import Server, find_server, way_to
 from realtime_cli.cli.wiring import mic_end_grace_s, on_failure, session_options, with_progress
 from realtime_cli.conversation import facts as f
@@ -37,10 +38,11 @@ SETTLE_S = 1.0
 def run(settings: Settings, environment: Environment, *, file: Path | None, form: str, output: Path | None) -> int:
     """Write down what is said, to the end. Blocks. Raises InputError for files and options that cannot be used."""
     chosen = _format(settings, form, output)
-    recording = _recording(settings, file, output)
-    options, server, silence_s = _options(settings, environment, recording)
-    view = _view(settings, environment, chosen, output, recording)
-    return Session(_drivers(settings, environment, server, options, view, silence_s)).run()
+    with as_files([file] if file else []) as named:
+        recording = _recording(settings, named[0] if named else None, output)
+        options, server, silence_s = _options(settings, environment, recording)
+        view = _view(settings, environment, chosen, output, recording)
+        return Session(_drivers(settings, environment, server, options, view, silence_s)).run()
 
 
 def _drivers(
@@ -113,12 +115,13 @@ def _options(
         server.notices.extend(_not_heard(settings))
     server_cuts = wanted.vad != "off" and wanted.transcription_model not in MODELS_WITHOUT_VAD
     patience_s = mic_end_grace_s(wanted)
+    sessions = server.sessions(settings, wanted, transcription_session)
     options = TranscriptionOptions(
         provider=server.provider.name,
         key=server.key,
         model=wanted.transcription_model or "",
-        session=transcription_session(wanted, server.dialect),
-        session_otherwise={other: transcription_session(wanted, other) for other in server.other_dialects(settings)},
+        session=sessions.pop(server.dialect),
+        session_otherwise=sessions,
         server_cuts=server_cuts,
         recording=None if recording is None else str(recording.path),
         settle_s=patience_s if recording is None else SETTLE_S,

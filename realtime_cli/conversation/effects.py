@@ -7,6 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from realtime_cli.conversation.records import Record
+from realtime_cli.errors import RealtimeError
 from realtime_cli.protocol.client_events import ClientEvent
 from realtime_cli.protocol.dialects import Dialect
 
@@ -38,7 +39,7 @@ class Use(msgspec.Struct, frozen=True):
 
 
 class Drop(msgspec.Struct, frozen=True):
-    """Close the connection that stands by; nothing more is told of it."""
+    """Close a connection; nothing more is told of it."""
 
     epoch: int
 
@@ -149,6 +150,8 @@ class End(msgspec.Struct, frozen=True):
 
     exit_code: int
     reason: str
+    error: RealtimeError | None = None
+    """What it ended with, unless it came to its end."""
 
 
 Effect: TypeAlias = (

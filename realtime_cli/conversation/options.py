@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from realtime_cli.conversation.past import Entry
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.error_codes import Key
 from realtime_cli.providers.prices import PriceList
@@ -30,6 +31,8 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The body of the first ``session.update``, in the dialect that the server is taken to speak."""
     session_otherwise: Mapping[Dialect, Mapping[str, Any]] = {}
     """The same in the dialects that it may turn out to speak; none where there is no doubt."""
+    own_settings: frozenset[str] = frozenset()
+    """Names of settings in it that the user did not ask for: left out if the server refuses them."""
     server_decides_turns: bool = True
     """The server's voice detection ends the user's turns and starts responses (``turn_detection`` is not null)."""
     detection_always_on: bool = False
@@ -44,6 +47,13 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The server starts the response to a turn that it found by itself (``create_response``)."""
     server_interrupts: bool = True
     """The server cancels its response by itself when the user begins to speak (``interrupt_response``)."""
+    interruptions: Literal["always", "careful", "never"] = "always"
+    """What interrupts a reply: any speech, speech that is more than assent or a noise, or none.
+
+    For the latter two the server neither interrupts nor answers by itself.
+    """
+    asks_for_answers: bool = False
+    """The program asks for the answer to a turn that the server found: it does not answer by itself, but is to."""
     transcribes_user: bool = True
     """Transcripts of the user's speech are to be expected."""
     push_to_talk: bool = False
@@ -78,6 +88,14 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The conversation ends when nobody has spoken for so long."""
     hello_timeout_s: float = 15.0
     """How long the server may take to open the session once it is connected."""
+    reconnect_s: float = 0.0
+    """For how long a lost connection is tried again; 0: never."""
+    seed: int = 0
+    """Of the jitter of those tries."""
+    restore_tokens: int = 8000
+    """How much of the past another connection is told: about an hour of talk, for some cents."""
+    past: tuple[Entry, ...] = ()
+    """What was said before, in a conversation that goes on."""
 
     @property
     def server_takes_turns(self) -> bool:

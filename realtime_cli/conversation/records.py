@@ -102,6 +102,22 @@ class UsageReported(Record, frozen=True, kw_only=True, tag_field="type", tag="us
     done_ms: int | None = None
 
 
+class LatencyReported(Record, frozen=True, kw_only=True, tag_field="type", tag="latency"):
+    """How long the user waited for a spoken reply, told when its first sound is heard.
+
+    Milliseconds from the end of the user's turn, as the server told it; None for what did not happen in between.
+    """
+
+    item_id: str
+    committed_ms: int | None = None
+    """Until the server made an item of what was said."""
+    first_text_ms: int | None = None
+    first_audio_ms: int | None = None
+    """Until the first audio came over the wire."""
+    audible_ms: int | None = None
+    """Until the first sound left the playout buffer."""
+
+
 class CostReported(Record, frozen=True, kw_only=True, tag_field="type", tag="cost"):
     """What the conversation has cost so far, in US dollars, whenever that has changed."""
 
@@ -179,6 +195,25 @@ class AudioReported(Record, frozen=True, kw_only=True, tag_field="type", tag="au
     """Microphone blocks of 20 ms that were lost because the network stalled."""
 
 
+class ConnectionChanged(Record, frozen=True, kw_only=True, tag_field="type", tag="connection"):
+    """The connection was lost, is tried again, or is there again; or another session took over before its end.
+
+    ``reason`` says why it was lost, ``attempt`` counts the tries, ``id`` is the session's.
+    """
+
+    state: Literal["lost", "retrying", "restored", "renewed"]
+    reason: str = ""
+    attempt: int = 0
+    id: str = ""
+
+    @property
+    def words(self) -> str:
+        """One line for people; none for what they need not notice."""
+        if self.state == "lost":
+            return f"{self.reason}: trying to get it back"
+        return "the connection is back" if self.state == "restored" else ""
+
+
 class Ended(Record, frozen=True, kw_only=True, tag_field="type", tag="end"):
     """The last record. ``reason``: done, interrupted, quit, or failed."""
 
@@ -190,6 +225,7 @@ class Phase(Enum):
     """How the conversation stands, for the status line."""
 
     CONNECTING = "connecting"
+    RECONNECTING = "reconnecting"
     LISTENING = "listening"
     HEARING = "hearing you"
     THINKING = "thinking"
@@ -249,6 +285,7 @@ AnyRecord: TypeAlias = (
     | AssistantDelta
     | AssistantSaid
     | UsageReported
+    | LatencyReported
     | CostReported
     | ToolCalled
     | ToolAsked
@@ -258,5 +295,6 @@ AnyRecord: TypeAlias = (
     | SideChannelSaid
     | MicChanged
     | AudioReported
+    | ConnectionChanged
     | Ended
 )

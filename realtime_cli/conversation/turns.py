@@ -14,6 +14,7 @@ import msgspec
 from realtime_cli.conversation.effects import Effect, Feed, FeedSilence, Send, Show
 from realtime_cli.conversation.facts import Spoken, Typed, Wanted
 from realtime_cli.conversation.history import UNNAMED, Entry, History
+from realtime_cli.conversation.interruptions import Interruptions
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import Notice
 from realtime_cli.conversation.reply import Wish
@@ -49,6 +50,10 @@ class Turn(msgspec.Struct, eq=False):
     at: float
     state: TurnState = TurnState.SPEAKING
     counted: bool = False
+    began_at: float = 0.0
+    understood: bool = False
+    """Its transcript came."""
+    audio_start_ms: int = 0
 
     def move(self, event: TurnEvent, now: float) -> bool:
         """Go to the next state; False where there is no such move."""
@@ -71,22 +76,65 @@ class Turns:
         """Turns of the user's so far."""
         self.ended_at: float | None = None
         """When the user's last turn ended; latencies count from here."""
+        self.committed_at: float | None = None
+        """When the server last made an item of what was said."""
         self.tool_rounds = 0
         """How often the model was asked to speak about results since the user's last turn."""
         self._typed = self._unnamed = 0
+        self._interruptions = Interruptions(options, responses)
         self.talk_key = TalkKey(options, responses, self._finish_speech)
         self.feeding = False
         """A recording is being sent."""
+        self.recorded: Spoken | None = None
+        """The recording that the latest turn was made of."""
+        self._recorded_again = False
         self._turns: dict[str, Turn] = {}
         self._latest: Turn | None = None
 
     def reset(self) -> None:
         """A new connection knows of no speech: what was not committed is lost. What waits to be sent stays."""
+        owed = self._turns.get(self._responses.owed_turn)
+        if owed is not None and owed.counted and not owed.understood:
+            self.count -= 1  # it is heard again
         for turn in list(self._turns.values()):
             self._drop(turn, 0.0)
         self._turns.clear()
         self._latest = None
         self.feeding = False
+
+    def unheard(self) -> list[float]:
+        """When the spoken turns began that no server has understood: those that are open, and one that is owed."""
+        owed = self._responses.owed_turn
+        open_states = (TurnState.SPEAKING, TurnState.STOPPED)
+        return [
+            turn.began_at
+            for turn in self._turns.values()
+            if turn.state in open_states or (turn.item_id == owed and not turn.understood)
+        ]
+
+    def was_understood(self, turn_id: str) -> bool:
+        """Whether the words of this turn are known."""
+        turn = self._turns.get(turn_id)
+        return turn is not None and turn.understood
+
+    @property
+    def talked_from(self) -> float | None:
+        """Since when the talk key was down for the latest turn, if its words are not known."""
+        understood = self._latest is not None and self._latest.understood
+        return None if understood or self.talk_key.talking else self.talk_key.talked_from
+
+    def send_again(self) -> bool:
+        """Let the recording in hand be sent once more; False when that was done before, or its words are known."""
+        recorded = self.recorded
+        if recorded is None or (self._latest is not None and self._latest.understood):
+            return False
+        if not self.feeding:
+            if self._recorded_again:
+                return False
+            self._recorded_again = True
+            self.count -= 1
+        self.waiting.appendleft(recorded)
+        return True
 
     @property
     def speaking(self) -> bool:
@@ -105,7 +153,7 @@ class Turns:
 
     def due(self, now: float) -> float | None:
         """When the talk key has been down for too long, or speech that became no turn is settled."""
-        due = [] if self.talk_key.due is None else [self.talk_key.due]
+        due = [at for at in (self.talk_key.due, self._interruptions.due) if at is not None]
         for turn in self._turns.values():
             if turn.state is TurnState.STOPPED:
                 due += [at for at in (turn.at + COMMIT_GRACE_S, turn.at + NOISE_S) if at > now]
@@ -119,8 +167,12 @@ class Turns:
     def next_input(self, now: float) -> list[Effect]:
         """Send the next waiting turn."""
         turn = self.waiting.popleft()
+        self.talk_key.talked_from = None
+        if turn is not self.recorded:
+            self.recorded, self._recorded_again = None, False
         if isinstance(turn, Spoken):
             self.feeding = True
+            self.recorded = turn
             return [Feed(turn.source)]
         if isinstance(turn, Wanted):
             self.ended_at = now
@@ -147,7 +199,7 @@ class Turns:
         for turn in list(self._turns.values()):
             if turn.state is TurnState.STOPPED and now >= turn.at + NOISE_S:
                 self._drop(turn, now)
-        return self.talk_key.time_passed(now)
+        return [*self._interruptions.time_passed(now), *self.talk_key.time_passed(now)]
 
     def speech_never_ended(self, now: float) -> bool:
         """No more audio comes, and the server has not heard the end of speech: what was said makes no turn."""
@@ -163,17 +215,25 @@ class Turns:
             for earlier in list(self._turns.values()):
                 if earlier.state is TurnState.SPEAKING:
                     self._drop(earlier, now)
-            self._begin(event.item_id, now)
+            turn = self._begin(event.item_id, now)
         else:
             turn.move(TurnEvent.STARTED, now)
-        return self._responses.interrupt(server_cancels=self._options.server_interrupts)
+        turn.audio_start_ms = event.audio_start_ms
+        return self._interruptions.speech_started(turn.item_id, now)
 
-    def speech_stopped(self, event: SpeechStopped, now: float) -> None:
+    def voice_silenced(self) -> None:
+        """The playback was flushed: nothing is paused any more."""
+        self._interruptions.settled()
+
+    def speech_stopped(self, event: SpeechStopped, now: float) -> list[Effect]:
         """The server hears that the user stopped."""
         turn = self._find(event.item_id, TurnState.SPEAKING) or self._begin(event.item_id, now)
-        if turn.move(TurnEvent.STOPPED, now):
-            self.ended_at = now
-            self._ended(turn, now)
+        if not turn.move(TurnEvent.STOPPED, now):
+            return []
+        self.ended_at = now
+        self._ended(turn, now)
+        length_ms = event.audio_end_ms - turn.audio_start_ms
+        return self._interruptions.speech_stopped(turn.item_id, length_ms / 1000 if length_ms > 0 else None, now)
 
     def committed(self, event: InputAudioBufferCommitted, now: float) -> None:
         """The user's audio became an item; with the server deciding, a response follows by itself."""
@@ -182,6 +242,9 @@ class Turns:
             turn = self._begin(event.item_id, now, event.previous_item_id)
         if not turn.move(TurnEvent.COMMITTED, now):
             return
+        # Whatever was being said is in this item, also where its id was another one before.
+        self.speech_never_ended(now)
+        self.committed_at = now
         entry = self._ended(turn, now)
         if entry is not None and not self._options.transcribes_user:
             entry.final = True
@@ -191,6 +254,7 @@ class Turns:
             self.tool_rounds = 0
             if self._options.server_answers:
                 self._responses.server_owes(turn.item_id, now)
+            self._interruptions.committed(turn.item_id)
 
     def item(self, item: Item, previous_item_id: str | None, now: float) -> None:
         """An item of the user's entered the conversation or is final."""
@@ -214,11 +278,18 @@ class Turns:
         """A transcript of the user's grows, is complete, or failed."""
         turn = self._find(event.item_id, *TurnState)
         item_id = turn.item_id if turn else event.item_id or self._unnamed_id()
-        if isinstance(event, TranscriptionCompleted) and turn and not event.transcript.strip():
-            self._was_noise(turn, now)
+        effects: list[Effect] = []
+        if isinstance(event, TranscriptionCompleted) and turn:
+            effects, ignored = self._interruptions.transcribed(turn.item_id, event.item_id, event.transcript)
+            turn.understood = bool(event.transcript.strip())
+            if ignored or not event.transcript.strip():
+                self._was_noise(turn, now)
+            if ignored:
+                self._forget(turn)
+                return effects
         entry = self._history.entry(item_id, "user", now)
         if entry is None or entry.final:
-            return []
+            return effects
         entry.ended_at = now if entry.ended_at is None else entry.ended_at
         if isinstance(event, TranscriptionDelta):
             entry.add_text(event.delta)
@@ -226,15 +297,15 @@ class Turns:
         entry.final = True
         if isinstance(event, TranscriptionCompleted):
             entry.text = event.transcript.strip()
-            return []
+            return effects
         entry.text = ""
         problem = event.error.message or "no reason given"
         return [Show(Notice(text=f"your words could not be transcribed: {problem}"))]
 
-    def give_up_transcripts(self) -> None:
-        """The conversation is over: turns whose transcript did not come are told as far as it came."""
+    def give_up_transcripts(self, *, also_empty: bool) -> None:
+        """The conversation is over: turns whose transcript is not whole are told as far as it came."""
         for entry in self._history.of("user"):
-            entry.final = True
+            entry.final = entry.final or also_empty or bool(entry.text)
 
     def _finish_speech(self, now: float) -> list[Effect]:
         """What was recorded or said with the talk key is over: it becomes a turn."""
@@ -264,7 +335,7 @@ class Turns:
         named = bool(item_id)
         if not named:
             self._unnamed += 1
-        turn = self._latest = Turn(item_id or self._unnamed_id(), named, now)
+        turn = self._latest = Turn(item_id or self._unnamed_id(), named, now, began_at=now)
         self._turns[turn.item_id] = turn
         if len(self._turns) > REMEMBERED_TURNS:
             del self._turns[next(iter(self._turns))]
@@ -292,10 +363,15 @@ class Turns:
         """It was no turn: nothing is told of it, unless words came."""
         turn.move(TurnEvent.DROPPED, now)
         entry = self._history.find(turn.item_id)
-        if entry is None or entry.role != "user":
-            return
-        entry.final = True
-        if not entry.text:
+        if entry is not None and entry.role == "user":
+            entry.final = True
+            if not entry.text:
+                self._history.drop(entry)
+
+    def _forget(self, turn: Turn) -> None:
+        """It was assent or a noise, and is no part of the conversation."""
+        entry = self._history.find(turn.item_id)
+        if entry is not None and entry.role == "user":
             self._history.drop(entry)
 
     def _ended(self, turn: Turn, now: float) -> Entry | None:

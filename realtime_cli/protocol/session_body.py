@@ -11,7 +11,7 @@ from typing import Any
 
 from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.errors import InputError
-from realtime_cli.protocol.dialects import Dialect, to_beta, voice_name
+from realtime_cli.protocol.dialects import BETA_INPUT, Dialect, to_beta, voice_name
 from realtime_cli.protocol.session_options import (
     NoiseReduction,
     RetentionRatio,
@@ -42,6 +42,8 @@ MODELS_WITHOUT_HINTS = frozenset({"gpt-realtime-whisper", "gpt-4o-transcribe-dia
 """Which hints transcription models take, from the descriptions of the fields in OpenAI's SDK
 (``openai.types.realtime.AudioTranscription``)."""
 
+_GROUPS = frozenset({"audio", "audio.input", "audio.output"})
+
 _NOISE_REDUCTION: dict[NoiseReduction, dict[str, str] | None] = {
     "near": {"type": "near_field"},
     "far": {"type": "far_field"},
@@ -70,10 +72,53 @@ def transcription_session(options: SessionOptions, dialect: Dialect) -> dict[str
     if options.transcription_model in MODELS_WITHOUT_VAD:
         audio_input["turn_detection"] = None
     elif audio_input["turn_detection"] is not None:
-        for answering in ("create_response", "idle_timeout_ms"):
+        for answering in ("create_response", "interrupt_response", "idle_timeout_ms"):
             audio_input["turn_detection"].pop(answering, None)
     body: dict[str, Any] = {"type": "transcription", "audio": {"input": audio_input}}
     return to_beta(body) if dialect is Dialect.BETA else body
+
+
+def without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body for servers that take no explicit null."""
+    return {
+        name: without_nulls(value) if isinstance(value, Mapping) else value
+        for name, value in body.items()
+        if value is not None
+    }
+
+
+def settings_of(body: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The settings in a body by their paths, such as ``audio.input.turn_detection``."""
+    flat: dict[str, Any] = {}
+    for name, value in body.items():
+        path = above + name
+        flat |= settings_of(value, f"{path}.") if path in _GROUPS and isinstance(value, Mapping) else {path: value}
+    return flat
+
+
+def body_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The body that has these settings."""
+    body: dict[str, Any] = {}
+    for path, value in settings.items():
+        *groups, name = path.split(".")
+        holder = body
+        for group in groups:
+            holder = holder.setdefault(group, {})
+        holder[name] = value
+    return body
+
+
+def leaner(settings: Mapping[str, Any], own: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The settings without what nobody asked for: nulls, audio formats, and what ``own`` names."""
+    own = own | {"format"} | {BETA_INPUT[name] for name in own if name in BETA_INPUT}
+    return {path: value for path, value in settings.items() if value is not None and path.rpartition(".")[2] not in own}
+
+
+def dialect_of_update(body: Mapping[str, Any]) -> Dialect:
+    """The dialect that the body of a ``session.update`` is in."""
+    if "audio" not in body:
+        return Dialect.BETA
+    return Dialect.GA if "type" in body else Dialect.XAI
 
 
 def _conversation(options: SessionOptions) -> dict[str, Any]:
@@ -153,18 +198,18 @@ def _check_keywords(keywords: tuple[str, ...]) -> None:
 def _turn_detection(options: SessionOptions) -> dict[str, Any] | None:
     if options.vad == "off":
         return None
-    create_response = _given(create_response=options.create_response)
+    answering = _given(create_response=options.create_response, interrupt_response=options.interrupt_response)
     if options.vad == "semantic":
         if options.idle_timeout_ms is not None:
             raise InputError("--idle-timeout-ms needs --vad server", "semantic detection has no such limit")
-        return {"type": "semantic_vad"} | _given(eagerness=options.eagerness) | create_response
+        return {"type": "semantic_vad"} | _given(eagerness=options.eagerness) | answering
     tuning = _given(
         threshold=options.vad_threshold,
         prefix_padding_ms=options.prefix_padding_ms,
         silence_duration_ms=options.silence_ms,
         idle_timeout_ms=options.idle_timeout_ms,
     )
-    return {"type": "server_vad"} | tuning | create_response
+    return {"type": "server_vad"} | tuning | answering
 
 
 def _to_xai(body: dict[str, Any]) -> dict[str, Any]:
