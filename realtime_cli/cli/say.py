@@ -13,8 +13,14 @@ from realtime_cli.images import image_part
 from realtime_cli.settings.settings import Environment, Settings
 
 
-def run(
-    settings: Settings, environment: Environment, *, text: str | None, interactive: bool, image: list[Path] | None
+def run(  # noqa: PLR0913 -- the command's options
+    settings: Settings,
+    environment: Environment,
+    *,
+    text: str | None,
+    interactive: bool,
+    resume: str | None,
+    image: list[Path] | None,
 ) -> int:
     """Say it and print the reply. Blocks. Raises InputError for what cannot be said."""
     if text is None and not (interactive or image or settings.greet or settings.greeting):
@@ -29,7 +35,7 @@ def run(
     parts = tuple(map(image_part, image or ()))
     if words or parts:
         turns.append(f.Typed(words, parts))
-    hold_turns = partial(hold, settings, environment, "typed", **speaking(settings))
+    hold_turns = partial(hold, settings, environment, "typed", resume=resume, **speaking(settings))
     if interactive:
         typed = interactive_inputs(settings, environment)
         facts = (*map(f.Noted, typed.hints), *turns)
