@@ -124,7 +124,7 @@ def test_a_server_that_fails_is_one_line_on_stderr_and_the_right_exit_code(
     script: scripts.Script, code: int, words: str
 ) -> None:
     with ScriptedServer(script, checked=False) as server:
-        done = run("say", "hello", "--base-url", server.url, OPENAI_API_KEY=KEY)
+        done = run("say", "hello", "--base-url", server.url, "--reconnect-s", "0", OPENAI_API_KEY=KEY)
     assert done.returncode == code, done.stderr
     assert words in done.stderr
     assert done.stderr.count("\n") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -196,6 +197,8 @@ def conversation_options(
         tool_timeout_s=settings.tool_timeout,
         max_tool_rounds=settings.max_tool_rounds,
         answer_timeout_s=settings.answer_timeout,
+        reconnect_s=server.reconnect_s(settings),
+        seed=secrets.randbits(31),
         plays=plays,
         prices=prices,
         transcription_model=wanted.transcription_model or "",

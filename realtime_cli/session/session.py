@@ -276,7 +276,8 @@ class Session:
             if news is None:
                 return
             fact = news
-        if isinstance(fact, f.Lost):
+        if isinstance(fact, f.Lost) and connection is not None:
+            self._connections.drop(connection.epoch)
             self._mic.hold()
             if not fact.error.recoverable:
                 self._drivers.on_failure(fact.error)
@@ -308,7 +309,8 @@ class Session:
             case Use():
                 self._connections.use(effect.epoch)
             case Drop():
-                self._connections.drop(effect.epoch)
+                if self._connections.drop(effect.epoch):
+                    self._mic.hold()
             case ResumeMic():
                 if current := self._connections.current:
                     self._tell(self._mic.resume(current.queue, effect.seconds))

@@ -52,6 +52,8 @@ Milliseconds = Annotated[int, Meta(ge=0, le=60_000)]
 IdleMilliseconds = Annotated[int, Meta(ge=5_000, le=30_000)]
 ToolSeconds = Annotated[float, Meta(gt=0, le=3600)]
 AnswerSeconds = Annotated[float, Meta(ge=1, le=3600)]
+ReconnectSeconds = Annotated[float, Meta(ge=0, le=86_400)]
+PingSeconds = Annotated[float, Meta(ge=0.1, le=600)]
 TalkSeconds = Annotated[int, Meta(ge=1, le=900)]
 Dollars = Annotated[float, Meta(gt=0)]
 IdleSeconds = Annotated[float, Meta(ge=1)]
@@ -80,6 +82,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     answer_timeout: Annotated[
         AnswerSeconds, _taste(SERVER, "Seconds that the server may be silent while it owes an answer")
     ] = 60.0
+    reconnect_s: Annotated[
+        ReconnectSeconds, _taste(SERVER, "Seconds to try for when the connection is lost; 0: never")
+    ] = 60.0
+    ping_s: Annotated[PingSeconds, _taste(SERVER, "Seconds of silence after which the server is pinged")] = 15.0
     profile: Annotated[str | None, _meta(SERVER, "Settings from [profiles.NAME] of config.toml", metavar="NAME")] = None
 
     instructions: Annotated[
