@@ -87,6 +87,7 @@ def test_json_lines_are_all_there_is_on_stdout_and_nothing_is_on_stderr() -> Non
         "user",
         "assistant",
         "usage",
+        "cost",
         "end",
     ]
     assert all(isinstance(line["t"], float | int) for line in lines)

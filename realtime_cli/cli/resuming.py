@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from realtime_cli.cli.sessions import opened, saved_in
-from realtime_cli.conversation.past import Entry, User, items_of
+from realtime_cli.conversation.past import Entry, User, newest
 from realtime_cli.journal.resuming import whole_past
 from realtime_cli.settings.settings import Environment
+
 
 class Resumed(msgspec.Struct, frozen=True):
     """A conversation that is taken up: its past, oldest first, and a line for the user."""
@@ -18,11 +19,14 @@ class Resumed(msgspec.Struct, frozen=True):
 
 
 def resumed(environment: Environment, name: str, budget_tokens: int) -> Resumed:
-    """The conversation that the user wants to go on with; a model is told ``budget_tokens`` of it. Raises InputError."""
+    """The conversation that the user wants to go on with; a model is told ``budget_tokens`` of it.
+
+    Raises InputError.
+    """
     conversation = opened(environment, name)
     past = whole_past(conversation, saved_in(environment).find)
     turns = sum(isinstance(entry, User) for entry in past)
-    told = sum(item.role == "user" for item in items_of(past, budget_tokens))
+    told = sum(isinstance(entry, User) for entry in newest(past, budget_tokens))
     header = conversation.header
     notice = f"going on with {header.id} of {header.at.astimezone():%Y-%m-%d %H:%M}, {turns} turns"
     if told < turns:

@@ -13,7 +13,7 @@ from realtime_cli.images import image_part
 from realtime_cli.settings.settings import Environment, Settings
 
 
-def run(  # noqa: PLR0913 -- the command's options
+def run(
     settings: Settings,
     environment: Environment,
     *,
