@@ -43,6 +43,11 @@ class Links:
         return self._reconnection.lost
 
     @property
+    def ready(self) -> bool:
+        """Whether a session stands by that could take over."""
+        return self._standby is not None and self._standby.accepted
+
+    @property
     def due(self) -> float | None:
         """When the next try is due, or another session is to be opened in advance."""
         if self.lost:
@@ -114,7 +119,7 @@ class Links:
     def take_over(self) -> list[Effect]:
         """Let the session that stands by take over; nothing where none is ready."""
         link = self._standby
-        if link is None or not link.accepted:
+        if link is None or not self.ready:
             return []
         self._standby, self.link = None, link
         return [Use(link.epoch), Show(ConnectionChanged(state="renewed", id=link.session_id))]
