@@ -1,7 +1,7 @@
 """Sounds a person makes while the model speaks, the same in every run: words, assent in several voices, coughs, claps.
 
-All are int16, shape ``(frames,)``, 24 kHz, without silence around them, at a given loudness (root mean square of what is
-not silent, dB of full scale).
+All are int16, shape ``(frames,)``, 24 kHz, without silence around them, at a given loudness (root mean square of what
+is not silent, dB of full scale).
 """
 
 from __future__ import annotations
