@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realtime_cli.audio.core.half_duplex import HalfDuplex
+from realtime_cli.audio.core.gates import HalfDuplex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
