@@ -143,3 +143,58 @@ def test_a_killed_program_leaves_no_status_line_and_a_sane_terminal(signum: sign
         assert terminal.modes() == terminal.found
         assert not terminal.cursor_hidden
         assert terminal.everything() == ["you  hello", " ai  An answer."]
+
+
+def test_a_terminal_that_takes_no_output_stalls_neither_the_conversation_nor_its_end() -> None:
+    with ScriptedServer(scripts.text_turns("An answer.")) as server, program(server, "chat", *SILENT) as terminal:
+        terminal.wait_for("listening")
+        terminal.send("\x13")
+        for turn in range(3):
+            terminal.send(f"turn {turn}\r")
+            terminal.wait_until(lambda turn=turn: len(typed_texts(server)) > turn, "the turn")  # type: ignore[misc]
+        terminal.send("\x03")
+        assert terminal.wait_for_end() == 130
+        assert terminal.modes() == terminal.found
+        assert not any("turn 2" in row for row in terminal.screen())
+    assert typed_texts(server) == ["turn 0", "turn 1", "turn 2"]
+
+
+def test_a_program_that_is_killed_for_good_leaves_the_cursor_visible_below_the_text() -> None:
+    with ScriptedServer(scripts.text_turns("An answer.")) as server, program(server, "chat", *SILENT) as terminal:
+        terminal.wait_for("listening")
+        terminal.send("hello\r")
+        terminal.wait_for("An answer.")
+        terminal.wait_for("listening")
+        terminal.signal(signal.SIGKILL)
+        assert terminal.wait_for_end() == -signal.SIGKILL
+        assert not terminal.cursor_hidden
+        assert terminal.cursor[0] == len(terminal.screen()) - 1
+
+
+def test_after_a_suspension_the_conversation_goes_on_below_what_the_shell_wrote() -> None:
+    with ScriptedServer(scripts.text_turns("An answer.")) as server:
+        chat = f"'{sys.executable}' -m realtime_cli chat --mic none --speaker none --base-url {server.url}"
+        command = ["bash", "--norc", "--noprofile", "-i"]
+        environ = {**environment(), "OPENAI_API_KEY": "", "PS1": "$ "}
+        with Terminal(command, environ=environ, answers=XTERM) as terminal:
+            terminal.wait_for("$")
+            terminal.send(f"{chat}\n")
+            terminal.wait_for("listening")
+            terminal.send("hello\r")
+            terminal.wait_for("An answer.")
+            terminal.wait_for("listening")
+            terminal.send("\x1a")
+            terminal.wait_for("Stopped")
+            assert not terminal.cursor_hidden
+            terminal.send("echo in between\n")
+            terminal.wait_until(lambda: "in between" in terminal.screen(), "the line of the shell")
+            terminal.send("fg\n")
+            terminal.wait_until(lambda: terminal.screen()[-1].startswith("❯"), "the line to type")
+            terminal.send("again\r")
+            terminal.wait_until(lambda: sum(" ai  An answer." in row for row in terminal.screen()) == 2, "the reply")
+            rows = [row for row in terminal.everything() if row.startswith(("you", " ai", "in between"))]
+            assert rows == ["you  hello", " ai  An answer.", "in between", "you  again", " ai  An answer."]
+            terminal.send("\x04")
+            terminal.wait_until(lambda: terminal.screen()[-1] == "$", "the shell")
+            terminal.send("exit\n")
+            assert terminal.wait_for_end() == 0
