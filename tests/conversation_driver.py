@@ -26,7 +26,7 @@ class Drive:
     """Tells a conversation facts at times that the test names, and keeps what it asked for."""
 
     def __init__(self, **options: Any) -> None:
-        self.core = Conversation(ConversationOptions(provider="test", session=SESSION, **options))
+        self.core = Conversation(ConversationOptions(provider="test", **{"session": SESSION, **options}))
         self.effects: list[e.Effect] = []
         self.now = 0.0
         self.heard: dict[str, int] = {}

@@ -143,6 +143,7 @@ def silent(talk: Talk) -> None:
 def refuses_everything(talk: Talk) -> None:
     """Answers the first request with an error that is a plain string, as vLLM does."""
     talk.greet()
+    talk.obey_next("session.update")
     talk.receive()
     talk.send_raw(json.dumps({"type": "error", "error": "I am a teapot", "code": "teapot"}))
     talk.obey_until_closed()

@@ -47,7 +47,7 @@ class Serving:
 
 @contextmanager
 def serving(
-    *, token: str | None = None, origins: tuple[str, ...] = (), lm: Any = None, **limits: Any
+    *, token: str | None = None, origins: tuple[str, ...] = (), lm: Any = None, tts: Any = None, **limits: Any
 ) -> Iterator[Serving]:
     """A server on loopback until the end of the block."""
     model, stt = lm or Reciter(), SecondsHeard()
@@ -57,7 +57,7 @@ def serving(
                 voice_activity=lambda: LoudnessVad,
                 speech_to_text=lambda: stt,
                 language_model=lambda: model,
-                text_to_speech=Beeper,
+                text_to_speech=lambda: tts or Beeper(),
             )
         )
     )

@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.records import CostReported, Ended, Notice, TranscriptionUsage, UsageReported
+from realtime_cli.conversation.records import (
+    CostReported,
+    Ended,
+    LatencyReported,
+    Notice,
+    TranscriptionUsage,
+    UsageReported,
+)
 from realtime_cli.errors import ConfigError
 from realtime_cli.providers.prices import Price, price_list, prices_of
 from realtime_cli.settings.config_file import read_config_file
@@ -96,6 +103,20 @@ def test_nobody_speaking_ends_the_talk_after_a_while_of_silence() -> None:
     drive.tell(f.Tick(), at=295.0)
     assert drive.exit_code == 0
     assert drive.shown(Ended)[0].reason == "idle"
+
+
+def test_the_wait_for_the_first_sound_is_told_once_in_its_parts() -> None:
+    drive = Drive(transcribes_user=False).tell(HELLO, said("input_audio_buffer.speech_started", item_id="u"))
+    drive.tell(said("input_audio_buffer.speech_stopped", item_id="u"), at=10.0)
+    drive.tell(said("input_audio_buffer.committed", item_id="u"), at=10.1)
+    drive.tell(*reply(), at=10.5).tell(done(), at=10.6)
+    drive.tell(f.Heard("item_a", 0, 0, finished=False), at=10.7)
+    drive.tell(f.Heard("item_a", 0, 20, finished=False), at=10.75)
+    drive.tell(f.Heard("item_a", 0, 40, finished=False), at=10.8)
+    expected = LatencyReported(
+        item_id="item_a", committed_ms=100, first_text_ms=500, first_audio_ms=500, audible_ms=750
+    )
+    assert drive.shown(LatencyReported) == [expected]
 
 
 def test_prices_of_ones_own_stand_in_the_config_file(tmp_path: Path) -> None:

@@ -30,9 +30,9 @@ def test_a_server_that_answers_is_all_right_and_the_cost_is_told() -> None:
     assert "is accepted" in found["session"]["finding"]
     assert "first words after" in found["reply"]["finding"]
     assert "tokens" in found["reply"]["finding"]
-    first, second = server.of_type("session.update")
-    assert first["session"]["output_modalities"] == ["audio"]
-    assert second["session"]["output_modalities"] == ["text"]
+    (update,) = server.of_type("session.update")
+    assert update["session"]["output_modalities"] == ["audio"]
+    assert server.types == ["session.update", "conversation.item.create", "response.create"]
 
 
 def test_no_turn_opens_the_session_and_asks_nothing() -> None:
@@ -90,6 +90,33 @@ def test_an_option_that_chat_would_be_refused_is_exit_2() -> None:
         found, code = checks(*MUTE, "--voice", "nobody", "--base-url", server.url)
     assert code == 2
     assert "Invalid voice 'nobody'" in found["session"]["finding"]
+
+
+def test_a_server_that_opens_with_another_event_is_all_right_as_it_is_for_a_chat() -> None:
+    def script(talk: Talk) -> None:
+        talk.send_raw(json.dumps({"type": "conversation.created", "conversation": {"id": "conv_1"}}))
+        talk.obey_until("response.create")
+        talk.reply("hello", audio_ms=100)
+        talk.obey_until_closed()
+
+    with ScriptedServer(script, checked=False) as server:
+        found, code = checks(*MUTE, "--provider", "xai", "--base-url", server.url, XAI_API_KEY="xai-0123456789")
+    assert code == 0, found
+    assert "first words after" in found["reply"]["finding"]
+
+
+def test_a_server_that_never_answers_the_question_is_exit_1() -> None:
+    def script(talk: Talk) -> None:
+        talk.greet()
+        talk.obey_until("response.create")
+        talk.begin_reply()
+        talk.error(None, "Something broke.")
+        talk.obey_until_closed()
+
+    with ScriptedServer(script) as server:
+        found, code = checks(*MUTE, "--base-url", server.url)
+    assert code == 1
+    assert "Something broke" in found["reply"]["finding"]
 
 
 def test_a_server_that_turns_out_to_speak_the_beta_dialect_is_all_right() -> None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import websocket as websocket_client
 from openai.types.realtime import ClientSecretCreateResponse
 
-from tests.local_engines import PATIENCE_S, Reciter
+from realtime_cli.server.sharing import FairLock
+from tests.local_engines import PATIENCE_S, Beeper, Reciter
 from tests.schema_check import check_beta_server_event
 from tests.serving import Client, Serving, serving
 
@@ -377,3 +380,59 @@ def test_a_client_that_does_not_read_does_not_hold_up_the_others() -> None:
         other.until("session.created")
         other.send("input_audio_buffer.clear")
         other.until("input_audio_buffer.cleared")
+
+
+class OneByOne(Beeper):
+    """Speaks a sentence for each permit, and notes who asked."""
+
+    def __init__(self) -> None:
+        self.permits = threading.Semaphore(0)
+        self.asked: list[str] = []
+
+    def synthesize(self, text: str, voice: str, speed: float) -> Any:
+        self.asked.append(voice)
+        assert self.permits.acquire(timeout=PATIENCE_S)
+        return super().synthesize(text, voice, speed)
+
+
+def wait_for(state: Callable[[], bool]) -> None:
+    """Until another thread has come so far."""
+    give_up_at = time.monotonic() + PATIENCE_S
+    while not state():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.005)
+
+
+def test_a_session_is_answered_between_the_sentences_of_another_ones_long_reply() -> None:
+    voice = OneByOne()
+    lm = Reciter(tuple(f"This is sentence {number}. " for number in range(8)))
+    with serving(lm=lm, tts=voice) as serve, serve.connect() as first, serve.connect() as second:
+        for client in (first, second):
+            client.until("session.created")
+        first.send("response.create")
+        wait_for(lambda: voice.asked == ["alloy"])
+        second.send("response.create", response={"audio": {"output": {"voice": "ash"}}})
+        wait_for(lambda: http(serve, "/healthz")[1]["waiting"] == 1)
+        voice.permits.release(100)
+        first.until("response.done")
+        second.until("response.done")
+    assert sorted(voice.asked) == ["alloy"] * 8 + ["ash"] * 8
+    assert voice.asked[1] == "ash"
+
+
+def test_out_of_two_who_wait_for_an_engine_the_first_is_the_next() -> None:
+    lock, order = FairLock(), []
+
+    def enter(name: str) -> None:
+        with lock:
+            order.append(name)
+
+    with lock:
+        threads = []
+        for number in range(5):
+            threads.append(threading.Thread(target=enter, args=(f"{number}",)))
+            threads[-1].start()
+            wait_for(lambda: lock.waiting == number + 1)  # noqa: B023 -- called at once
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert order == ["0", "1", "2", "3", "4"]

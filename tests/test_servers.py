@@ -173,16 +173,23 @@ def test_speech_to_speech_that_serves_somebody_else_is_one_line_and_exit_4() -> 
     assert "close the other one" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [(), ("--provider", "speaches", "--model", "m")], ids=["corrected", "speaches"])
+@pytest.mark.parametrize(
+    ("arguments", "update"),
+    [
+        ((), "transcription_session.update"),
+        (("--provider", "speaches", "--model", "m"), "session.update"),
+    ],
+    ids=["corrected", "speaches"],
+)
 def test_a_transcription_by_a_beta_server_is_asked_for_in_the_betas_way(
-    tmp_path: Path, arguments: tuple[str, ...]
+    tmp_path: Path, arguments: tuple[str, ...], update: str
 ) -> None:
     question = spoken(tmp_path / "question.wav", 500)
 
     def script(talk: Talk) -> None:
         session = {"id": "sess_1", "input_audio_format": "pcm16", "turn_detection": None}
         talk.send_raw(json.dumps({"type": "transcription_session.created", "event_id": "event_1", "session": session}))
-        talk.expect("transcription_session.update")
+        talk.expect(update)
         talk.hear_turn("what time is it")
         while True:
             talk.receive()
@@ -194,7 +201,7 @@ def test_a_transcription_by_a_beta_server_is_asked_for_in_the_betas_way(
     assert (done.returncode, done.stdout) == (0, "what time is it\n"), done.stderr
     assert done.stderr.count("beta") == (0 if arguments else 1)
     assert server.handshakes[0].query["intent"] == ["transcription"]
-    (session, *_) = (event["session"] for event in server.of_type("transcription_session.update"))
+    (session, *_) = (event["session"] for event in server.of_type(update))
     assert session["input_audio_transcription"]["model"] == "whisper-1"
 
 

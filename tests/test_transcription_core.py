@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.effects import CloseMic, Effect, End, Feed, OpenMic, Send, Show, Speak
-from realtime_cli.conversation.records import Ended, Transcribed, Trouble
+from realtime_cli.conversation.records import Ended, Notice, Transcribed, Trouble
 from realtime_cli.conversation.transcription.commit_segmentation import LONGEST_MS, Cutter
+from realtime_cli.conversation.transcription.segments import OVERTAKEN_S
 from realtime_cli.conversation.transcription.transcription import (
     FAREWELL_S,
     MARKER,
@@ -20,7 +23,7 @@ from realtime_cli.conversation.transcription.transcription import (
     TranscriptionOptions,
 )
 from realtime_cli.protocol.client_events import InputAudioBufferCommit, SessionUpdate
-from realtime_cli.protocol.dialects import Dialect, from_wire
+from realtime_cli.protocol.dialects import Dialect, from_wire, to_wire
 from tests.audio_signals import tone
 from tests.scripted_talk import TRANSCRIPTION
 
@@ -31,7 +34,8 @@ class Driver:
     """Tells a transcription facts and keeps what it wants."""
 
     def __init__(self, **options: Any) -> None:
-        self.core = Transcription(TranscriptionOptions(provider="test", model="m", session=BODY, **options))
+        wanted = {"session": BODY, **options}
+        self.core = Transcription(TranscriptionOptions(provider="test", model="m", **wanted))
         self.effects: list[Effect] = []
         self.now = 0.0
 
@@ -227,11 +231,205 @@ def test_a_server_that_falls_silent_is_a_failure_that_keeps_what_came() -> None:
     driver.tell(f.Opened())
     driver.wait()
     assert driver.records(Ended)[0].exit_code == 4
-    driver = Driver()
+    driver = Driver(recording="talk")
     driver.begin()
+    driver.says(f"{TRANSCRIPTION}.delta", item_id="a", content_index=0, delta="half a sen")
     driver.says("input_audio_buffer.committed", item_id="a")
     driver.wait()
+    assert driver.texts == ["half a sen"]
     assert driver.records(Ended)[0].exit_code == 1
+
+
+def speech(driver: Driver, item_id: str, at_ms: int) -> None:
+    driver.says("input_audio_buffer.speech_started", item_id=item_id, audio_start_ms=at_ms)
+    driver.says("input_audio_buffer.speech_stopped", item_id=item_id, audio_end_ms=at_ms + 1000)
+
+
+def test_speech_for_which_no_transcript_comes_withholds_later_lines_for_some_seconds_only() -> None:
+    driver = Driver()
+    driver.begin()
+    speech(driver, "lost", 3000)
+    for number, item_id in enumerate(("a", "b")):
+        speech(driver, item_id, 5000 + 2000 * number)
+        driver.now += 2
+        driver.completed(item_id, item_id)
+    assert driver.texts == []
+    driver.wait()
+    assert driver.now == 2 + OVERTAKEN_S
+    assert driver.texts == ["a", "b"]
+    assert [it.message for it in driver.records(Trouble)] == ["no transcript came for what was said at 0:03"]
+    driver.completed("lost", "late")
+    assert driver.texts == ["a", "b", "late"]
+    assert driver.records(Ended) == []
+
+
+def test_a_microphone_goes_on_after_speech_that_nothing_comes_of() -> None:
+    driver = Driver()
+    driver.begin()
+    speech(driver, "lost", 65_000)
+    driver.wait()
+    assert [it.message for it in driver.records(Trouble)] == ["no transcript came for what was said at 1:05"]
+    assert driver.core.deadline is None
+    speech(driver, "a", 70_000)
+    driver.completed("a", "still here")
+    assert driver.texts == ["still here"]
+    driver.tell(f.Quit(exit_code=130), f.MicClosed(80_000))
+    assert End(130, "interrupted") in driver.effects
+
+
+@pytest.mark.parametrize("named", ["nothing", "transcripts", "commits"])
+def test_a_server_may_leave_ids_out(named: str) -> None:
+    driver = Driver(server_cuts=False, recording="talk")
+    driver.begin()
+    driver.tell(f.Cut(0, 5000, True), f.Cut(5000, 9000, True), f.Fed())
+    for item_id in ("a", "b"):
+        driver.says("input_audio_buffer.committed", item_id=item_id if named == "commits" else "")
+    for item_id in ("a", "b"):
+        known = item_id if named == "transcripts" else ""
+        driver.says(f"{TRANSCRIPTION}.delta", item_id=known, content_index=0, delta=item_id)
+        driver.completed(known, f"{item_id}!")
+    assert [(it.text, it.start_ms, it.end_ms) for it in driver.records(Transcribed)] == [
+        ("a!", 0, 5000),
+        ("b!", 5000, 9000),
+    ]
+    assert driver.records(Ended) == [Ended(reason="done", exit_code=0)]
+
+
+def test_a_commit_without_an_id_is_that_of_the_speech_that_ended() -> None:
+    driver = Driver()
+    driver.begin()
+    speech(driver, "a", 100)
+    driver.says("input_audio_buffer.committed", item_id="")
+    driver.completed("a", "hello")
+    assert driver.records(Transcribed) == [Transcribed(item_id="a", text="hello", start_ms=100, end_ms=1100)]
+    assert driver.core.deadline is None
+
+
+def test_a_recording_in_which_the_server_finds_no_speech_is_a_word_and_no_success() -> None:
+    driver = Driver(recording="talk")
+    driver.begin()
+    driver.tell(f.Fed())
+    driver.says("session.updated", session=BODY)
+    driver.wait()
+    (trouble,) = driver.records(Trouble)
+    assert "--vad off" in trouble.message
+    assert driver.records(Ended) == [Ended(reason="done", exit_code=1)]
+
+
+WISHES = {
+    "type": "transcription",
+    "audio": {
+        "input": {
+            "format": {"type": "audio/pcm", "rate": 24000},
+            "transcription": {"model": "m"},
+            "noise_reduction": None,
+            "turn_detection": {"type": "server_vad"},
+        }
+    },
+}
+
+
+def sent(effects: list[Effect]) -> list[Any]:
+    return [it.event.session for it in effects if isinstance(it, Send) and isinstance(it.event, SessionUpdate)]
+
+
+def test_a_session_that_is_refused_without_an_event_id_is_tried_leaner_and_then_given_up_in_one_line() -> None:
+    driver = Driver(session=WISHES)
+    driver.begin()
+    refusal = {"type": "invalid_request_error", "message": "2 validation errors for Session:\n  page\n  of text"}
+    (lean,) = sent(driver.says("error", error=refusal))
+    assert lean == {
+        "type": "transcription",
+        "audio": {"input": {"transcription": {"model": "m"}, "turn_detection": {"type": "server_vad"}}},
+    }
+    (notice,) = driver.records(Notice)
+    assert notice.text == (
+        "the server refuses some options (2 validation errors for Session): going on without format, noise_reduction"
+    )
+    driver.says("error", error=refusal)
+    (trouble,) = driver.records(Trouble)
+    assert trouble.message.startswith("the server refuses an option: 2 validation errors for Session: ")
+    assert driver.records(Ended) == [Ended(reason="failed", exit_code=2)]
+
+
+def test_a_beta_server_that_knows_only_session_update_gets_one() -> None:
+    flat = {"type": "transcription", "input_audio_transcription": {"model": "m"}, "turn_detection": None}
+    driver = Driver(session=flat)
+    driver.tell(f.Opened())
+    driver.says("transcription_session.created", session={"id": "sess_1"})
+    unknown = {"message": "Unknown event type: transcription_session.update", "type": "invalid_request_error"}
+    (bare,) = sent(driver.says("error", error=unknown))
+    assert bare == {"input_audio_transcription": {"model": "m"}, "turn_detection": None}
+    assert json.loads(to_wire(SessionUpdate(session=bare), Dialect.BETA))["type"] == "session.update"
+    (lean,) = sent(driver.says("error", error=unknown))
+    assert lean == {"input_audio_transcription": {"model": "m"}}
+    driver.says("error", error=unknown)
+    assert "no transcription sessions" in driver.records(Trouble)[0].message
+
+
+def test_a_server_without_transcription_sessions_is_said_to_have_none() -> None:
+    driver = Driver()
+    driver.begin()
+    driver.says("error", error={"code": "invalid_value", "param": "session.type", "message": "Use realtime."})
+    assert "no transcription sessions" in driver.records(Trouble)[0].message
+    assert driver.records(Ended)[0].exit_code == 2
+
+
+def test_an_error_in_answer_to_the_marker_says_that_all_was_heard() -> None:
+    driver = Driver(recording="talk")
+    driver.begin()
+    driver.says("session.updated", session=BODY)
+    speech(driver, "a", 100)
+    driver.completed("a", "words")
+    driver.tell(f.Fed())
+    driver.says("error", error={"type": "invalid_request_error", "message": "the session cannot be changed now"})
+    driver.wait()
+    assert driver.records(Ended) == [Ended(reason="done", exit_code=0)]
+
+
+NAMES = st.sampled_from(["", "a", "b", "c"])
+AT = st.integers(0, 100_000)
+EVENTS = st.one_of(
+    st.builds(lambda i, at: ("input_audio_buffer.speech_started", {"item_id": i, "audio_start_ms": at}), NAMES, AT),
+    st.builds(lambda i, at: ("input_audio_buffer.speech_stopped", {"item_id": i, "audio_end_ms": at}), NAMES, AT),
+    st.builds(lambda i: ("input_audio_buffer.committed", {"item_id": i}), NAMES),
+    st.builds(lambda i: (f"{TRANSCRIPTION}.delta", {"item_id": i, "delta": "x"}), NAMES),
+    st.builds(lambda i: (f"{TRANSCRIPTION}.completed", {"item_id": i, "transcript": "whole"}), NAMES),
+    st.builds(lambda i: (f"{TRANSCRIPTION}.failed", {"item_id": i, "error": {"message": "no"}}), NAMES),
+    st.just(("session.updated", {"session": {}})),
+    st.builds(
+        lambda code: ("error", {"error": {"message": "no", "code": code}}), st.sampled_from([None, "server_error"])
+    ),
+)
+STEPS = (
+    EVENTS | st.sampled_from([f.Cut(0, 5000, True), f.Cut(5000, 6000, False), f.Fed(), f.Noted("n")]) | st.just("wait")
+)
+
+
+@given(st.lists(STEPS, max_size=25), st.booleans(), st.booleans())
+def test_whatever_comes_a_transcription_ends_and_tells_each_text_once(
+    steps: list[Any], server_cuts: bool, from_microphone: bool
+) -> None:
+    driver = Driver(server_cuts=server_cuts, recording=None if from_microphone else "talk")
+    driver.begin()
+    for step in steps:
+        match step:
+            case (kind, fields):
+                driver.says(kind, **fields)
+            case "wait":
+                if driver.core.deadline is not None:
+                    driver.wait()
+            case _:
+                driver.tell(step)
+    driver.tell(*([f.Quit(exit_code=130), f.MicClosed(0)] if from_microphone else [f.Fed()]))
+    for _ in range(50):
+        if driver.records(Ended):
+            break
+        driver.wait()
+    assert len(driver.records(Ended)) == 1
+    completed = sum(step[0] == f"{TRANSCRIPTION}.completed" for step in steps if isinstance(step, tuple))
+    assert sum(text.endswith("whole") for text in driver.texts) <= completed
+    assert all(driver.texts)
 
 
 def test_a_refused_commit_is_owed_no_transcript() -> None:

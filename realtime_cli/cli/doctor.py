@@ -8,21 +8,22 @@ from collections.abc import Generator, Iterator
 from contextlib import redirect_stdout
 from importlib.util import find_spec
 
+from msgspec.structs import replace
+
 from realtime_cli.audio.drivers.choose import is_device
 from realtime_cli.cli.chat import check_usage
 from realtime_cli.cli.tool_options import toolbox_of
 from realtime_cli.cli.which_server import Server, find_provider, find_server, way_to
-from realtime_cli.cli.wiring import session_options
+from realtime_cli.cli.wiring import conversation_options, session_options
 from realtime_cli.doctor import sound as sound_checks
 from realtime_cli.doctor.check import Check, Status, doubtful, failed, good
 from realtime_cli.doctor.local import check_weights
 from realtime_cli.doctor.report import report_to
-from realtime_cli.doctor.server import Plan, check_network, check_session
+from realtime_cli.doctor.server import check_network, check_session
 from realtime_cli.doctor.system import check_python, check_settings, check_terminal
 from realtime_cli.doctor.tools import FIX, NAME, check_tools
 from realtime_cli.doctor.verdicts import Cure
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InputError, RealtimeError
-from realtime_cli.protocol.session_body import session_update
 from realtime_cli.providers.endpoint import Endpoint
 from realtime_cli.settings.settings import Environment, Settings
 
@@ -151,19 +152,15 @@ def _tools(settings: Settings, environment: Environment, server: Server) -> Chec
         yield check_tools(toolbox)
 
 
+HELLO_S = 30.0
+"""How long a server may take to open a session, and the embedded one to load: ten times what it needs."""
+
+
 def _session(settings: Settings, server: Server, *, turn: bool) -> Checks:
+    """The session of a chat, with a written turn in it: nobody speaks, and no function is offered."""
     transport = way_to(server, settings, speech=True)(lambda _notice: None)
-    yield from check_session(transport, _plan(settings, server), turn=turn)
-
-
-def _plan(settings: Settings, server: Server) -> Plan:
-    voice = session_options(settings, server.provider, "voice", spoken=not settings.text_only)
-    typed = session_options(settings, server.provider, "typed", spoken=False)
-    dialects = (server.dialect, *server.other_dialects(settings))
-    return Plan(
-        chat={dialect: session_update(voice, dialect) for dialect in dialects},
-        typed={dialect: session_update(typed, dialect) for dialect in dialects},
-        dialect=server.dialect,
-        key=server.key,
-        embedded=server.place is None,
-    )
+    wanted = session_options(settings, server.provider, "voice", spoken=not settings.text_only)
+    spoken = replace(settings, ptt=False, side_channel=())
+    options = conversation_options(spoken, server, "typed", wanted, plays=not settings.text_only)
+    options = replace(options, hello_timeout_s=HELLO_S)
+    yield from check_session(transport, options, server.dialect, embedded=server.place is None, turn=turn)

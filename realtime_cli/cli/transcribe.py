@@ -113,12 +113,13 @@ def _options(
         server.notices.extend(_not_heard(settings))
     server_cuts = wanted.vad != "off" and wanted.transcription_model not in MODELS_WITHOUT_VAD
     patience_s = mic_end_grace_s(wanted)
+    sessions = server.sessions(settings, wanted, transcription_session)
     options = TranscriptionOptions(
         provider=server.provider.name,
         key=server.key,
         model=wanted.transcription_model or "",
-        session=transcription_session(wanted, server.dialect),
-        session_otherwise={other: transcription_session(wanted, other) for other in server.other_dialects(settings)},
+        session=sessions.pop(server.dialect),
+        session_otherwise=sessions,
         server_cuts=server_cuts,
         recording=None if recording is None else str(recording.path),
         settle_s=patience_s if recording is None else SETTLE_S,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -13,6 +13,8 @@ from realtime_cli.journal.writer import WireLog
 from realtime_cli.ports import Note, Transport
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.error_codes import Key
+from realtime_cli.protocol.session_body import without_nulls
+from realtime_cli.protocol.session_options import SessionOptions
 from realtime_cli.providers.endpoint import Endpoint, Intent, endpoint, is_loopback
 from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
 from realtime_cli.providers.user import known_providers
@@ -55,6 +57,17 @@ class Server(NamedTuple):
         if self.place is None or settings.dialect or self.dialect is Dialect.XAI:
             return ()
         return tuple(other for other in Dialect if other is not self.dialect)
+
+    def sessions(
+        self, settings: Settings, wanted: SessionOptions, body: Callable[[SessionOptions, Dialect], dict[str, Any]]
+    ) -> dict[Dialect, dict[str, Any]]:
+        """What is asked of the session, in the shape that ``body`` makes: in each dialect that may be spoken."""
+        bodies = {each: body(wanted, each) for each in (self.dialect, *self.other_dialects(settings))}
+        if not self.provider.takes_nulls:
+            bodies = {each: without_nulls(made) for each, made in bodies.items()}
+        if not self.provider.names_transcriptions and Dialect.BETA in bodies:
+            bodies[Dialect.BETA].pop("type", None)
+        return bodies
 
     @property
     def key(self) -> Key:

@@ -15,7 +15,7 @@ from realtime_cli.audio.core.meters import Meters
 from realtime_cli.cli.printing import tell_traceback
 from realtime_cli.cli.saving import saving
 from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
-from realtime_cli.cli.which_server import find_server, way_to
+from realtime_cli.cli.which_server import Server, find_server, way_to
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.conversation import Conversation
@@ -24,7 +24,7 @@ from realtime_cli.errors import InputError
 from realtime_cli.ports import AudioSink, Input, Note, View
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions, languages_of, truncation_of, words_of
-from realtime_cli.providers.prices import prices_of
+from realtime_cli.providers.prices import PriceList, prices_of
 from realtime_cli.providers.profiles import LOCAL, Provider
 from realtime_cli.session.drivers import (
     Drivers,
@@ -96,37 +96,16 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     wanted = replace(wanted, tools=remote)
     tools, hints = toolbox_of(settings, environment, provider, on_failure(settings, environment))
     inputs, can_ask = asking_at(inputs, may_ask=bool(remote) or (tools is not None and tools.may_ask))
-    conversation = Conversation(
-        ConversationOptions(
-            provider=provider.name,
-            key=server.key,
-            session=session_update(wanted, server.dialect),
-            session_otherwise={other: session_update(wanted, other) for other in server.other_dialects(settings)},
-            server_decides_turns=wanted.vad != "off",
-            server_answers=settings.auto_response,
-            transcribes_user=wanted.transcription_model is not None or provider.transcribes_unasked,
-            push_to_talk=settings.ptt,
-            talk_limit_s=settings.ptt_max_s,
-            listens=shape == "voice",
-            can_cancel=provider.can_cancel,
-            can_truncate=provider.can_truncate,
-            side_channels=tuple(map(_side_channel, settings.side_channel)),
-            max_turns=settings.max_turns,
-            offers_tools=tools is not None,
-            can_ask=can_ask,
-            tool_timeout_s=settings.tool_timeout,
-            max_tool_rounds=settings.max_tool_rounds,
-            answer_timeout_s=settings.answer_timeout,
-            closing_silence_ms=CLOSING_SILENCE_MS + (settings.silence_ms or 0),
-            plays=plays,
-            prices=None if provider is LOCAL else prices_of(environment.file),
-            transcription_model=wanted.transcription_model or "",
-            budget_usd=settings.budget,
-            idle_timeout_s=settings.idle_timeout,
-            mic_end_grace_s=mic_end_grace_s(wanted),
-        )
+    options = conversation_options(
+        settings,
+        server,
+        shape,
+        wanted,
+        plays=plays,
+        offers_tools=tools is not None,
+        can_ask=can_ask,
+        prices=None if provider is LOCAL else prices_of(environment.file),
     )
-
     kept = saving(
         settings,
         environment,
@@ -149,7 +128,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     )
     session = Session(
         Drivers(
-            core=conversation,
+            core=Conversation(options),
             view=with_progress(view, settings, environment, status) if status else view,
             make_transport=way_to(server, settings, speech=shape != "typed" or plays, wire_log=kept.wire_log),
             make_encoder=server.encoder,
@@ -171,6 +150,52 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         return session.run()
     with redirect_stdout(Prints(session.note)):
         return session.run()
+
+
+def conversation_options(
+    settings: Settings,
+    server: Server,
+    shape: Shape,
+    wanted: SessionOptions,
+    *,
+    plays: bool,
+    offers_tools: bool = False,
+    can_ask: bool = False,
+    prices: PriceList | None = None,
+) -> ConversationOptions:
+    """What the conversation must know beforehand."""
+    provider = server.provider
+    sessions = server.sessions(settings, wanted, session_update)
+    return ConversationOptions(
+        provider=provider.name,
+        key=server.key,
+        session=sessions.pop(server.dialect),
+        session_otherwise=sessions,
+        own_settings=own_settings(settings),
+        server_decides_turns=wanted.vad != "off",
+        detection_always_on=provider.detection_always_on,
+        closing_silence_ms=CLOSING_SILENCE_MS + (settings.silence_ms or 0),
+        server_answers=settings.auto_response,
+        transcribes_user=wanted.transcription_model is not None or provider.transcribes_unasked,
+        push_to_talk=settings.ptt,
+        talk_limit_s=settings.ptt_max_s,
+        listens=shape == "voice",
+        can_cancel=provider.can_cancel,
+        can_truncate=provider.can_truncate,
+        side_channels=tuple(map(_side_channel, settings.side_channel)),
+        max_turns=settings.max_turns,
+        offers_tools=offers_tools,
+        can_ask=can_ask,
+        tool_timeout_s=settings.tool_timeout,
+        max_tool_rounds=settings.max_tool_rounds,
+        answer_timeout_s=settings.answer_timeout,
+        plays=plays,
+        prices=prices,
+        transcription_model=wanted.transcription_model or "",
+        budget_usd=settings.budget,
+        idle_timeout_s=settings.idle_timeout,
+        mic_end_grace_s=mic_end_grace_s(wanted),
+    )
 
 
 def _check_files(settings: Settings, *, listens: bool, speaks: bool) -> None:
@@ -243,6 +268,11 @@ def read_standard_input(what: str) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{what} on standard input is not UTF-8 (byte {error.start})", "convert it first") from error
+
+
+def own_settings(settings: Settings) -> frozenset[str]:
+    """What is asked of the session that the user did not name: it is left out where a server refuses it."""
+    return frozenset() if settings.transcription_model else frozenset({"transcription"})
 
 
 def mic_end_grace_s(wanted: SessionOptions) -> float:

@@ -6,7 +6,7 @@ replays a conversation exactly. :class:`Turns` knows the user's side, :class:`Re
 beginning, its errors, its sums and its end.
 
 What belongs to one connection, and is begun anew with another: responses, spoken turns, calls' ids, side channels
-(their ``reset``), event ids and dialect detection. What belongs to the conversation: history, sums, what waits to be
+(their ``reset``), event ids and the session's setup. What belongs to the conversation: history, sums, what waits to be
 sent or asked for, runs of functions.
 """
 
@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.dialect_detection import DialectDetection
 from realtime_cli.conversation.effects import CloseMic, Effect, End, FeedSilence, Mute, OpenMic, Play, Send, Show
 from realtime_cli.conversation.event_ids import EventIds
 from realtime_cli.conversation.failures import CANCELLED, failure_of, silent_server, trouble_of, unanswered
@@ -37,16 +36,17 @@ from realtime_cli.conversation.records import (
 from realtime_cli.conversation.reply import Wish
 from realtime_cli.conversation.request_rate import RequestRate
 from realtime_cli.conversation.responses import Responses
+from realtime_cli.conversation.session_setup import SessionSetup
 from realtime_cli.conversation.states import ResponseState
 from realtime_cli.conversation.timeouts import Timeouts
 from realtime_cli.conversation.tool_calls import CONSENTS, ToolCalls
 from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.conversation.turns import Turns
 from realtime_cli.conversation.usage import UsageMeter
-from realtime_cli.errors import InputError, RealtimeError
+from realtime_cli.errors import RealtimeError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol import response_events as r
-from realtime_cli.protocol.client_events import ConversationItemCreate, ResponseCreate, SessionUpdate
+from realtime_cli.protocol.client_events import ConversationItemCreate, ResponseCreate
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import dialect_of
 from realtime_cli.protocol.error_codes import Severity, classify, dialect_shown_by, fatal_error
@@ -67,7 +67,7 @@ class Conversation:
         self._turns = Turns(options, self._history, self._responses)
         self._calls = ToolCalls(options, self._responses)
         self._out_of_band = OutOfBand(options.side_channels, self._responses, self._meter, self._rate)
-        self._dialect = DialectDetection(options.session, options.session_otherwise)
+        self._setup = SessionSetup(options.session, options.session_otherwise, options.own_settings)
         self._timeouts = Timeouts(options, self._turns, self._responses, self._calls, self._out_of_band)
         self._event_ids = EventIds()
         self._tools: tuple[ToolDefinition, ...] | None = None if options.offers_tools else ()
@@ -175,6 +175,8 @@ class Conversation:
                 return [Show(MicChanged(state=fact.state))]
             case f.Heard():
                 self._responses.heard(fact)
+                if fact.heard_ms > 0:
+                    return self._meter.audible(fact.item_id, self._turns.ended_at, self._turns.committed_at, now)
             case f.Flushed():
                 return self._responses.flushed(fact)
             case f.InputsEnded():
@@ -203,6 +205,8 @@ class Conversation:
     def _server_said(self, event: ServerEvent, now: float) -> list[Effect]:
         if (aside := self._out_of_band.take(event, now)) is not None:
             return aside
+        if isinstance(event, _ANSWERS_TO_UPDATE):
+            self._setup.answered()
         match event:
             case c.SessionCreated():
                 return self._session_created(event.session, now)
@@ -252,7 +256,7 @@ class Conversation:
         self._session_id = str(session.get("id") or "unnamed")
         self._model = self._meter.model = str(session.get("model") or self.options.session.get("model") or "")
         started = SessionStarted(id=self._session_id, model=self._model, provider=self.options.provider)
-        return [*self._dialect.correct(dialect_of(session)), Show(started), *self._begin(now)]
+        return [*self._setup.correct(dialect_of(session)), Show(started), *self._begin(now)]
 
     def _begin(self, now: float) -> list[Effect]:
         """Set the session up, once it is there and all that is offered to the model is known."""
@@ -260,10 +264,10 @@ class Conversation:
             return []
         self._begun = True
         self._calls.definitions = {definition.name: definition for definition in self._tools}
-        self._dialect.tools = [definition.for_session() for definition in self._tools]
+        self._setup.tools = [definition.for_session() for definition in self._tools]
         opened: list[Effect] = [] if self.options.push_to_talk or not self.options.listens else [OpenMic()]
         early = self._turns.talk_key.pressed(now) if self._early_press else []
-        return [self._dialect.update(), *opened, *early]
+        return [self._setup.update(), *opened, *early]
 
     def _item(self, item: Item, previous_item_id: str | None, now: float) -> list[Effect]:
         if item.type == "mcp_call" and item.status not in ("in_progress", "incomplete"):
@@ -302,12 +306,15 @@ class Conversation:
         if error.code == ALREADY_ACTIVE:
             self._responses.refused(because_active=True)
             return []
-        if corrected := self._dialect.correct(dialect_shown_by(error)):
-            return [*corrected, self._dialect.update()]
+        if corrected := self._setup.correct(dialect_shown_by(error)):
+            return [*corrected, self._setup.update()]
         if severity is Severity.FATAL or not self._session_id:
             return self._fail(fatal_error(error, self.options.key))
-        if isinstance(cause, SessionUpdate):
-            return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
+        if self._begun and self._setup.is_refused_by(error, cause):
+            if again := self._setup.again(error):
+                self._responses.suspect(now)
+                return again
+            return self._fail(self._setup.refusal(error))
         if severity is Severity.BENIGN:
             return []
         coming = self._responses.coming
@@ -389,6 +396,8 @@ class Conversation:
             return effects + self._stalled()
         if _is_due(self._responses.suspect_due, now):
             self._turn_failed = True
+            if self._responses.current is None:
+                effects.append(Show(Trouble(message="the server gave no answer")))
             effects += self._responses.give_up()
         if _is_due(timeouts.notice_due(), now):
             effects += timeouts.still_waiting()
@@ -422,9 +431,9 @@ class Conversation:
     def _fail(self, error: RealtimeError) -> list[Effect]:
         self._responses.cut_off()
         told = self._history.release(self._now, everything=True)
-        return [*told, Show(Trouble(message=str(error))), *self._end(error.exit_code, "failed")]
+        return [*told, Show(Trouble(message=str(error))), *self._end(error.exit_code, "failed", error)]
 
-    def _end(self, exit_code: int, reason: str) -> list[Effect]:
+    def _end(self, exit_code: int, reason: str, error: RealtimeError | None = None) -> list[Effect]:
         """Say what was heard of a reply that is cut off by the end, then end."""
         self._ended = True
         self._responses.cut_off()
@@ -432,7 +441,7 @@ class Conversation:
             CloseMic(),
             *self._history.release(self._now, everything=True),
             Show(Ended(reason=reason, exit_code=exit_code)),
-            End(exit_code, reason),
+            End(exit_code, reason, error),
         ]
 
     def _watch(self, effects: list[Effect], now: float) -> None:
@@ -456,6 +465,13 @@ class Conversation:
         if self._responses.audible:
             return Phase.SPEAKING
         return Phase.THINKING if self._responses.busy or self._turns.feeding else Phase.LISTENING
+
+
+_ANSWERS_TO_UPDATE = (
+    *(c.SessionUpdated, c.ConversationItemAdded, c.ConversationItemCreated, c.ConversationItemDone),
+    *(c.InputAudioBufferCommitted, r.ResponseCreated, r.ResponseDone),
+)
+"""What a server sends when it has taken the update, or what was sent behind that."""
 
 
 def _is_due(at: float | None, now: float) -> bool:

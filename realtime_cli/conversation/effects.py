@@ -7,6 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from realtime_cli.conversation.records import Record
+from realtime_cli.errors import RealtimeError
 from realtime_cli.protocol.client_events import ClientEvent
 from realtime_cli.protocol.dialects import Dialect
 
@@ -79,6 +80,14 @@ class Flush(msgspec.Struct, frozen=True):
     """Silence the playback at once and tell what was heard (:class:`~realtime_cli.conversation.facts.Flushed`)."""
 
 
+class Hold(msgspec.Struct, frozen=True):
+    """Pause the model's voice within 50 ms, at a place that is kept: to go on from with ``Resume``, or to flush at."""
+
+
+class Resume(msgspec.Struct, frozen=True):
+    """Let the model's voice go on where ``Hold`` paused it."""
+
+
 class Feed(msgspec.Struct, frozen=True):
     """Send the whole recording to the input buffer, then say so (:class:`~realtime_cli.conversation.facts.Fed`)."""
 
@@ -141,6 +150,8 @@ class End(msgspec.Struct, frozen=True):
 
     exit_code: int
     reason: str
+    error: RealtimeError | None = None
+    """What it ended with, unless it came to its end."""
 
 
 Effect: TypeAlias = (
@@ -153,6 +164,8 @@ Effect: TypeAlias = (
     | Play
     | EndOfAudio
     | Flush
+    | Hold
+    | Resume
     | Feed
     | FeedSilence
     | OpenMic

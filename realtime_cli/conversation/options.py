@@ -30,6 +30,8 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The body of the first ``session.update``, in the dialect that the server is taken to speak."""
     session_otherwise: Mapping[Dialect, Mapping[str, Any]] = {}
     """The same in the dialects that it may turn out to speak; none where there is no doubt."""
+    own_settings: frozenset[str] = frozenset()
+    """Names of settings in it that the user did not ask for: left out if the server refuses them."""
     server_decides_turns: bool = True
     """The server's voice detection ends the user's turns and starts responses (``turn_detection`` is not null)."""
     detection_always_on: bool = False

@@ -102,6 +102,22 @@ class UsageReported(Record, frozen=True, kw_only=True, tag_field="type", tag="us
     done_ms: int | None = None
 
 
+class LatencyReported(Record, frozen=True, kw_only=True, tag_field="type", tag="latency"):
+    """How long the user waited for a spoken reply, told when its first sound is heard.
+
+    Milliseconds from the end of the user's turn, as the server told it; None for what did not happen in between.
+    """
+
+    item_id: str
+    committed_ms: int | None = None
+    """Until the server made an item of what was said."""
+    first_text_ms: int | None = None
+    first_audio_ms: int | None = None
+    """Until the first audio came over the wire."""
+    audible_ms: int | None = None
+    """Until the first sound left the playout buffer."""
+
+
 class CostReported(Record, frozen=True, kw_only=True, tag_field="type", tag="cost"):
     """What the conversation has cost so far, in US dollars, whenever that has changed."""
 
@@ -249,6 +265,7 @@ AnyRecord: TypeAlias = (
     | AssistantDelta
     | AssistantSaid
     | UsageReported
+    | LatencyReported
     | CostReported
     | ToolCalled
     | ToolAsked

@@ -23,6 +23,10 @@ from realtime_cli.protocol.response_events import OutputItemAdded, OutputItemDon
 ERROR_GRACE_S = 5.0
 """How long a response may bring nothing after an error in the middle of it that names no cause."""
 
+REFUSED_SESSION_GRACE_S = 15.0
+"""How long one that was asked for may not begin after the session's options were refused without naming a cause: the
+request may have been meant."""
+
 
 class Responses:
     """See the module. Belongs to one connection, but for what is wanted."""
@@ -67,8 +71,11 @@ class Responses:
     @property
     def suspect_due(self) -> float | None:
         """When the response in progress is given up because of an error in the middle of it."""
-        since = self.current.suspect_since if self.current else None
-        return None if since is None else since + ERROR_GRACE_S
+        if self.current is not None and self.current.suspect_since is not None:
+            return self.current.suspect_since + ERROR_GRACE_S
+        if self.coming is not None and self.coming.suspect_since is not None:
+            return self.coming.suspect_since + REFUSED_SESSION_GRACE_S
+        return None
 
     def want(self, wish: Wish) -> None:
         """Ask for a response as soon as nothing else is going on. The user's turns come before all else."""
@@ -115,9 +122,9 @@ class Responses:
             self.coming.move(ResponseEvent.INTERRUPTED)
 
     def suspect(self, now: float) -> None:
-        """An error that names no cause came in the middle of a response: it may be the end of it."""
-        if self.current is not None:
-            self.current.suspect_since = now
+        """An error came that names no cause: it may be the end of the response in progress, or of the one asked for."""
+        if reply := self.current or self.coming:
+            reply.suspect_since = now
 
     def created(self, response: Response, now: float) -> list[Effect]:
         """A response began."""
@@ -247,7 +254,7 @@ class Responses:
         # There is only one at a time: whatever came before is over, even if the server does not say so.
         effects = self._end(now, cut=False) if self.current is not None else []
         reply, self.coming = self.coming or Reply(asked_at=now, knows=self.results), None
-        reply.id = name
+        reply.id, reply.suspect_since = name, None
         reply.move(ResponseEvent.BEGAN)
         self.current = reply
         self.spoken_about = max(self.spoken_about, reply.knows)

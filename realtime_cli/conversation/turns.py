@@ -71,6 +71,8 @@ class Turns:
         """Turns of the user's so far."""
         self.ended_at: float | None = None
         """When the user's last turn ended; latencies count from here."""
+        self.committed_at: float | None = None
+        """When the server last made an item of what was said."""
         self.tool_rounds = 0
         """How often the model was asked to speak about results since the user's last turn."""
         self._typed = self._unnamed = 0
@@ -182,6 +184,7 @@ class Turns:
             turn = self._begin(event.item_id, now, event.previous_item_id)
         if not turn.move(TurnEvent.COMMITTED, now):
             return
+        self.committed_at = now
         entry = self._ended(turn, now)
         if entry is not None and not self._options.transcribes_user:
             entry.final = True

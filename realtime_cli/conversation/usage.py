@@ -5,7 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from realtime_cli.conversation.effects import Effect, Show
-from realtime_cli.conversation.records import CostReported, Notice, Totals, TranscriptionUsage, UsageReported
+from realtime_cli.conversation.records import (
+    CostReported,
+    LatencyReported,
+    Notice,
+    Totals,
+    TranscriptionUsage,
+    UsageReported,
+)
 from realtime_cli.protocol.items import InputTokens, OutputTokens, Response, Usage
 from realtime_cli.providers.prices import FREE, Price, PriceList
 
@@ -30,7 +37,11 @@ class UsageMeter(msgspec.Struct):
     _output: int = 0
     _cached: int = 0
     _warned: bool = False
+    _heard_item: str = ""
+    """The item that was heard last."""
     _first: dict[str, float] = msgspec.field(default_factory=dict)
+    _latest: dict[str, float] = msgspec.field(default_factory=dict)
+    """Of the response that is over: its audio is heard later than it comes."""
 
     @property
     def spent(self) -> bool:
@@ -41,9 +52,27 @@ class UsageMeter(msgspec.Struct):
         """The first ``text`` or ``audio`` of a response came at ``now``; later pieces do not count."""
         self._first.setdefault(what, now)
 
+    def audible(self, item_id: str, ended_at: float | None, committed_at: float | None, now: float) -> list[Effect]:
+        """Some of this reply has been heard; the first time that is how long the user waited."""
+        if item_id == self._heard_item:
+            return []
+        self._heard_item = item_id
+        if ended_at is None:
+            return []
+        first = self._first or self._latest
+        report = LatencyReported(
+            item_id=item_id,
+            committed_ms=_since(ended_at, committed_at),
+            first_text_ms=_since(ended_at, first.get("text")),
+            first_audio_ms=_since(ended_at, first.get("audio")),
+            audible_ms=_since(ended_at, now),
+        )
+        return [Show(report)]
+
     def response_done(self, response: Response, turn_ended_at: float | None, now: float) -> list[Effect]:
         """Take a response into the sums and report it."""
         first, self._first = self._first, {}
+        self._latest = first
         usage = msgspec.structs.replace(
             self._counted(response),
             first_text_ms=_since(turn_ended_at, first.get("text")),

@@ -1,71 +1,47 @@
-"""Looks at the server: the way to it, the session that a chat would have, and one tiny turn."""
+"""Looks at the server: the way to it, the session that a chat would have, and one tiny turn of it."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
-import msgspec
-
-from realtime_cli.conversation.failures import failure_of
-from realtime_cli.conversation.records import Trouble
+from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.conversation import Conversation
+from realtime_cli.conversation.effects import CloseMic, Effect, End, EndOfAudio, Flush, Play, Send, Show, Speak
+from realtime_cli.conversation.options import ConversationOptions
+from realtime_cli.conversation.records import AssistantDelta, Record, SessionStarted, Trouble, UsageReported
 from realtime_cli.doctor.check import Check, failed, good
 from realtime_cli.doctor.probing import PATIENCE_S, begin, outcome, wait_a_moment
-from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
+from realtime_cli.errors import ConnectionFailed, RealtimeError, TurnError
 from realtime_cli.ports import Transport
-from realtime_cli.protocol import conversation_events as c
-from realtime_cli.protocol import response_events as r
-from realtime_cli.protocol.client_events import ClientEvent, ConversationItemCreate, ResponseCreate, SessionUpdate
-from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
-from realtime_cli.protocol.dialects import Dialect, dialect_of, from_wire, to_wire
-from realtime_cli.protocol.error_codes import (
-    Key,
-    Severity,
-    classify,
-    code_of,
-    dialect_shown_by,
-    fatal_error,
-    remedy_for,
-)
-from realtime_cli.protocol.items import Content, ErrorDetail, Item
+from realtime_cli.protocol.conversation_events import SessionUpdated
+from realtime_cli.protocol.dialects import Dialect, from_wire, to_wire
+from realtime_cli.protocol.error_codes import remedy_for
+from realtime_cli.protocol.split_characters import SplitCharacters
 from realtime_cli.providers.endpoint import Endpoint
 from realtime_cli.transport.dialing import dial
 
 NETWORK, SESSION, REPLY = "network", "session", "reply"
 
 CONNECT_S = 10.0
-HELLO_S = 30.0
-"""How long a server may take to open a session, and the embedded one to load: ten times what it needs."""
 
 OPTIONS_S = 3.0
 """How long a refusal of the options is waited for; compatible servers need not confirm them."""
 
-REPLY_S = 60.0
 FAREWELL_S = 3.0
 """What the embedded server gets to end its threads."""
 
 QUESTION = "Answer with one word: hello."
 
-FIRST_WORDS = (r.OutputTextDelta, r.OutputTranscriptDelta, r.OutputAudioDelta)
+ALL_MS = 3_600_000
+"""More than any answer lasts."""
 
-Event = TypeVar("Event", bound=ServerEvent)
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of the server: the sessions of a chat and of a written turn, in each dialect it may speak."""
-
-    chat: Mapping[Dialect, Mapping[str, Any]]
-    typed: Mapping[Dialect, Mapping[str, Any]]
-    dialect: Dialect
-    """The one it is taken to speak."""
-    key: Key = Key()
-    embedded: bool = False
-    """The server is in this process: it is loaded rather than reached, and costs nothing."""
+Shown = TypeVar("Shown", bound=Record)
 
 
 def check_network(place: Endpoint) -> Check:
@@ -93,57 +69,61 @@ def check_network(place: Endpoint) -> Check:
     return good(NETWORK, f"{place.where}: {', '.join(steps)}")
 
 
-def check_session(transport: Transport, plan: Plan, *, turn: bool) -> Iterator[Check]:
-    """Open the session of a chat, and with ``turn`` ask for one word. Blocks on the main thread."""
+def check_session(
+    transport: Transport, options: ConversationOptions, dialect: Dialect, *, embedded: bool, turn: bool
+) -> Iterator[Check]:
+    """Open the session of a chat, and with ``turn`` ask for one word in it. Blocks on the main thread.
+
+    ``embedded``: the server is in this process: it is loaded rather than reached, and costs nothing.
+    """
     name = SESSION
     try:
-        with Line(transport, plan) as line:
-            yield good(SESSION, _open(line))
+        with Dialogue(transport, options, dialect) as dialogue:
+            yield good(SESSION, _open(dialogue, options, embedded=embedded))
             if turn:
                 name = REPLY
-                yield good(REPLY, _ask(line))
+                yield good(REPLY, _ask(dialogue, embedded=embedded))
     except RealtimeError as error:
         yield failed(name, error)
 
 
-def _open(line: Line) -> str:
-    plan = line.plan
-    created, created_ms = line.wait_for((c.SessionCreated,), HELLO_S, "opened no session")
-    line.correct(dialect_of(created.session))
-    line.update(plan.chat)
-    if plan.embedded:
+def _open(dialogue: Dialogue, options: ConversationOptions, *, embedded: bool) -> str:
+    started, created_ms = dialogue.wait_for(SessionStarted)
+    dialogue.wait_for_update()
+    if embedded:
         return f"loaded after {created_ms:.0f} ms"
-    model = f" with {model}" if (model := created.session.get("model")) else ""
-    key = f"; the key in {plan.key.variable} is accepted" if plan.key.state == "sent" else ""
-    return f"connected after {line.opened_ms:.0f} ms, session{model} after {created_ms:.0f} ms{key}"
+    model = f" with {started.model}" if started.model else ""
+    key = f"; the key in {options.key.variable} is accepted" if options.key.state == "sent" else ""
+    return f"connected after {dialogue.opened_ms:.0f} ms, session{model} after {created_ms:.0f} ms{key}"
 
 
-def _ask(line: Line) -> str:
-    line.update(line.plan.typed)
-    content = Content(type="input_text", text=QUESTION)
-    began = time.monotonic()
-    line.send(ConversationItemCreate(item=Item(type="message", role="user", content=(content,))))
-    line.send(ResponseCreate())
-    first, first_ms = line.wait_for((*FIRST_WORDS, r.ResponseDone), REPLY_S, "gave no answer", began)
-    done = first if isinstance(first, r.ResponseDone) else line.wait_for((r.ResponseDone,), REPLY_S, "never ended")[0]
-    failure = failure_of(done.response, empty=done is first)
-    if failure is not None and (done is first or done.response.status == "failed"):
-        raise _turn_error(failure, done.response.status)
-    tokens = done.response.usage.total_tokens if done.response.usage else None
-    cost = f"; it cost {tokens} tokens" if tokens and not line.plan.embedded else ""
-    return f"first words after {first_ms:.0f} ms{cost}"
+def _ask(dialogue: Dialogue, *, embedded: bool) -> str:
+    began_ms = dialogue.elapsed_ms
+    dialogue.tell(f.Typed(QUESTION))
+    dialogue.tell(f.InputsEnded())
+    dialogue.wait_for_end()
+    usage = dialogue.find(UsageReported)
+    tokens = usage[0].input_tokens + usage[0].output_tokens if usage else 0
+    cost = f"; it cost {tokens} tokens" if tokens and not embedded else ""
+    first_ms = dialogue.elapsed_ms if dialogue.first_ms is None else dialogue.first_ms
+    return f"first words after {first_ms - began_ms:.0f} ms{cost}"
 
 
-class Line:
-    """A connection, used by the main thread from top to bottom: send, then wait for what must come."""
+class Dialogue:
+    """A conversation without microphone and loudspeaker, held by the main thread until something is there."""
 
-    def __init__(self, transport: Transport, plan: Plan) -> None:
-        self.plan = plan
+    def __init__(self, transport: Transport, options: ConversationOptions, dialect: Dialect) -> None:
         self.opened_ms = 0.0
+        self.first_ms: float | None = None
+        """When the first words or the first sound came."""
+        self._core = Conversation(options)
         self._transport = transport
-        self._dialect = plan.dialect
-        self._corrected = False
-        self._inbox: SimpleQueue[ServerEvent | UnknownEvent | RealtimeError | None] = SimpleQueue()
+        self._dialect = dialect
+        self._split = SplitCharacters()
+        self._inbox: SimpleQueue[f.Fact | None] = SimpleQueue()
+        self._shown: list[tuple[Record, float]] = []
+        self._updated = False
+        self._end: End | None = None
         self._began = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -160,88 +140,106 @@ class Line:
             while not self._running.done() and time.monotonic() < deadline:
                 wait_a_moment(self._running)
 
-    def send(self, event: ClientEvent) -> None:
-        """Send an event in the server's dialect. Raises ConnectionFailed."""
-        self._transport.send(to_wire(event, self._dialect))
+    @property
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the beginning."""
+        return (time.monotonic() - self._began) * 1000
 
-    def update(self, sessions: Mapping[Dialect, Mapping[str, Any]]) -> None:
-        """Set the session's options, and wait for the answer if one comes. Raises InputError when they are refused."""
-        self.send(SessionUpdate(session=sessions[self._dialect]))
+    def tell(self, fact: f.Fact) -> None:
+        """Tell the conversation something, and do what it asks for. Raises what the connection ended with."""
+        for effect in self._core.handle(fact, time.monotonic()):
+            self._carry_out(effect)
+
+    def wait_for(self, kind: type[Shown]) -> tuple[Shown, float]:
+        """The first record of a kind, and the milliseconds to it. Raises what it ended with before that."""
+        while not (found := self._find(kind)):
+            self._go_on()
+        return found[0]
+
+    def wait_for_update(self) -> None:
+        """Give the server some time to confirm or to refuse the session's options. Raises InputError for the latter."""
         deadline = time.monotonic() + OPTIONS_S
-        while (left_s := deadline - time.monotonic()) > 0:
-            event = self._next(left_s)
-            if isinstance(event, c.SessionUpdated):
-                return
-            if not isinstance(event, c.ErrorEvent):
-                continue
-            if self.correct(dialect_shown_by(event.error)):
-                self.update(sessions)
-                return
-            if classify(event.error) is Severity.FATAL:
-                raise fatal_error(event.error, self.plan.key)
-            problem = f"the server refuses an option: {event.error.message}"
-            raise InputError(problem, "change it or leave it out")
+        while not self._updated and time.monotonic() < deadline:
+            self._go_on(deadline)
+        self._raise_end()
 
-    def correct(self, shown: Dialect | None) -> bool:
-        """Go on in the dialect that the server has ``shown``, once, if it may speak that."""
-        if shown is None or shown is self._dialect or self._corrected or shown not in self.plan.chat:
-            return False
-        self._dialect, self._corrected = shown, True
-        return True
+    def wait_for_end(self) -> None:
+        """Until the question is answered. Raises TurnError where it is not."""
+        while self._end is None:
+            self._go_on()
+        if self._end.error is None and self._end.exit_code:
+            raise _turn_error(self.find(Trouble))
+        self._raise_end()
 
-    def wait_for(
-        self, kinds: tuple[type[Event], ...], patience_s: float, otherwise: str, began: float | None = None
-    ) -> tuple[Event, float]:
-        """The next event of these kinds, and the milliseconds to it since ``began`` (or the connection's beginning).
+    def find(self, kind: type[Shown]) -> list[Shown]:
+        """The records of a kind so far."""
+        return [record for record, _ in self._find(kind)]
 
-        Raises what ended the connection or was refused, and ConnectionFailed, ``otherwise``, when it takes too long.
-        """
-        deadline = time.monotonic() + patience_s
-        while (left_s := deadline - time.monotonic()) > 0:
-            event = self._next(left_s)
-            if isinstance(event, kinds):
-                return event, (time.monotonic() - (began or self._began)) * 1000
-            if isinstance(event, c.ErrorEvent) and classify(event.error) is not Severity.BENIGN:
-                raise _refusal(event.error, self.plan.key)
-        raise ConnectionFailed(
-            f"the server took the connection but {otherwise} within {patience_s:.0f} s",
-            "is this a Realtime endpoint? check --base-url, --model and --dialect",
-        )
+    def _find(self, kind: type[Shown]) -> list[tuple[Shown, float]]:
+        return [(record, ms) for record, ms in self._shown if isinstance(record, kind)]
 
-    def _next(self, patience_s: float) -> ServerEvent | UnknownEvent | None:
-        """What comes next, or None when nothing came for a moment."""
+    def _go_on(self, until: float | None = None) -> None:
+        """One fact, or the time that the conversation waits for. Raises what it ended with."""
+        self._raise_end()
+        due = min((at for at in (self._core.deadline, until) if at is not None), default=None)
+        wait_s = PATIENCE_S if due is None else max(0.0, min(PATIENCE_S, due - time.monotonic()))
         try:
-            event = self._inbox.get(timeout=min(patience_s, PATIENCE_S))
+            fact = self._inbox.get(timeout=wait_s)
         except Empty:
-            return None
-        if event is None:
+            self.tell(f.Tick())
+            return
+        if fact is None:
             outcome(self._running)
             raise ConnectionFailed("the server closed the connection", "run the command again")
-        if isinstance(event, RealtimeError):
-            raise event
-        return event
+        self._updated = self._updated or isinstance(fact, SessionUpdated)
+        self.tell(fact)
+
+    def _raise_end(self) -> None:
+        if self._end is not None and self._end.error is not None:
+            raise self._end.error
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case Send():
+                self._transport.send(to_wire(effect.event, self._dialect))
+            case Speak():
+                self._dialect = effect.dialect
+            case Show():
+                self._shown.append((effect.record, self.elapsed_ms))
+                if isinstance(effect.record, AssistantDelta):
+                    self._words_came()
+            case Play():
+                self._words_came()
+            case EndOfAudio():
+                # Nobody listens: all of it counts as heard at once.
+                self.tell(f.Heard(effect.item_id, effect.content_index, ALL_MS, finished=True))
+            case Flush():
+                self.tell(f.Flushed(()))
+            case CloseMic():
+                self.tell(f.MicClosed(0))
+            case End():
+                self._end = effect
+
+    def _words_came(self) -> None:
+        self.first_ms = self.elapsed_ms if self.first_ms is None else self.first_ms
 
     def _opened(self) -> None:
-        self.opened_ms = (time.monotonic() - self._began) * 1000
+        self.opened_ms = self.elapsed_ms
+        self._inbox.put(f.Opened())
 
     def _received(self, text: str) -> None:
         try:
-            self._inbox.put(from_wire(text))
+            self._inbox.put(from_wire(text, self._split))
         except RealtimeError as error:
-            self._inbox.put(error)
+            self._inbox.put(f.Failed(error))
 
 
-def _turn_error(failure: Trouble, status: str) -> TurnError:
+def _turn_error(told: list[Trouble]) -> TurnError:
     """What failed, and the remedy apart from it."""
-    if status == "failed":
-        remedy = remedy_for(failure.code or "")
-        return TurnError(failure.message.removesuffix(f": {remedy}"), remedy)
-    problem, _, remedy = failure.message.partition(": ")
-    return TurnError(problem, remedy)
-
-
-def _refusal(error: ErrorDetail, key: Key) -> RealtimeError:
-    if classify(error) is Severity.FATAL:
-        return fatal_error(error, key)
-    words = error.message or code_of(error) or "no reason given"
-    return TurnError(f"the server reports: {words}", remedy_for(code_of(error), error.param or "", key, words))
+    if not told:
+        return TurnError("the server gave no answer", "try again")
+    remedy = remedy_for(told[-1].code or "")
+    if remedy:
+        return TurnError(told[-1].message.removesuffix(f": {remedy}"), remedy)
+    problem, _, remedy = told[-1].message.partition(": ")
+    return TurnError(told[-1].message) if told[-1].code else TurnError(problem, remedy)

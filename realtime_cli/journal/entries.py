@@ -27,6 +27,7 @@ KEPT = frozenset(
         "aside",
         "usage",
         "cost",
+        "latency",
         "connection",
         "error",
         "audio",
@@ -93,6 +94,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int | None = None
     seconds: float | None = None
     usd: float | None = None
+    audible_ms: int | None = None
     message: str = ""
     reason: str = ""
     exit_code: int | None = None

@@ -99,6 +99,8 @@ def _event(body: dict[str, Any]) -> ServerEvent | UnknownEvent:
     name = body.get("type")
     if not isinstance(name, str):
         raise ValueError("an object without a type")  # noqa: TRY004 -- callers treat all that is no event as one
+    if name == "session.created" and "created" in body and "session" not in body:
+        raise _vllm()
     body = {**without_keys(body), "type": GA_NAMES.get(name, name)}
     if "item" in body:
         body["item"] = _ga_item(body["item"])
@@ -203,6 +205,14 @@ def _with_content(item: dict[str, Any], names: Mapping[str, str]) -> dict[str, A
         for part in content
     ]
     return {**item, "content": parts}
+
+
+def _vllm() -> NotAnEvent:
+    """https://github.com/vllm-project/vllm, entrypoints/openai/realtime/protocol.py."""
+    return NotAnEvent(
+        "the server speaks vLLM's own protocol for transcriptions, which is not the Realtime protocol",
+        "reach it with a client made for it, or use another server (vLLM-Omni has conversations)",
+    )
 
 
 def _not_an_event(what: str) -> NotAnEvent:

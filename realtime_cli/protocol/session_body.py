@@ -11,7 +11,7 @@ from typing import Any
 
 from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.errors import InputError
-from realtime_cli.protocol.dialects import Dialect, to_beta, voice_name
+from realtime_cli.protocol.dialects import BETA_INPUT, Dialect, to_beta, voice_name
 from realtime_cli.protocol.session_options import (
     NoiseReduction,
     RetentionRatio,
@@ -41,6 +41,8 @@ NOT_IN_KEYWORDS = "<>\r\n"
 MODELS_WITHOUT_HINTS = frozenset({"gpt-realtime-whisper", "gpt-4o-transcribe-diarize"})
 """Which hints transcription models take, from the descriptions of the fields in OpenAI's SDK
 (``openai.types.realtime.AudioTranscription``)."""
+
+_GROUPS = frozenset({"audio", "audio.input", "audio.output"})
 
 _NOISE_REDUCTION: dict[NoiseReduction, dict[str, str] | None] = {
     "near": {"type": "near_field"},
@@ -74,6 +76,49 @@ def transcription_session(options: SessionOptions, dialect: Dialect) -> dict[str
             audio_input["turn_detection"].pop(answering, None)
     body: dict[str, Any] = {"type": "transcription", "audio": {"input": audio_input}}
     return to_beta(body) if dialect is Dialect.BETA else body
+
+
+def without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body for servers that take no explicit null."""
+    return {
+        name: without_nulls(value) if isinstance(value, Mapping) else value
+        for name, value in body.items()
+        if value is not None
+    }
+
+
+def settings_of(body: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """The settings in a body by their paths, such as ``audio.input.turn_detection``."""
+    flat: dict[str, Any] = {}
+    for name, value in body.items():
+        path = above + name
+        flat |= settings_of(value, f"{path}.") if path in _GROUPS and isinstance(value, Mapping) else {path: value}
+    return flat
+
+
+def body_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The body that has these settings."""
+    body: dict[str, Any] = {}
+    for path, value in settings.items():
+        *groups, name = path.split(".")
+        holder = body
+        for group in groups:
+            holder = holder.setdefault(group, {})
+        holder[name] = value
+    return body
+
+
+def leaner(settings: Mapping[str, Any], own: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The settings without what nobody asked for: nulls, audio formats, and what ``own`` names."""
+    own = own | {"format"} | {BETA_INPUT[name] for name in own if name in BETA_INPUT}
+    return {path: value for path, value in settings.items() if value is not None and path.rpartition(".")[2] not in own}
+
+
+def dialect_of_update(body: Mapping[str, Any]) -> Dialect:
+    """The dialect that the body of a ``session.update`` is in."""
+    if "audio" not in body:
+        return Dialect.BETA
+    return Dialect.GA if "type" in body else Dialect.XAI
 
 
 def _conversation(options: SessionOptions) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """A setting is cleared by an explicit null; without this, what would be null is left out."""
     transcribes: bool = True
     """The server has transcription sessions (``transcribe``)."""
+    names_transcriptions: bool = True
+    """With the beta dialect: it knows ``transcription_session.update``, and not only ``session.update``."""
     mints_secrets: bool = True
     """The server has ephemeral client secrets (``token``)."""
     input_rate_hz: int = RATE_HZ
@@ -124,6 +126,7 @@ SPEACHES = Provider(
     can_truncate=False,
     # A null in a session is an invalid event there (https://github.com/speaches-ai/speaches, types/realtime.py).
     takes_nulls=False,
+    names_transcriptions=False,
 )
 
 LOCALAI = Provider(

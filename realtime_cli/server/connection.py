@@ -1,4 +1,4 @@
-"""One connection at work: a thread that reads the inbox, drives the core and listens; slow engines run elsewhere."""
+"""One connection at work: a thread that reads the inbox, drives the core and listens, and two for what takes long."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -27,14 +27,14 @@ from realtime_cli.server.core.facts import (
 )
 from realtime_cli.server.inbox import Closed, Inbox
 from realtime_cli.server.jobs import Anticipated, PrepareJob, ReplyJob, TranscriptionJob
+from realtime_cli.server.worker import Worker
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from realtime_cli.server.engines.loading import Engines
     from realtime_cli.server.listening.input_audio import InputAudio
-    from realtime_cli.server.worker import Worker
+    from realtime_cli.server.sharing import SharedEngines
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,14 +47,6 @@ INTERNAL = "The server failed and cannot go on with this session."
 
 MOST_TRANSCRIPTIONS = 8
 """A recording may come in many times faster than it is recognised: its sender then waits, and not its audio here."""
-
-
-class Shared(Protocol):
-    """What all connections share."""
-
-    engines: Engines
-    recogniser: Worker
-    speaker: Worker
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -72,14 +64,16 @@ class Connection:
     """A client's connection. Its thread is started by :meth:`start` and ends with :meth:`close` or a bug."""
 
     def __init__(
-        self, core: ServerCore, shared: Shared, deliver: Callable[[str], None], ended: Callable[[Ending], None]
+        self, core: ServerCore, engines: SharedEngines, deliver: Callable[[str], None], ended: Callable[[Ending], None]
     ) -> None:
         """``deliver`` and ``ended`` are called on the connection's thread and must not raise.
 
         ``deliver`` takes one message to the client and may block; ``ended`` is called once, last, with how it ended.
         """
         self._core = core
-        self._shared = shared
+        self._engines = engines
+        self._recogniser = Worker("speech-recogniser")
+        self._speaker = Worker("reply-speaker")
         self._deliver = deliver
         self._ended = ended
         self._inbox: Inbox[Fact] = Inbox()
@@ -108,8 +102,10 @@ class Connection:
         self._inbox.close()
 
     def join(self, timeout_s: float) -> None:
-        """Wait for the thread to end."""
-        self._thread.join(timeout_s)
+        """Wait for its threads to end."""
+        deadline = time.monotonic() + timeout_s
+        for thread in (self._thread, self._recogniser, self._speaker):
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
         try:
@@ -130,6 +126,8 @@ class Connection:
             for reply in self._replies.values():
                 reply.cancel()
             self._drop_anticipated()
+            self._recogniser.close()
+            self._speaker.close()
             self._ended(self._ending or Ending())
 
     def _time_left(self) -> float | None:
@@ -168,13 +166,13 @@ class Connection:
                 if self._anticipated and self._anticipated.wanted.job == job:
                     self._drop_anticipated()
             case effects.Prepare():
-                self._shared.speaker.submit(PrepareJob(self._shared.engines, effect, self._inbox.is_closed))
+                self._speaker.submit(PrepareJob(self._engines, effect, self._inbox.is_closed))
             case effects.StartReply():
                 self._start_reply(effect)
             case effects.Anticipate():
                 self._drop_anticipated()
-                self._anticipated = Anticipated(self._shared.engines, effect, self._inbox.put)
-                self._shared.speaker.submit(self._anticipated.reply)
+                self._anticipated = Anticipated(self._engines, effect, self._inbox.put)
+                self._speaker.submit(self._anticipated.reply)
             case effects.CancelReply(response_id):
                 if response_id in self._replies:
                     self._replies.pop(response_id).cancel()
@@ -189,8 +187,8 @@ class Connection:
         """Begin to listen with the first audio: a text session needs neither numpy nor the engines that hear."""
         from realtime_cli.server.listening.input_audio import InputAudio
 
-        self._shared.engines.prefetch(speech=True, replies=self._core.makes_replies)
-        self._input = InputAudio(self._shared.engines.voice_activity)
+        self._engines.prefetch(speech=True, replies=self._core.makes_replies)
+        self._input = InputAudio(self._engines.voice_activity)
         self._input.listen(self._listen.audio_format, self._listen.endpointing)
         return self._input
 
@@ -201,9 +199,9 @@ class Connection:
             self._replies[wanted.response_id] = anticipated.take(wanted.response_id)
             return
         self._drop_anticipated()
-        job = ReplyJob(self._shared.engines, wanted, self._inbox.put)
+        job = ReplyJob(self._engines, wanted, self._inbox.put)
         self._replies[wanted.response_id] = job
-        self._shared.speaker.submit(job)
+        self._speaker.submit(job)
 
     def _drop_anticipated(self) -> None:
         """The reply begun on suspicion, if there is one, will not be asked for."""
@@ -217,10 +215,10 @@ class Connection:
             speech = wanted.speech
         else:
             speech = (self._input or self._open_input()).cut(wanted.speech)
-        job = TranscriptionJob(self._shared.engines, wanted.job, speech, wanted.language, self._inbox.put)
+        job = TranscriptionJob(self._engines, wanted.job, speech, wanted.language, self._inbox.put)
         self._transcriptions[wanted.job] = job
         self._inbox.hold(len(self._transcriptions) >= MOST_TRANSCRIPTIONS)
-        self._shared.recogniser.submit(job)
+        self._recogniser.submit(job)
 
     def _forget(self, job: int) -> None:
         """A recognition is done, or no longer wanted, which a done one does not mind."""

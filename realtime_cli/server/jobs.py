@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from realtime_cli.server.engines.loading import Engines
+    from realtime_cli.server.sharing import SharedEngines
 
 Post: TypeAlias = Callable[[Fact], None]
 
@@ -37,7 +37,7 @@ class TranscriptionJob:
 
     def __init__(
         self,
-        engines: Engines,
+        engines: SharedEngines,
         number: int,
         speech: npt.NDArray[np.float32] | Recording,
         language: str | None,
@@ -74,7 +74,7 @@ class TranscriptionJob:
 class PrepareJob:
     """Lets the model read what replies will begin with; if it fails, so will the reply."""
 
-    def __init__(self, engines: Engines, wanted: Prepare, cancelled: Callable[[], bool]) -> None:
+    def __init__(self, engines: SharedEngines, wanted: Prepare, cancelled: Callable[[], bool]) -> None:
         self._engines = engines
         self._wanted = wanted
         self._cancelled = cancelled
@@ -90,7 +90,7 @@ class PrepareJob:
 class ReplyJob:
     """Makes one reply, piece by piece, until it is finished or cancelled."""
 
-    def __init__(self, engines: Engines, reply: StartReply, post: Callable[[Made], None]) -> None:
+    def __init__(self, engines: SharedEngines, reply: StartReply, post: Callable[[Made], None]) -> None:
         self._engines = engines
         self._reply = reply
         self._post = post
@@ -184,7 +184,7 @@ class ReplyJob:
 class Anticipated:
     """A reply begun on suspicion: what it comes to is kept until it is asked for."""
 
-    def __init__(self, engines: Engines, wanted: Anticipate, post: Post) -> None:
+    def __init__(self, engines: SharedEngines, wanted: Anticipate, post: Post) -> None:
         self.wanted = wanted
         self.reply = ReplyJob(engines, wanted.reply, self._keep)
         self._post = post

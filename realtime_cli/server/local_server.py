@@ -1,4 +1,4 @@
-"""The local voice server: engines and workers that all connections share.
+"""The local voice server: the engines that all connections share.
 
 What carries the messages does not matter: a connection takes text with ``receive`` and gives text to ``deliver``.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from realtime_cli.server.connection import Connection, Ending
 from realtime_cli.server.core.core import ServerCore, SessionPlan
-from realtime_cli.server.worker import Worker
+from realtime_cli.server.sharing import SharedEngines
 
 if TYPE_CHECKING:
     from realtime_cli.server.engines.loading import Engines
@@ -24,13 +24,10 @@ CLOSING_S = 3.0
 
 
 class LocalServer:
-    """Owns the engines, and the two threads that use them; every connection has one more."""
+    """Owns the engines, which all connections share; every connection has threads of its own."""
 
     def __init__(self, engines: Engines) -> None:
-        """Starts the worker threads."""
-        self.engines = engines
-        self.recogniser = Worker("speech-recogniser")
-        self.speaker = Worker("reply-speaker")
+        self.engines = SharedEngines(engines)
         # Connections come and go on threads of their callers' and on their own.
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
@@ -52,14 +49,14 @@ class LocalServer:
                 self._connections.discard(connection)
             ended(ending)
 
-        connection = Connection(ServerCore(new_id, plan), self, deliver, gone)
+        connection = Connection(ServerCore(new_id, plan), self.engines, deliver, gone)
         with self._lock:
             self._connections.add(connection)
         connection.start()
         return connection
 
     def close(self, within_s: float = CLOSING_S) -> None:
-        """End all connections, the workers and the engines. Blocks for about ``within_s``; any other thread."""
+        """End all connections and the engines. Blocks for about ``within_s``; any other thread."""
         deadline = time.monotonic() + within_s
         with self._lock:
             connections = tuple(self._connections)
@@ -67,11 +64,6 @@ class LocalServer:
             connection.close()
         for connection in connections:
             connection.join(max(0.0, deadline - time.monotonic()))
-        workers = (self.speaker, self.recogniser)
-        for worker in workers:
-            worker.close()
-        for worker in workers:
-            worker.join(max(0.0, deadline - time.monotonic()))
         self.engines.close()
 
 

@@ -1,4 +1,4 @@
-"""A thread that does one job after the other for all connections: an engine takes one call at a time."""
+"""A thread that does one job of a connection after the other, while the connection's own thread goes on."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ class Job(Protocol):
 
 
 class Worker:
-    """Jobs run in the order they came. A job that raises takes only itself down."""
+    """Jobs run in the order they came. A job that raises takes only itself down. One thread submits."""
 
     def __init__(self, name: str) -> None:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._closing = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Queue a job. Any thread; does not block."""
+        """Queue a job; the first one starts the thread. The owner's thread; does not block."""
         self._jobs.put(job)
+        if not self._thread.ident:
+            self._thread.start()
 
     def close(self) -> None:
         """Let the running job end (its cancellation is up to the caller) and drop the others. Does not block."""
@@ -42,7 +43,8 @@ class Worker:
 
     def join(self, timeout_s: float) -> None:
         """Wait for the thread to end."""
-        self._thread.join(timeout_s)
+        if self._thread.ident:
+            self._thread.join(timeout_s)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None and not self._closing:

@@ -26,9 +26,11 @@ from realtime_cli.conversation.effects import (
     Feed,
     FeedSilence,
     Flush,
+    Hold,
     Mute,
     OpenMic,
     Play,
+    Resume,
     ResumeMic,
     RunTool,
     Send,
@@ -316,6 +318,10 @@ class Session:
                 parts = self._player.playout.flush() if self._player else ()
                 heard = (f.Heard(p.item_id, p.content_index, p.heard_ms, p.finished) for p in parts)
                 self._tell(f.Flushed(tuple(heard)))
+            case Hold() if self._player:
+                self._player.playout.hold()
+            case Resume() if self._player:
+                self._player.playout.resume()
             case Mute():
                 self._mic.muted = effect.on
             case Show(record=Ended()) if self._source or self._sink:

@@ -9,6 +9,7 @@ from realtime_cli.conversation.records import (
     AssistantSaid,
     AudioReported,
     Ended,
+    LatencyReported,
     Notice,
     Record,
     Snapshot,
@@ -26,6 +27,7 @@ class StatsView:
         self._err = err
         self._replying = False
         self._waiting: list[str] = []
+        self._heard = ""
 
     @property
     def frame_s(self) -> float | None:
@@ -45,6 +47,8 @@ class StatsView:
                 self._replying = False
             case UsageReported():
                 self._waiting.append(stats_line(record))
+            case LatencyReported(audible_ms=ms) if ms is not None:
+                self._heard = f" · heard {duration(ms)}"
             case AudioReported():
                 self._waiting.append(audio_line(record))
             case Ended():
@@ -66,6 +70,9 @@ class StatsView:
     def _tell(self, t: float) -> None:
         """A response's sums come before its audio was heard: they wait for the reply they belong to."""
         lines, self._waiting = self._waiting, []
+        if lines:
+            lines[0] += self._heard
+            self._heard = ""
         for line in lines:
             if self._err:
                 self._err.write(f"{line}\n")

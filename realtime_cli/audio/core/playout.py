@@ -1,7 +1,10 @@
 """The jitter buffer between the wire and the loudspeaker, which knows to the frame what was heard of which item.
 
-The playback thread pushes, the device's callback pulls, the main thread flushes and asks for progress. No clock is read
-here: whoever pushes says what time it is.
+The playback thread pushes, the device's callback pulls, the main thread holds, resumes, flushes and asks for progress.
+No clock is read here: whoever pushes says what time it is.
+
+A *hold* is a pause for as long as it is unknown whether the user interrupts: the voice fades out, keeps its place, and
+either goes on from there or is flushed there, so that what counts as heard ends at the pause.
 
 How long to wait before the first sound is decided by what the network did so far: audio is *late* by as much as its
 arrival lags behind real-time playback begun at its first frame. A burst is never late, so it starts at once; a network
@@ -32,6 +35,9 @@ LATENESS_KEPT = 0.8
 
 FADE_FRAMES = ms_to_frames(5)
 """Long enough to hide the edge of a cut (a click), short enough not to be heard as speech going on."""
+
+HOLD_FADE_FRAMES = ms_to_frames(10)
+"""A voice that is to go on sounds less chopped when it dies away; with a device's 30 ms it is silent within 50."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +81,9 @@ class Playout:
         self._tail: Samples = np.zeros(0, np.int16)
         self._last_sample = 0
         self._waiting = True
-        self._resuming = False
+        self._held = False
+        self._ran_dry = False
+        self._fade_in_frames = 0
         self._late_frames = 0
         self.epoch = 0
         """Counts flushes: audio pushed for an earlier epoch is dropped."""
@@ -109,7 +117,7 @@ class Playout:
                 return out
             at = self._take_tail(out)
             at = self._fill(out, at)
-            if at < frames and not self._waiting:
+            if at < frames and not (self._waiting or self._held):
                 self._underrun(out, at)
             if at:
                 self._last_sample = int(out[at - 1])
@@ -118,16 +126,32 @@ class Playout:
     def flush(self) -> tuple[Played, ...]:
         """Fall silent after a short fade, forget the rest, and say what was heard of each part (the fade included)."""
         with self._lock:
-            fade = np.zeros(FADE_FRAMES, np.int16)
-            faded = 0 if self._waiting else self._fill(fade, 0)
-            ramp = np.linspace(1, 0, FADE_FRAMES, dtype=np.float32)[:faded]
-            self._tail = (fade[:faded] * ramp).astype(np.int16)
+            self._fade_out(FADE_FRAMES)
             heard = (*self._finished, *(part.played(finished=False) for part in self._parts))
             self._finished.clear()
             self._parts.clear()
-            self._waiting, self._resuming = True, False
+            self._held = False
+            self._wait()
             self.epoch += 1
             return heard
+
+    def hold(self) -> None:
+        """Fall silent after a short fade and keep the place; what comes meanwhile is kept. Nothing new if it holds."""
+        with self._lock:
+            if not self._held:
+                self._fade_out(HOLD_FADE_FRAMES)
+                self._held = True
+
+    def resume(self) -> None:
+        """Go on, with a fade, where :meth:`hold` stopped. Nothing if it does not hold."""
+        with self._lock:
+            if not self._held:
+                return
+            self._held = False
+            self._fade_in_frames = HOLD_FADE_FRAMES
+            if self._parts and not self._parts[0].chunks:
+                # What was to follow has not come meanwhile; a silence that nobody noticed is no underrun.
+                self._waiting = True
 
     def progress(self) -> tuple[Played, ...]:
         """The parts that finished since the last call, then the one being played."""
@@ -144,7 +168,7 @@ class Playout:
     def pending(self) -> int:
         """Frames that a pull would play now: none while it waits for more."""
         with self._lock:
-            queued = sum(part.received - part.heard for part in self._parts) if self._may_start() else 0
+            queued = 0 if self._held or not self._may_start() else sum(p.received - p.heard for p in self._parts)
             return len(self._tail) + queued
 
     def _part(self, item_id: str, content_index: int, now: float) -> _Part:
@@ -161,7 +185,7 @@ class Playout:
         if self._waiting and self._parts:
             first = self._parts[0]
             queued = first.received - first.heard
-            wanted = ms_to_frames(MAX_PREBUFFER_MS) if self._resuming else self._late_frames
+            wanted = ms_to_frames(MAX_PREBUFFER_MS) if self._ran_dry else self._late_frames
             self._waiting = not (first.complete or queued > wanted)
         return not self._waiting
 
@@ -173,7 +197,7 @@ class Playout:
 
     def _fill(self, out: Samples, at: int) -> int:
         """Copy queued audio into ``out`` from ``at`` on; returns where it ends."""
-        while at < len(out) and self._may_start() and self._parts[0].chunks:
+        while at < len(out) and not self._held and self._may_start() and self._parts[0].chunks:
             part = self._parts[0]
             chunk = part.chunks.popleft()
             count = min(len(chunk), len(out) - at)
@@ -186,18 +210,33 @@ class Playout:
         return at
 
     def _faded_in(self, samples: Samples) -> Samples:
-        if not self._resuming:
+        if not self._fade_in_frames:
             return samples
-        self._resuming = False
-        count = min(FADE_FRAMES, len(samples))
+        count = min(self._fade_in_frames, len(samples))
+        self._fade_in_frames = 0
         softened = samples.copy()
         softened[:count] = (samples[:count] * np.linspace(0, 1, count, dtype=np.float32)).astype(np.int16)
         return softened
 
+    def _fade_out(self, frames: int) -> None:
+        """Let what is being played end with up to ``frames`` more that die away."""
+        if self._waiting or self._held:
+            return
+        fade = np.zeros(frames, np.int16)
+        faded = self._fill(fade, 0)
+        ramp = np.linspace(1, 0, frames, dtype=np.float32)[:faded]
+        self._tail = np.concatenate((self._tail, (fade[:faded] * ramp).astype(np.int16)))
+
     def _drop_played_parts(self) -> None:
         while self._parts and self._parts[0].complete and not self._parts[0].chunks:
             self._finished.append(self._parts.popleft().played(finished=True))
-            self._waiting, self._resuming = True, False
+            self._wait()
+
+    def _wait(self) -> None:
+        """The next part is a beginning."""
+        self._waiting = True
+        self._ran_dry = False
+        self._fade_in_frames = 0
 
     def _underrun(self, out: Samples, at: int) -> None:
         """The reply ran dry: glide from its last sample to silence, and wait until enough is there again."""
@@ -205,4 +244,5 @@ class Playout:
         count = min(FADE_FRAMES, len(out) - at)
         out[at : at + count] = np.linspace(last, 0, count).astype(np.int16)
         self.underruns += 1
-        self._waiting = self._resuming = True
+        self._waiting = self._ran_dry = True
+        self._fade_in_frames = FADE_FRAMES

@@ -1,7 +1,7 @@
 """A transcription: audio goes up, text comes down, and nobody answers. Facts in, effects out, as in the conversation.
 
-Who finds the pieces of speech is one of two: the server's voice detection (then the end of a recording is followed by
-silence, so that its last words are found as well), or this side, which commits a piece at every
+Who finds the segments of speech is one of two: the server's voice detection (then the end of a recording is followed
+by silence, so that its last words are found as well), or this side, which commits one at every
 :class:`~realtime_cli.conversation.facts.Cut`. Transcripts come in any order and are told in the order of speech.
 """
 
@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.dialect_detection import DialectDetection
 from realtime_cli.conversation.effects import CloseMic, Effect, End, Feed, OpenMic, Send, Show
 from realtime_cli.conversation.failures import trouble_of
 from realtime_cli.conversation.records import (
@@ -26,8 +25,9 @@ from realtime_cli.conversation.records import (
     TranscriptionUsage,
     Trouble,
 )
+from realtime_cli.conversation.session_setup import SessionSetup, words_of
 from realtime_cli.conversation.talk_key import MIN_COMMIT_MS
-from realtime_cli.conversation.transcription.segments import Pieces
+from realtime_cli.conversation.transcription.segments import Segment, Segments
 from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol.client_events import InputAudioBufferCommit
@@ -57,7 +57,7 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
     session_otherwise: Mapping[Dialect, Mapping[str, Any]] = {}
     """The same in the dialects that it may turn out to speak; none where there is no doubt."""
     server_cuts: bool = True
-    """The server's voice detection finds the pieces of speech (``turn_detection`` is not null)."""
+    """The server's voice detection finds the segments of speech (``turn_detection`` is not null)."""
     recording: str | None = None
     """The name of what to transcribe (``session.drivers.OpenRecording``); None for the microphone."""
     settle_s: float = 1.0
@@ -71,8 +71,8 @@ class Transcription:
 
     def __init__(self, options: TranscriptionOptions) -> None:
         self.options = options
-        self._dialect = DialectDetection(options.session, options.session_otherwise)
-        self._pieces = Pieces()
+        self._setup = SessionSetup(options.session, options.session_otherwise)
+        self._segments = Segments()
         self._session_id = ""
         self._all_sent = self._all_heard = False
         self._exit_code: int | None = None
@@ -80,6 +80,7 @@ class Transcription:
         self._failed = self._ended = False
         self._changed_at: float | None = None
         self._cut_ms = 0
+        self._speech_found = False
 
     def handle(self, fact: f.Fact, now: float) -> list[Effect]:
         """What is to be done about ``fact``, which came at ``now`` seconds of a monotonic clock. Never blocks."""
@@ -97,10 +98,10 @@ class Transcription:
             return None
         if not self._session_id:
             return self._changed_at + self.options.hello_timeout_s
-        due = [] if self._give_up_at is None else [self._give_up_at]
-        if self._all_sent and not self._pieces.pending and self._all_heard:
+        due = [at for at in (self._give_up_at, self._segments.overtaken_due) if at is not None]
+        if self._all_sent and not self._segments.pending and self._all_heard:
             due.append(self._changed_at + self.options.settle_s)
-        elif self._all_sent or self._pieces.pending:
+        elif self._all_sent or self._segments.pending:
             due.append(self._changed_at + self.options.answer_timeout_s)
         return min(due, default=None)
 
@@ -110,14 +111,14 @@ class Transcription:
             phase=self._phase(),
             provider=self.options.provider,
             model=self.options.model,
-            lines=self._pieces.lines(),
-            position_ms=self._pieces.told_ms,
+            lines=self._segments.lines(),
+            position_ms=self._segments.told_ms,
         )
 
     @property
     def urgent(self) -> bool:
         """Whether somebody speaks, or a transcript is owed."""
-        return self._pieces.speaking or self._pieces.pending
+        return self._segments.speaking or self._segments.pending
 
     @property
     def audible(self) -> bool:
@@ -127,11 +128,11 @@ class Transcription:
     def _decide(self, fact: f.Fact, now: float) -> list[Effect]:
         match fact:
             case ServerEvent() | UnknownEvent():
-                return self._server_said(fact)
+                return self._server_said(fact, now)
             case f.Cut():
                 self._cut_ms = fact.end_ms
                 if fact.has_speech:
-                    self._pieces.commits.append(fact)
+                    self._segments.commits.append(fact)
             case f.Fed():
                 return self._sent_all()
             case f.MicEnded():
@@ -147,30 +148,37 @@ class Transcription:
                 return self._fail(fact.error)
         return []
 
-    def _server_said(self, event: ServerEvent | UnknownEvent) -> list[Effect]:
+    def _server_said(self, event: ServerEvent | UnknownEvent, now: float) -> list[Effect]:
+        if isinstance(event, _OF_SPEECH):
+            self._speech_found = True
+            self._setup.answered()
         match event:
             case c.SessionCreated() if not self._session_id:
                 return self._session_created(event)
+            case c.ConversationCreated() if not self._session_id:
+                # xAI's first event, in the place of session.created.
+                return self._session_created(c.SessionCreated())
             case c.SessionUpdated():
+                self._setup.answered()
                 self._all_heard = self._all_sent
             case c.SpeechStarted():
-                self._pieces.started(event.item_id, event.audio_start_ms)
+                self._segments.started(event.item_id, event.audio_start_ms)
             case c.SpeechStopped():
-                self._pieces.stopped(event.item_id, event.audio_end_ms)
+                self._segments.stopped(event.item_id, event.audio_end_ms, now)
             case c.InputAudioBufferCommitted():
-                self._pieces.committed(event.item_id)
+                self._segments.committed(event.item_id, now)
             case c.TranscriptionDelta() if event.delta:
-                self._pieces.of(event.item_id).text += event.delta
+                self._segments.grew(event.item_id, event.delta)
                 return [Show(TranscriptDelta(item_id=event.item_id, text=event.delta))]
             case c.TranscriptionCompleted():
-                self._pieces.completed(event.item_id, event.transcript.strip())
-                return [*map(Show, self._pieces.whole()), *_usage(event.item_id, event.usage)]
+                self._segments.completed(event.item_id, event.transcript.strip(), now)
+                return [*map(Show, self._segments.whole()), *_usage(event.item_id, event.usage)]
             case c.TranscriptionFailed():
-                self._pieces.completed(event.item_id, "")
+                self._segments.completed(event.item_id, "", now)
                 self._failed = True
                 problem = event.error.message or event.error.code or "no reason given"
                 trouble = Trouble(message=f"a part could not be transcribed: {problem}", code=event.error.code)
-                return [Show(trouble), *map(Show, self._pieces.whole())]
+                return [Show(trouble), *map(Show, self._segments.whole())]
             case c.ErrorEvent():
                 return self._error(event.error)
         return []
@@ -179,10 +187,10 @@ class Transcription:
         self._session_id = str(event.session.get("id") or "unnamed")
         options = self.options
         started = SessionStarted(id=self._session_id, model=options.model, provider=options.provider)
-        corrected = self._dialect.correct(dialect_of(event.session))
+        corrected = self._setup.correct(dialect_of(event.session))
         cut = not options.server_cuts
         audio = OpenMic(cut) if options.recording is None else Feed(options.recording, cut)
-        return [*corrected, self._dialect.update(SETUP), Show(started), audio]
+        return [*corrected, self._setup.update(SETUP), Show(started), audio]
 
     def _sent_all(self) -> list[Effect]:
         self._all_sent = True
@@ -190,37 +198,46 @@ class Transcription:
             # Whatever was said is committed already, and owed.
             self._all_heard = True
             return []
-        return [self._dialect.update(MARKER)]
+        return [self._setup.update(MARKER)]
 
     def _mic_closed(self, fact: f.MicClosed) -> list[Effect]:
         """The microphone delivers no more: what was said since the last cut, or is being said, is committed."""
         self._all_sent = self._all_heard = True
         if self.options.server_cuts:
-            return self._commit(None) if self._pieces.speaking else []
+            return self._commit(None) if self._segments.speaking else []
         long_enough = fact.spoken_ms - self._cut_ms >= MIN_COMMIT_MS
         return self._commit(f.Cut(self._cut_ms, fact.spoken_ms, True)) if long_enough and fact.has_speech else []
 
     def _commit(self, cut: f.Cut | None) -> list[Effect]:
-        self._pieces.commits.append(cut)
+        self._segments.commits.append(cut)
         return [Send(InputAudioBufferCommit())]
 
     def _error(self, error: ErrorDetail) -> list[Effect]:
         severity = classify(error)
-        if corrected := self._dialect.correct(dialect_shown_by(error)):
-            return [*corrected, self._dialect.update(SETUP)]
+        if corrected := self._setup.correct(dialect_shown_by(error)):
+            return [*corrected, self._setup.update(SETUP)]
         if severity is Severity.FATAL or not self._session_id:
             return self._fail(fatal_error(error, self.options.key))
-        if error.event_id == SETUP:
-            return self._fail(InputError(f"the server refuses an option: {error.message}", "change it or leave it out"))
-        if error.event_id == MARKER:
+        if error.event_id == MARKER or (self._all_sent and self._setup.is_refused_by(error, None)):
+            self._setup.answered()
             self._all_heard = True
             return []
-        if error.code == COMMIT_EMPTY and self._pieces.commits:
-            self._pieces.commits.popleft()
+        if error.event_id == SETUP or self._setup.is_refused_by(error, None):
+            return self._setup.again(error, SETUP) or self._fail(self._refusal(error))
+        if error.code == COMMIT_EMPTY and self._segments.commits:
+            self._segments.commits.popleft()
         if severity is Severity.BENIGN:
             return []
         self._failed = True
         return [Show(trouble_of(error))]
+
+    def _refusal(self, error: ErrorDetail) -> RealtimeError:
+        """Why there is no session: many compatible servers have conversations only."""
+        if error.param in ("session.type", "type") or "transcription_session" in error.message:
+            return InputError(
+                f"the server has no transcription sessions ({words_of(error)})", "use --local, or name another server"
+            )
+        return self._setup.refusal(error)
 
     def _quit(self, exit_code: int, now: float) -> list[Effect]:
         """Ctrl-C is the usual end of a microphone's transcript: what was said before it is waited for."""
@@ -230,23 +247,47 @@ class Transcription:
         return [CloseMic()]
 
     def _go_on(self, now: float) -> list[Effect]:
-        """End when all has been said, or nothing comes any more."""
+        """Give up what does not come any more, and end when all has been said."""
         changed_at = now if self._changed_at is None else self._changed_at
         if not self._session_id:
             return self._fail(self._silent_server()) if now >= changed_at + self.options.hello_timeout_s else []
-        if self._give_up_at is not None and (now >= self._give_up_at or (self._all_sent and not self._pieces.pending)):
-            return self._end(self._exit_code or 0, "interrupted" if self._exit_code else "quit")
-        if not (self._all_sent or self._pieces.pending):
-            return []
+        told = self._untranscribed(self._segments.give_up(now))
+        over = self._all_sent and not self._segments.pending
+        if self._give_up_at is not None and (now >= self._give_up_at or over):
+            return told + self._end(self._exit_code or 0, "interrupted" if self._exit_code else "quit")
+        return told + (self._go_on_waiting(now, changed_at) if self._all_sent or self._segments.pending else [])
+
+    def _go_on_waiting(self, now: float, changed_at: float) -> list[Effect]:
+        """Something is owed, or nothing more is sent: the server's silence has an end."""
         overdue = now >= changed_at + self.options.answer_timeout_s
-        if self._pieces.pending:
-            return self._fail(self._silent_server()) if overdue else []
+        if self._segments.pending and not overdue:
+            return []
+        if self._segments.pending and self.options.recording is None:
+            return self._untranscribed(self._segments.give_up(now, everything=True))
+        if self._segments.pending:
+            return self._fail(self._silent_server())
         settled = not self.options.server_cuts or now >= changed_at + self.options.settle_s
         if not ((self._all_heard and settled) or overdue):
             return []
-        if self._pieces.speaking and not overdue:
+        if self._segments.speaking and not overdue:
             return self._commit(None)
-        return self._end(1 if self._failed else 0, "done")
+        return [*self._nothing_found(), *self._end(1 if self._failed else 0, "done")]
+
+    def _untranscribed(self, given_up: list[Segment]) -> list[Effect]:
+        """Say what no transcript came for, and tell what it withheld."""
+        if not given_up:
+            return []
+        self._failed = True
+        at = ", ".join(_clock(segment.start_ms) for segment in given_up)
+        trouble = Trouble(message=f"no transcript came for what was said at {at}")
+        return [Show(trouble), *map(Show, self._segments.whole())]
+
+    def _nothing_found(self) -> list[Effect]:
+        """A recording in which somebody speaks, and a server that found nothing: it may have no voice detection."""
+        if self._speech_found or not self.options.server_cuts or self._failed:
+            return []
+        self._failed = True
+        return [Show(Trouble(message="the server found no speech: with --vad off the program finds it by itself"))]
 
     def _silent_server(self) -> RealtimeError:
         if not self._session_id:
@@ -258,7 +299,7 @@ class Transcription:
 
     def _fail(self, error: RealtimeError) -> list[Effect]:
         return [
-            *map(Show, self._pieces.rest()),
+            *map(Show, self._segments.rest()),
             Show(Trouble(message=str(error))),
             *self._end(error.exit_code, "failed"),
         ]
@@ -266,7 +307,7 @@ class Transcription:
     def _end(self, exit_code: int, reason: str) -> list[Effect]:
         self._ended = True
         # What came of transcripts that are not whole is better than nothing.
-        rest = map(Show, self._pieces.rest())
+        rest = map(Show, self._segments.rest())
         return [CloseMic(), *rest, Show(Ended(reason=reason, exit_code=exit_code)), End(exit_code, reason)]
 
     def _phase(self) -> Phase:
@@ -274,9 +315,21 @@ class Transcription:
             return Phase.ENDED
         if not self._session_id:
             return Phase.CONNECTING
-        if self._pieces.speaking:
+        if self._segments.speaking:
             return Phase.HEARING
-        return Phase.THINKING if self._pieces.pending or self._all_sent else Phase.LISTENING
+        return Phase.THINKING if self._segments.pending or self._all_sent else Phase.LISTENING
+
+
+_OF_SPEECH = (
+    *(c.SpeechStarted, c.SpeechStopped, c.InputAudioBufferCommitted),
+    *(c.TranscriptionDelta, c.TranscriptionCompleted, c.TranscriptionFailed, c.TranscriptionSegment),
+)
+"""What a server sends that has heard somebody, and so is past the session's setup."""
+
+
+def _clock(ms: int | None) -> str:
+    seconds = (ms or 0) // 1000
+    return f"{seconds // 60}:{seconds % 60:02}"
 
 
 def _usage(item_id: str, usage: Usage | None) -> list[Effect]:

@@ -34,6 +34,8 @@ class HttpRequest(msgspec.Struct, frozen=True):
     """Seconds since 1970."""
     sessions: int
     """How many are held just now."""
+    waiting: int = 0
+    """How many utterances and sentences wait for an engine."""
 
 
 Route: TypeAlias = Callable[["Site", HttpRequest], Answer]
@@ -78,6 +80,7 @@ def _health(site: Site, request: HttpRequest) -> Answer:
             "status": "ok",
             "sessions": request.sessions,
             "max_sessions": site.limits.sessions,
+            "waiting": request.waiting,
             "session_minutes": site.limits.session_minutes,
         }
     )

@@ -95,6 +95,11 @@ class SocketServer:
         """How many sessions are held."""
         return len(self._sessions)
 
+    @property
+    def waiting(self) -> int:
+        """How many utterances and sentences of theirs wait for an engine."""
+        return self._voice.engines.waiting if self._voice else 0
+
     def start(self, voice: LocalServer) -> None:
         """Begin to answer, with sessions of ``voice``. Does not block."""
         self._voice = voice
@@ -307,7 +312,7 @@ class _Client(BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(error(413, "invalid_request_error", None, f"More than {MOST_BODY_BYTES} bytes."), origin)
             return
-        request = HttpRequest(asked, body, time.time(), self._owner.sessions)
+        request = HttpRequest(asked, body, time.time(), self._owner.sessions, self._owner.waiting)
         self._send(answer(self._owner.site, self._owner.routes, request), origin)
 
     def _body(self) -> bytes | None:

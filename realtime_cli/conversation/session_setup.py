@@ -1,0 +1,116 @@
+"""The ``session.update``, until the server has taken it: in which dialect, and with what.
+
+The server is taken to speak one dialect, and corrects that at most once by what it sends. An update that it refuses is
+sent again without what the server names, or without what the program put in by itself; what the user asked for is
+never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from realtime_cli.conversation.effects import Effect, Send, Show, Speak
+from realtime_cli.conversation.records import Notice
+from realtime_cli.errors import InputError
+from realtime_cli.protocol.client_events import ClientEvent, SessionUpdate
+from realtime_cli.protocol.dialects import Dialect
+from realtime_cli.protocol.error_codes import BENIGN, TURN, code_of
+from realtime_cli.protocol.items import ErrorDetail
+from realtime_cli.protocol.session_body import body_of, dialect_of_update, leaner, settings_of
+
+MAX_WORDS = 160
+"""How much of what a server says is repeated: some send pages of a validator's output."""
+
+
+class SessionSetup:
+    """See the module. Belongs to one connection."""
+
+    def __init__(
+        self,
+        session: Mapping[str, Any],
+        otherwise: Mapping[Dialect, Mapping[str, Any]],
+        own: frozenset[str] = frozenset(),
+    ) -> None:
+        """``own``: names of settings that the program chose by itself, beside explicit nulls and audio formats."""
+        self._session = session
+        self._otherwise = otherwise
+        self._own = own
+        self._shown: Dialect | None = None
+        self._unanswered = False
+        self.tools: Sequence[Mapping[str, Any]] = ()
+        """Functions for the model, which look the same in all dialects."""
+
+    def update(self, event_id: str | None = None) -> Send:
+        """The ``session.update`` in the dialect that the server is taken to speak now."""
+        self._unanswered = True
+        offered = {"tools": [*self._session.get("tools", ()), *self.tools]} if self.tools else {}
+        return Send(SessionUpdate(session={**self._session, **offered}, event_id=event_id))
+
+    def correct(self, shown: Dialect | None) -> list[Effect]:
+        """Change to the dialect that the server has ``shown``; nothing when that is spoken, or changed before."""
+        self._shown = shown or self._shown
+        if shown is None or shown not in self._otherwise:
+            return []
+        self._session, self._otherwise = self._otherwise[shown], {}
+        text = f"this server speaks the {shown.value} dialect: going on in that"
+        return [Speak(shown), Show(Notice(text=text))]
+
+    def answered(self) -> None:
+        """The server confirmed the update, or answered what was sent behind it."""
+        self._unanswered = False
+
+    def is_refused_by(self, error: ErrorDetail, cause: ClientEvent | None) -> bool:
+        """Whether an error is about the update. Servers that do not repeat ids of events answer them in order."""
+        if isinstance(cause, SessionUpdate):
+            return True
+        if cause is not None or error.event_id or not self._unanswered:
+            return False
+        code = code_of(error)
+        return (error.param or "").startswith("session.") or (code not in TURN and code not in BENIGN)
+
+    def again(self, error: ErrorDetail, event_id: str | None = None) -> list[Effect]:
+        """The update without what was refused, and a word about it; nothing when there is nothing to leave out."""
+        settings = settings_of(self._session)
+        if "type" in settings and dialect_of_update(self._session) is Dialect.BETA:
+            # A transcription's: without its type it goes out as session.update, and some servers know no other event.
+            self._session = {name: value for name, value in self._session.items() if name != "type"}
+            return [self.update(event_id)]
+        kept = leaner(settings, self._own)
+        if named := _named(settings, (error.param or "").removeprefix("session.")):
+            if named & kept.keys():
+                return []
+            kept = {path: value for path, value in settings.items() if path not in named}
+        left_out = sorted({path.rpartition(".")[2] for path in settings.keys() - kept.keys()})
+        if not left_out:
+            return []
+        self._session = body_of(kept)
+        text = f"the server refuses some options ({words_of(error)}): going on without {', '.join(left_out)}"
+        return [Show(Notice(text=text)), self.update(event_id)]
+
+    def refusal(self, error: ErrorDetail) -> InputError:
+        """The error to end with when the update cannot be sent in another way."""
+        spoken, shown = dialect_of_update(self._session), self._shown
+        if shown is not None and shown is not spoken:
+            remedy = f"it speaks the {shown.value} dialect: leave out --dialect {spoken.value}"
+        else:
+            remedy = "change it or leave it out"
+        return InputError(f"the server refuses an option: {words_of(error)}", remedy)
+
+
+def words_of(error: ErrorDetail) -> str:
+    """The first line of what the server says, or its code."""
+    words = " ".join(error.message.strip().split("\n", 1)[0].split()).rstrip(":")
+    return words[:MAX_WORDS] or code_of(error) or "no reason given"
+
+
+def _named(settings: Mapping[str, Any], param: str) -> set[str]:
+    """The settings that an error's parameter is about: one, all in a group, or one that it is inside of."""
+    if not param:
+        return set()
+    inside = (".", "[")
+    return {
+        path
+        for path in settings
+        if path == param or path.startswith(f"{param}.") or param.startswith(tuple(path + mark for mark in inside))
+    }
