@@ -210,8 +210,10 @@ OPTIONS = st.fixed_dictionaries(
             "can_cancel",
             "can_truncate",
             "can_ask",
+            "asks_for_answers",
         )
-    },
+    }
+    | {"interruptions": st.sampled_from(["always", "careful", "never"])},
 )
 
 

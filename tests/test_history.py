@@ -7,7 +7,7 @@ from typing import Any
 from realtime_cli.conversation import effects as e
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.history import HELD_BACK_S, TRANSCRIPT_S
-from realtime_cli.conversation.records import AssistantSaid, UserSaid
+from realtime_cli.conversation.records import AssistantSaid, Phase, UserSaid
 from tests.conversation_driver import HELLO, Drive, done, reply, said, user_turn
 
 
@@ -86,3 +86,15 @@ def test_speech_that_became_no_turn_is_not_told() -> None:
     assert told(drive) == []
     drive.tell(*user_turn("u2")[:1], *user_turn("u3")[:1])
     assert [line.item_id for line in drive.core.snapshot().lines] == ["u3"]
+
+
+def test_words_of_the_users_that_came_before_the_end_are_told() -> None:
+    drive = Drive().tell(HELLO, *user_turn("u1"), *user_turn("u2"))
+    drive.tell(said("conversation.item.input_audio_transcription.delta", item_id="u2", delta="Wait, I"), f.Quit(130))
+    assert told(drive) == ["u2:Wait, I"]
+
+
+def test_speech_that_is_committed_under_another_id_is_over() -> None:
+    drive = Drive(transcribes_user=False).tell(HELLO, *user_turn("u1")[:1], *user_turn("u2")[2:])
+    assert drive.core.snapshot().phase is Phase.THINKING
+    assert told(drive) == ["u2:"]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from realtime_cli.conversation import effects as e
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import AssistantSaid, Phase
@@ -121,3 +125,96 @@ def test_a_reply_that_is_stopped_before_it_begins_is_cancelled_when_it_does() ->
     drive = Drive().tell(HELLO, *user_turn(), f.StopReply(), *reply())
     assert drive.sent_types[1:] == ["response.cancel"]
     assert not any(isinstance(x, e.Play) for x in drive.effects)
+
+
+# Careful interruptions: speech pauses the voice, and it is decided what it was
+
+
+def careful(**options: Any) -> Drive:
+    """A reply of which 700 ms were heard when somebody speaks; the server neither interrupts nor answers by itself."""
+    wanted = {"interruptions": "careful", "server_interrupts": False, "server_answers": False, "asks_for_answers": True}
+    drive = Drive(**{**wanted, **options}).tell(HELLO, *user_turn(), *reply(), at=1.0)
+    drive.heard = {"item_a": 700}
+    return drive.tell(said("input_audio_buffer.speech_started", item_id="item_v", audio_start_ms=5000))
+
+
+def stopped(length_ms: int) -> Any:
+    return said("input_audio_buffer.speech_stopped", item_id="item_v", audio_end_ms=5000 + length_ms)
+
+
+def transcript(text: str) -> Any:
+    return said("conversation.item.input_audio_transcription.completed", item_id="item_v", transcript=text)
+
+
+COMMITTED = said("input_audio_buffer.committed", item_id="item_v")
+
+
+def pauses(drive: Drive) -> list[str]:
+    return [type(x).__name__ for x in drive.effects if isinstance(x, e.Hold | e.Resume | e.Flush)]
+
+
+@pytest.mark.parametrize("words", ["Mm-hm.", "Yeah, okay.", "I see!", ""])
+def test_assent_and_noises_pause_the_voice_and_are_taken_out_of_the_conversation(words: str) -> None:
+    drive = careful()
+    assert pauses(drive) == ["Hold"]
+    drive.tell(stopped(600), COMMITTED, at=2.0).tell(transcript(words), at=2.5)
+    assert pauses(drive) == ["Hold", "Resume"]
+    assert drive.sent[-1] == {"type": "conversation.item.delete", "item_id": "item_v"}
+    assert {"response.cancel", "conversation.item.truncate"}.isdisjoint(drive.sent_types)
+    assert drive.sent_types.count("response.create") == 1
+    assert drive.core.snapshot().totals.turns == 1
+    drive.tell(done(), f.Heard("item_a", 0, 2000, finished=True), at=4.0)
+    assert [line.item_id for line in drive.core.snapshot().lines] == ["item_u", "item_a"]
+
+
+def test_words_that_are_no_assent_interrupt_at_the_paused_millisecond_and_are_answered() -> None:
+    drive = careful().tell(stopped(600), COMMITTED, at=2.0).tell(transcript("No, stop!"), at=2.5)
+    assert pauses(drive) == ["Hold", "Flush"]
+    assert [event for event in drive.sent if "audio_end_ms" in event] == [
+        {"type": "conversation.item.truncate", "item_id": "item_a", "content_index": 0, "audio_end_ms": 700}
+    ]
+    drive.tell(done(status="cancelled"), at=3.0)
+    assert drive.sent_types.count("response.create") == 2
+
+
+def test_speech_that_goes_on_interrupts_without_waiting_for_its_end() -> None:
+    drive = careful()
+    due = drive.core.deadline
+    assert due is not None
+    assert due <= 3.0
+    drive.tell(f.Tick(), at=due)
+    assert pauses(drive) == ["Hold", "Flush"]
+    assert drive.sent_types[-2:] == ["response.cancel", "conversation.item.truncate"]
+    drive.tell(done(status="cancelled"), stopped(4000), COMMITTED, at=5.0)
+    assert drive.sent_types.count("response.create") == 2
+
+
+@pytest.mark.parametrize(("length_ms", "goes_on"), [(300, True), (900, False)])
+def test_without_a_transcript_the_length_decides(length_ms: int, goes_on: bool) -> None:
+    drive = careful(transcribes_user=False).tell(stopped(length_ms), COMMITTED, at=2.0)
+    assert pauses(drive) == ["Hold", "Resume" if goes_on else "Flush"]
+    late = careful().tell(stopped(length_ms), COMMITTED, at=2.0)
+    assert pauses(late) == ["Hold"]
+    late.tell(f.Tick(), at=late.core.deadline)
+    assert pauses(late) == ["Hold", "Resume" if goes_on else "Flush"]
+
+
+def test_words_that_come_after_the_voice_went_on_interrupt_it_late() -> None:
+    drive = careful().tell(stopped(300), COMMITTED, at=2.0)
+    drive.tell(f.Tick(), at=3.5).tell(transcript("Stop."), at=5.0)
+    assert pauses(drive) == ["Hold", "Resume", "Flush"]
+    drive.tell(done(status="cancelled"), at=6.0)
+    assert drive.sent_types.count("response.create") == 2
+
+
+def test_a_turn_into_silence_is_answered_without_a_pause() -> None:
+    drive = Drive(interruptions="careful", server_interrupts=False, server_answers=False, asks_for_answers=True)
+    drive.tell(HELLO, *user_turn())
+    assert (pauses(drive), drive.sent_types[-1]) == ([], "response.create")
+
+
+def test_speech_never_interrupts_where_that_is_wanted_and_is_answered_after_the_reply() -> None:
+    drive = careful(interruptions="never").tell(stopped(900), COMMITTED, at=2.0)
+    assert (pauses(drive), drive.sent_types.count("response.create")) == ([], 1)
+    drive.tell(done(), at=3.0)
+    assert drive.sent_types.count("response.create") == 2

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from realtime_cli.tools.mcp_targets import split_command
 from tests.mcp_serving import COMMAND, served
 from tests.running import KEY, run
 from tests.scripted_server import ScriptedServer
@@ -98,3 +99,23 @@ def test_a_command_is_none_that_the_models_side_could_reach(tmp_path: Path) -> N
         2,
         "realtime-cli: --remote-mcp x: the model's side can start no command: use --mcp\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "windows", "words"),
+    [
+        (
+            r""" "C:\Program Files\py\python.exe" "C:\my files\server.py" --it's """,
+            True,
+            [r"C:\Program Files\py\python.exe", r"C:\my files\server.py", "--it's"],
+        ),
+        (r"C:\python.exe -m server", True, [r"C:\python.exe", "-m", "server"]),
+        (
+            "'/opt/my tools/server' --name \"a b\" c\\ d #1",
+            False,
+            ["/opt/my tools/server", "--name", "a b", "c d", "#1"],
+        ),
+    ],
+)
+def test_a_command_is_split_as_the_systems_shell_would(command: str, windows: bool, words: list[str]) -> None:
+    assert split_command(command, windows=windows) == words

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import Phase, Snapshot, ToolAsked, ToolCalled, ToolFinished
@@ -12,9 +15,10 @@ from realtime_cli.terminal.key_bindings import KeyBindings
 from realtime_cli.terminal.keys import Key
 from realtime_cli.view.hints import hints
 from realtime_cli.view.layout import plain
+from realtime_cli.view.live import LiveView
 from realtime_cli.view.plain import PlainView
 from realtime_cli.view.status import status_line
-from realtime_cli.view.tool_lines import MAX_CHARS, call_text, result_text
+from realtime_cli.view.tool_lines import MAX_CHARS, always_text, call_text, question_text, result_text
 
 
 def called(arguments: str = '{"name": "a b", "n": [1, null]}') -> ToolCalled:
@@ -72,7 +76,9 @@ def test_the_plain_view_tells_of_calls_in_one_line_each_whatever_they_carry() ->
     assert out.getvalue() == ""
     assert err.getvalue().splitlines() == [
         r'tool: look(x="a\nb\u001b[2J")',
-        "may look() run? y, n or a (always), then Enter",
+        "may look run?",
+        "  without arguments",
+        "y, n or a (always for look), then Enter",
         "tool: look failed after 12 ms: one two",
     ]
 
@@ -83,6 +89,50 @@ def test_the_status_line_names_what_runs_and_the_keys_that_answer() -> None:
     question = Snapshot(phase=Phase.LISTENING, running=("listen",), question=asked())
     assert "y yes · n no · a always" in plain(hints(question, Controls(keyboard=True), 100))
     assert plain(status_line(Snapshot(phase=Phase.SPEAKING, running=("look",)), Controls(), 100)).startswith("▶")
+
+
+def test_a_question_shows_every_argument_in_full_and_for_which_server() -> None:
+    arguments = json.dumps({"note": "harmless " * 500, "command": "rm -rf ~"})
+    question = ToolAsked(call_id="c", name="run_command", arguments=arguments, server="files")
+    title, note, command = question_text(question).split("\n")
+    assert title == "may run_command of the MCP server files run?"
+    assert note == f'  note = "{"harmless " * 500}"'
+    assert command == '  command = "rm -rf ~"'
+    assert always_text(question) == "always for run_command of the MCP server files"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ('{"command": "ls", "command": "rm"}', '  with {"command": "ls", "command": "rm"}'),
+        ('{"cut', '  with {"cut'),
+        ("[1]", "  with [1]"),
+        ("[" * 100_000, "  with " + "[" * 100_000),
+        ('{"x": "a\\u200bb\\u202ec"}', r'  x = "a\u200bb\u202ec"'),
+        ('{"x": "one\\ntwo"}', r'  x = "one\ntwo"'),
+        ('{"a\\nb = 1": 2}', r'  "a\nb = 1" = 2'),
+        ("", "  without arguments"),
+    ],
+)
+def test_a_question_can_hide_nothing(arguments: str, shown: str) -> None:
+    assert question_text(asked(arguments)).split("\n")[1:] == [shown]
+
+
+def test_the_name_of_a_tool_cannot_write_a_question_of_its_own() -> None:
+    question = ToolAsked(call_id="c", name="ls run?\n  without arguments\nmay\u200b x", arguments="{}", server="a\nb")
+    assert question_text(question).count("\n") == 1
+
+
+def test_the_live_view_prints_the_whole_question_where_it_can_be_scrolled_to(tmp_path: Path) -> None:
+    question = asked(json.dumps({"note": "harmless " * 500, "command": "rm -rf ~"}))
+    with (tmp_path / "screen").open("w", encoding="utf-8") as stream:
+        view = LiveView(Console(file=stream, force_terminal=True, width=40), {})
+        view.show(question, 0.0)
+        view.draw(Snapshot(question=question))
+        view.close()
+    screen = (tmp_path / "screen").read_text(encoding="utf-8")
+    assert '"rm -rf ~"' in screen
+    assert screen.count("harmless") == 500
 
 
 def test_a_y_in_a_typed_line_is_a_letter() -> None:

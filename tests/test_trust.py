@@ -30,7 +30,7 @@ NOBODY = ConfigFile(Path("config.toml"))
 TASTES = {
     *("local", "model", "dialect", "voice", "speed", "text_only", "greet", "greeting", "reasoning", "truncation"),
     *("vad", "silence_ms", "eagerness", "vad_threshold", "prefix_padding_ms", "noise_reduction", "auto_response"),
-    *("language", "keywords", "transcription_model", "tool_timeout", "ptt_key", "aec", "half_duplex"),
+    *("language", "keywords", "transcription_model", "tool_timeout", "answer_timeout", "ptt_key", "aec", "half_duplex"),
     *("plain", "json", "quiet", "stats", "debug"),
 }
 """What a folder may set without asking. A new setting is none of these until somebody has thought about it."""

@@ -178,6 +178,7 @@ class Conversation:
                 if fact.heard_ms > 0:
                     return self._meter.audible(fact.item_id, self._turns.ended_at, self._turns.committed_at, now)
             case f.Flushed():
+                self._turns.voice_silenced()
                 return self._responses.flushed(fact)
             case f.InputsEnded():
                 self._timeouts.inputs_ended = True
@@ -218,7 +219,7 @@ class Conversation:
             case c.SpeechStarted():
                 return self._turns.speech_started(event, now)
             case c.SpeechStopped():
-                self._turns.speech_stopped(event, now)
+                return self._turns.speech_stopped(event, now)
             case c.InputAudioBufferCommitted():
                 self._turns.committed(event, now)
             case c.ConversationItemAdded() | c.ConversationItemCreated() | c.ConversationItemDone():
@@ -423,7 +424,7 @@ class Conversation:
     def _end_if_over(self, now: float) -> list[Effect]:
         if not self._timeouts.quiet(now) or not _is_due(self._timeouts.end_due(now), now):
             return []
-        self._turns.give_up_transcripts()
+        self._turns.give_up_transcripts(also_empty=True)
         cancelled: list[Effect] = [Show(CANCELLED)] if self._turn_cancelled else []
         failed = self._turn_failed or self._turn_cancelled or (self._failed_before and not self.options.listens)
         return [*cancelled, *self._end(1 if failed else 0, "done")]
@@ -436,6 +437,7 @@ class Conversation:
     def _end(self, exit_code: int, reason: str, error: RealtimeError | None = None) -> list[Effect]:
         """Say what was heard of a reply that is cut off by the end, then end."""
         self._ended = True
+        self._turns.give_up_transcripts(also_empty=False)
         self._responses.cut_off()
         return [
             CloseMic(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -46,6 +46,13 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The server starts the response to a turn that it found by itself (``create_response``)."""
     server_interrupts: bool = True
     """The server cancels its response by itself when the user begins to speak (``interrupt_response``)."""
+    interruptions: Literal["always", "careful", "never"] = "always"
+    """What interrupts a reply: any speech, speech that is more than assent or a noise, or none.
+
+    For the latter two the server neither interrupts nor answers by itself.
+    """
+    asks_for_answers: bool = False
+    """The program asks for the answer to a turn that the server found: it does not answer by itself, but is to."""
     transcribes_user: bool = True
     """Transcripts of the user's speech are to be expected."""
     push_to_talk: bool = False

@@ -14,6 +14,7 @@ import msgspec
 from realtime_cli.conversation.effects import Effect, Feed, FeedSilence, Send, Show
 from realtime_cli.conversation.facts import Spoken, Typed, Wanted
 from realtime_cli.conversation.history import UNNAMED, Entry, History
+from realtime_cli.conversation.interruptions import Interruptions
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import Notice
 from realtime_cli.conversation.reply import Wish
@@ -49,6 +50,7 @@ class Turn(msgspec.Struct, eq=False):
     at: float
     state: TurnState = TurnState.SPEAKING
     counted: bool = False
+    audio_start_ms: int = 0
 
     def move(self, event: TurnEvent, now: float) -> bool:
         """Go to the next state; False where there is no such move."""
@@ -76,6 +78,7 @@ class Turns:
         self.tool_rounds = 0
         """How often the model was asked to speak about results since the user's last turn."""
         self._typed = self._unnamed = 0
+        self._interruptions = Interruptions(options, responses)
         self.talk_key = TalkKey(options, responses, self._finish_speech)
         self.feeding = False
         """A recording is being sent."""
@@ -107,7 +110,7 @@ class Turns:
 
     def due(self, now: float) -> float | None:
         """When the talk key has been down for too long, or speech that became no turn is settled."""
-        due = [] if self.talk_key.due is None else [self.talk_key.due]
+        due = [at for at in (self.talk_key.due, self._interruptions.due) if at is not None]
         for turn in self._turns.values():
             if turn.state is TurnState.STOPPED:
                 due += [at for at in (turn.at + COMMIT_GRACE_S, turn.at + NOISE_S) if at > now]
@@ -149,7 +152,7 @@ class Turns:
         for turn in list(self._turns.values()):
             if turn.state is TurnState.STOPPED and now >= turn.at + NOISE_S:
                 self._drop(turn, now)
-        return self.talk_key.time_passed(now)
+        return [*self._interruptions.time_passed(now), *self.talk_key.time_passed(now)]
 
     def speech_never_ended(self, now: float) -> bool:
         """No more audio comes, and the server has not heard the end of speech: what was said makes no turn."""
@@ -165,17 +168,25 @@ class Turns:
             for earlier in list(self._turns.values()):
                 if earlier.state is TurnState.SPEAKING:
                     self._drop(earlier, now)
-            self._begin(event.item_id, now)
+            turn = self._begin(event.item_id, now)
         else:
             turn.move(TurnEvent.STARTED, now)
-        return self._responses.interrupt(server_cancels=self._options.server_interrupts)
+        turn.audio_start_ms = event.audio_start_ms
+        return self._interruptions.speech_started(turn.item_id, now)
 
-    def speech_stopped(self, event: SpeechStopped, now: float) -> None:
+    def voice_silenced(self) -> None:
+        """The playback was flushed: nothing is paused any more."""
+        self._interruptions.settled()
+
+    def speech_stopped(self, event: SpeechStopped, now: float) -> list[Effect]:
         """The server hears that the user stopped."""
         turn = self._find(event.item_id, TurnState.SPEAKING) or self._begin(event.item_id, now)
-        if turn.move(TurnEvent.STOPPED, now):
-            self.ended_at = now
-            self._ended(turn, now)
+        if not turn.move(TurnEvent.STOPPED, now):
+            return []
+        self.ended_at = now
+        self._ended(turn, now)
+        length_ms = event.audio_end_ms - turn.audio_start_ms
+        return self._interruptions.speech_stopped(turn.item_id, length_ms / 1000 if length_ms > 0 else None, now)
 
     def committed(self, event: InputAudioBufferCommitted, now: float) -> None:
         """The user's audio became an item; with the server deciding, a response follows by itself."""
@@ -184,6 +195,8 @@ class Turns:
             turn = self._begin(event.item_id, now, event.previous_item_id)
         if not turn.move(TurnEvent.COMMITTED, now):
             return
+        # Whatever was being said is in this item, also where its id was another one before.
+        self.speech_never_ended(now)
         self.committed_at = now
         entry = self._ended(turn, now)
         if entry is not None and not self._options.transcribes_user:
@@ -194,6 +207,7 @@ class Turns:
             self.tool_rounds = 0
             if self._options.server_answers:
                 self._responses.server_owes(turn.item_id, now)
+            self._interruptions.committed(turn.item_id)
 
     def item(self, item: Item, previous_item_id: str | None, now: float) -> None:
         """An item of the user's entered the conversation or is final."""
@@ -217,11 +231,17 @@ class Turns:
         """A transcript of the user's grows, is complete, or failed."""
         turn = self._find(event.item_id, *TurnState)
         item_id = turn.item_id if turn else event.item_id or self._unnamed_id()
-        if isinstance(event, TranscriptionCompleted) and turn and not event.transcript.strip():
-            self._was_noise(turn, now)
+        effects: list[Effect] = []
+        if isinstance(event, TranscriptionCompleted) and turn:
+            effects, ignored = self._interruptions.transcribed(turn.item_id, event.item_id, event.transcript)
+            if ignored or not event.transcript.strip():
+                self._was_noise(turn, now)
+            if ignored:
+                self._forget(turn)
+                return effects
         entry = self._history.entry(item_id, "user", now)
         if entry is None or entry.final:
-            return []
+            return effects
         entry.ended_at = now if entry.ended_at is None else entry.ended_at
         if isinstance(event, TranscriptionDelta):
             entry.add_text(event.delta)
@@ -229,15 +249,15 @@ class Turns:
         entry.final = True
         if isinstance(event, TranscriptionCompleted):
             entry.text = event.transcript.strip()
-            return []
+            return effects
         entry.text = ""
         problem = event.error.message or "no reason given"
         return [Show(Notice(text=f"your words could not be transcribed: {problem}"))]
 
-    def give_up_transcripts(self) -> None:
-        """The conversation is over: turns whose transcript did not come are told as far as it came."""
+    def give_up_transcripts(self, *, also_empty: bool) -> None:
+        """The conversation is over: turns whose transcript is not whole are told as far as it came."""
         for entry in self._history.of("user"):
-            entry.final = True
+            entry.final = entry.final or also_empty or bool(entry.text)
 
     def _finish_speech(self, now: float) -> list[Effect]:
         """What was recorded or said with the talk key is over: it becomes a turn."""
@@ -295,10 +315,15 @@ class Turns:
         """It was no turn: nothing is told of it, unless words came."""
         turn.move(TurnEvent.DROPPED, now)
         entry = self._history.find(turn.item_id)
-        if entry is None or entry.role != "user":
-            return
-        entry.final = True
-        if not entry.text:
+        if entry is not None and entry.role == "user":
+            entry.final = True
+            if not entry.text:
+                self._history.drop(entry)
+
+    def _forget(self, turn: Turn) -> None:
+        """It was assent or a noise, and is no part of the conversation."""
+        entry = self._history.find(turn.item_id)
+        if entry is not None and entry.role == "user":
             self._history.drop(entry)
 
     def _ended(self, turn: Turn, now: float) -> Entry | None:

@@ -109,12 +109,26 @@ def _target(url: str, command: str) -> McpTarget:
             raise InputError("--mcp: the URL has no host", "such as --mcp https://example.org/mcp")
         return McpTarget(host, url=url)
     try:
-        words = shlex.split(command, posix=os.name != "nt")
+        words = split_command(command)
     except ValueError as error:
         raise InputError(f"--mcp: the command cannot be read: {error}", "check its quotes") from error
     if not words:
         raise InputError("--mcp: there is neither a command nor a URL", 'such as --mcp "uvx mcp-server-time"')
     return McpTarget(PurePath(words[0]).stem, command=tuple(words))
+
+
+def split_command(command: str, *, windows: bool = os.name == "nt") -> list[str]:
+    r"""The words of a command, as a shell would see them. Raises ValueError for an open quote.
+
+    On Windows a backslash is part of a path and only ``"`` quotes: ``"C:\Program Files\x.exe" --flag``.
+    """
+    lexer = shlex.shlex(command, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    if windows:
+        lexer.escape = ""
+        lexer.quotes = '"'
+    return list(lexer)
 
 
 def _is_url(said: str) -> bool:

@@ -26,7 +26,7 @@ from realtime_cli.conversation.records import (
 )
 from realtime_cli.printable import one_line, printable
 from realtime_cli.view.replies import ReplyWriter
-from realtime_cli.view.tool_lines import call_text, question_text, result_text
+from realtime_cli.view.tool_lines import always_text, call_text, question_text, result_text
 
 
 class PlainView:
@@ -65,7 +65,9 @@ class PlainView:
             case ToolCalled():
                 self._note(f"tool: {call_text(record)}")
             case ToolAsked():
-                self._note(f"{question_text(record)} y, n or a (always), then Enter")
+                for line in question_text(record).split("\n"):
+                    self._hold(line)
+                self._note(f"y, n or a ({always_text(record)}), then Enter")
             case ToolFinished():
                 self._note(f"tool: {record.name} {result_text(record)}")
             case MicChanged(state="open" | "closed" | "muted" | "unmuted"):
@@ -83,7 +85,11 @@ class PlainView:
         self._release()
 
     def _note(self, text: str) -> None:
-        self._held.append(printable(one_line(text), self._err))
+        self._hold(one_line(text))
+
+    def _hold(self, line: str) -> None:
+        """A line that is safe to print."""
+        self._held.append(printable(line, self._err))
 
     def _release(self) -> None:
         """On a terminal both streams share the screen: what is to be told waits until the reply's line is over."""

@@ -1,10 +1,14 @@
-"""Function calls in one line each. Pure."""
+"""Function calls in one line each, and the question whether one may run, with all that it would be run with. Pure."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 import msgspec
 
 from realtime_cli.conversation.records import ToolAsked, ToolCalled, ToolFinished
+from realtime_cli.printable import one_line, spelt_out
 from realtime_cli.view.stats import duration
 
 MAX_CHARS = 120
@@ -24,8 +28,44 @@ def call_text(record: ToolCalled | ToolAsked) -> str:
 
 
 def question_text(record: ToolAsked) -> str:
-    """What the user is asked."""
-    return f"may {call_text(record)} run?"
+    """What the user is asked, with every argument in full, one a line: nobody can consent to what is not shown.
+
+    What cannot be seen is spelt out. Arguments that two readers could read differently are shown as they were written.
+    """
+    return "\n".join((f"may {_whose(record)} run?", *(f"  {line}" for line in _arguments(record.arguments))))
+
+
+def always_text(record: ToolAsked) -> str:
+    """What "always" would hold for."""
+    return f"always for {_whose(record)}"
+
+
+def _whose(record: ToolAsked) -> str:
+    name = one_line(spelt_out(record.name))
+    return f"{name} of the MCP server {one_line(spelt_out(record.server))}" if record.server else name
+
+
+def _arguments(written: str) -> list[str]:
+    try:
+        given = json.loads(written or "{}", object_pairs_hook=_named_once)
+    except (ValueError, RecursionError):
+        given = None
+    if not isinstance(given, dict):
+        return [f"with {one_line(spelt_out(written))}"]
+    lines = [f"{_name(name)} = {json.dumps(value, ensure_ascii=False)}" for name, value in given.items()]
+    return list(map(spelt_out, lines)) or ["without arguments"]
+
+
+def _name(name: str) -> str:
+    return name if name.isidentifier() else json.dumps(name, ensure_ascii=False)
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; of a name that stands twice in it some readers take the first value, and some the last."""
+    named = dict(pairs)
+    if len(named) < len(pairs):
+        raise ValueError("a name stands twice")
+    return named
 
 
 def result_text(record: ToolFinished) -> str:

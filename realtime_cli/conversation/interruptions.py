@@ -1,0 +1,152 @@
+"""What speech does to a reply that is going on: interrupt it at once, or only when it is more than assent or a noise.
+
+Careful: the moment somebody speaks, the voice is paused and keeps its place. Speech that turns out to be short, and of
+which the transcript says no more than "mm-hm", is taken out of the conversation, and the voice goes on; anything else
+interrupts, at the paused millisecond. The server must neither cancel nor answer by itself meanwhile
+(``interrupt_response`` and ``create_response`` false), so the program asks for the answer, a round trip later.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from realtime_cli.conversation.effects import Effect, Hold, Resume, Send
+from realtime_cli.conversation.options import ConversationOptions
+from realtime_cli.conversation.reply import Wish
+from realtime_cli.conversation.responses import Responses
+from realtime_cli.conversation.states import Recent
+from realtime_cli.protocol.client_events import ConversationItemDelete
+
+LONGEST_ASSENT_S = 1.2
+"""Speech that lasts longer is a turn. "Uh-huh, I see" takes about a second."""
+
+END_HEARD_S = 0.8
+"""How long after the end of speech a server tells of it: the silence that it waits for, and the way."""
+
+TRANSCRIPT_WAIT_S = 1.5
+"""How long the voice stays paused for the transcript of something short: longer, and the pause is the interruption."""
+
+NOISE_S = 0.5
+"""Without a transcript, speech this short is a cough, a click or a hum; anything longer is meant."""
+
+ASSENT = frozenset(
+    {
+        *("ah", "aha", "alright", "cool", "good", "great", "hm", "hmm", "huh", "mhm", "mm", "mmhm", "nice", "oh"),
+        *("i", "see", "got", "it", "ok", "okay", "right", "really", "sure", "true", "uh", "uhhuh", "wow"),
+        *("yeah", "yep", "yes", "yup"),
+    }
+)
+"""Words of which assent is made, in English."""
+
+
+class Held(msgspec.Struct):
+    """The voice is paused for this turn. Times are the core's clock; ``length_s`` is known when the speech is over."""
+
+    turn_id: str
+    since: float
+    stopped_at: float | None = None
+    length_s: float = 0.0
+
+    @property
+    def due(self) -> float:
+        """When it is decided without knowing more."""
+        if self.stopped_at is None:
+            return self.since + LONGEST_ASSENT_S + END_HEARD_S
+        return self.stopped_at + TRANSCRIPT_WAIT_S
+
+
+class Interruptions:
+    """The one owner of whether the voice is paused. Belongs to one connection."""
+
+    def __init__(self, options: ConversationOptions, responses: Responses) -> None:
+        self._options = options
+        self._responses = responses
+        self._held: Held | None = None
+        self._committed = Recent(64)
+        self._passed_by = Recent(64)
+        """Turns that did not interrupt, and are answered by nothing."""
+
+    @property
+    def due(self) -> float | None:
+        """When it is decided what the speech was."""
+        return self._held.due if self._held else None
+
+    def speech_started(self, turn_id: str, now: float) -> list[Effect]:
+        """The user speaks, perhaps into a reply."""
+        if self._options.interruptions == "never":
+            return []
+        if self._options.interruptions == "careful" and self._responses.audible:
+            if self._held is None:
+                self._held = Held(turn_id, now)
+                return [Hold()]
+            # Speech that goes on after a pause is no assent.
+            return self._interrupt()
+        return self._responses.interrupt(server_cancels=self._options.server_interrupts)
+
+    def speech_stopped(self, turn_id: str, length_s: float | None, now: float) -> list[Effect]:
+        """The user stopped; ``length_s`` as the server measures it."""
+        held = self._held
+        if held is None or held.turn_id != turn_id:
+            return []
+        held.stopped_at = now
+        held.length_s = now - held.since if length_s is None else min(length_s, now - held.since)
+        if held.length_s > LONGEST_ASSENT_S:
+            return self._interrupt()
+        return [] if self._options.transcribes_user else self._decide_by_length(held)
+
+    def committed(self, turn_id: str) -> None:
+        """The speech became an item: its answer is asked for, unless it may turn out to need none."""
+        self._committed.add(turn_id)
+        undecided = self._held is not None and self._held.turn_id == turn_id
+        if self._options.asks_for_answers and not undecided and turn_id not in self._passed_by:
+            self._responses.want(Wish())
+
+    def transcribed(self, turn_id: str, item_id: str, text: str) -> tuple[list[Effect], bool]:
+        """The transcript of a turn is whole; True where the turn was assent or a noise, and is no turn."""
+        undecided = self._held is not None and self._held.turn_id == turn_id
+        if not undecided and turn_id not in self._passed_by:
+            return [], False
+        if not is_assent(text):
+            # Words came too late: the voice went on, and is interrupted now.
+            return self._interrupt(turn_id), False
+        self._passed_by.add(turn_id)
+        forgotten: list[Effect] = [Send(ConversationItemDelete(item_id=item_id))] if item_id else []
+        return [*(self._resume() if undecided else []), *forgotten], True
+
+    def time_passed(self, now: float) -> list[Effect]:
+        """Decide without knowing more."""
+        held = self._held
+        if held is None or now < held.due:
+            return []
+        return self._interrupt() if held.stopped_at is None else self._decide_by_length(held)
+
+    def settled(self) -> None:
+        """Something else silenced the voice: there is nothing to decide any more."""
+        if self._held is not None:
+            self._passed_by.add(self._held.turn_id)
+            self._held = None
+
+    def _decide_by_length(self, held: Held) -> list[Effect]:
+        if held.length_s > NOISE_S:
+            return self._interrupt()
+        self._passed_by.add(held.turn_id)
+        return self._resume()
+
+    def _interrupt(self, turn_id: str = "") -> list[Effect]:
+        name = self._held.turn_id if self._held else turn_id
+        self._held = None
+        if self._options.asks_for_answers and name in self._committed:
+            self._responses.want(Wish())
+        return self._responses.interrupt(server_cancels=False)
+
+    def _resume(self) -> list[Effect]:
+        self._held = None
+        return [Resume()]
+
+
+def is_assent(text: str) -> bool:
+    """Whether words say no more than that somebody listens; no words at all are a noise."""
+    words = re.findall(r"\w+", text.casefold())
+    return all(word in ASSENT for word in words)
