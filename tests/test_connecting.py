@@ -9,16 +9,19 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from websockets.sync.server import serve
 
 from realtime_cli.errors import ConfigError, ConnectionFailed
+from realtime_cli.network import http_pool, system_proxy
 from realtime_cli.transport.websocket import WebSocketTransport
 from tests import scripts
 from tests.scripted_server import HttpAnswer, Raw, ScriptedServer
+from tests.test_token import minting
 from tests.wire_client import KEY, PATIENCE_S, Client, connected, failure_of, full_queue, reach
 
 
@@ -129,9 +132,61 @@ def test_a_proxy_is_never_used_for_this_machine_and_not_for_exceptions(monkeypat
         WebSocketTransport(reach("ws://excepted.invalid")).run(lambda: None, lambda _: None)
 
 
-def test_a_proxy_of_a_kind_we_cannot_use_is_a_matter_of_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "socks5://127.0.0.1:1080")
-    with pytest.raises(ConfigError, match="only http://host:port will do"):
+@pytest.mark.parametrize("host", ["127.0.0.2", "0.0.0.0", "box.localhost"])
+def test_every_name_of_this_machine_is_reached_directly(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert system_proxy(host, 80, secure=False) is None
+    assert system_proxy("192.0.2.1", 80, secure=False) is not None
+
+
+def test_a_proxy_of_a_kind_we_cannot_use_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("http_proxy", raising=False)
+    monkeypatch.setenv("ALL_PROXY", "ftp://127.0.0.1:1080")
+    with pytest.raises(ConfigError, match="the proxy in ALL_PROXY cannot be used: only http://host:port and socks5"):
+        WebSocketTransport(reach("ws://realtime.test")).run(lambda: None, lambda _: None)
+
+
+@pytest.mark.parametrize(("scheme", "login"), [("socks5", ""), ("socks5h", "user:p%40ss@")])
+def test_a_socks_proxy_is_asked_to_connect_us_by_name(monkeypatch: pytest.MonkeyPatch, scheme: str, login: str) -> None:
+    with ScriptedServer(scripts.text_turns()) as server, socks_to(server.url, login=bool(login)) as (port, asked):
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.setenv("ALL_PROXY", f"{scheme}://{login}127.0.0.1:{port}")
+        with connected("ws://realtime.test:81/v1") as client:
+            client.wait_for(1)
+    assert asked[-1] == ("realtime.test", 81)
+    assert asked[:-1] == ([("user", "p@ss")] if login else [])
+
+
+def test_an_http_request_takes_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    with minting() as mint, socks_to(mint.url) as (port, asked):
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.setenv("all_proxy", f"socks5://127.0.0.1:{port}")
+        with http_pool("http://realtime.test:81/") as pool:
+            answer = pool.request("POST", "http://realtime.test:81/v1/x", body=b'{"session": {"type": "realtime"}}')
+    assert (answer.status, asked) == (200, [("realtime.test", 81)])
+
+
+def test_a_socks_proxy_that_refuses_is_told_apart_from_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(client: socket.socket, _: threading.Event) -> None:
+        client.recv(3)
+        client.sendall(b"\x05\x00")
+        client.recv(4096)
+        client.sendall(b"\x05\x02\x00\x01" + bytes(6))
+
+    with ScriptedServer(Raw(refuses)) as proxy:
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.setenv("all_proxy", proxy.url.replace("ws://", "socks5://").removesuffix("/v1"))
+        with pytest.raises(ConnectionFailed, match=r"does not let us through to realtime.test:80 \(.*not allowed"):
+            WebSocketTransport(reach("ws://realtime.test")).run(lambda: None, lambda _: None)
+
+
+def test_a_socks_proxy_without_its_package_names_variable_and_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("all_proxy", "socks5://127.0.0.1:1080")
+    monkeypatch.setattr("realtime_cli.network.find_spec", lambda _name: None)
+    with pytest.raises(ConfigError, match=r"all_proxy names a SOCKS proxy.*realtime-voice-cli\[socks\]"):
         WebSocketTransport(reach("ws://realtime.test")).run(lambda: None, lambda _: None)
 
 
@@ -188,21 +243,57 @@ def test_close_ends_a_tcp_connect_that_is_never_answered() -> None:
     assert not client.opened.is_set()
 
 
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    """Pass on what comes, until either side has gone."""
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+
+
 @contextmanager
 def proxy_to(url: str) -> Iterator[tuple[int, list[bytes]]]:
     """A proxy that connects one client through to ``url`` whatever it asks for, and keeps what it asked."""
     asked: list[bytes] = []
     target = url.removeprefix("ws://").partition("/")[0].split(":")
 
-    def pump(source: socket.socket, sink: socket.socket) -> None:
-        while data := source.recv(65536):
-            sink.sendall(data)
-        sink.shutdown(socket.SHUT_WR)
-
     def behave(client: socket.socket, _stopping: threading.Event) -> None:
         asked.append(client.recv(4096))
         with socket.create_connection((target[0], int(target[1]))) as server:
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            upstream = threading.Thread(target=pump, args=(client, server))
+            upstream.start()
+            pump(server, client)
+            upstream.join()
+
+    with ScriptedServer(Raw(behave)) as proxy:
+        yield int(proxy.url.rpartition(":")[2].partition("/")[0]), asked
+
+
+@contextmanager
+def socks_to(url: str, *, login: bool = False) -> Iterator[tuple[int, list[tuple[str, str | int]]]]:
+    """A SOCKS5 proxy (RFC 1928, 1929) that connects one client through to ``url``, and keeps what it was asked."""
+    asked: list[tuple[str, str | int]] = []
+    host, _, port = urlsplit(url).netloc.partition(":")
+
+    def exactly(client: socket.socket, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            data += client.recv(size - len(data))
+        return data
+
+    def behave(client: socket.socket, _stopping: threading.Event) -> None:
+        exactly(client, exactly(client, 2)[1])
+        client.sendall(b"\x05\x02" if login else b"\x05\x00")
+        if login:
+            name = exactly(client, exactly(client, 2)[1]).decode()
+            asked.append((name, exactly(client, exactly(client, 1)[0]).decode()))
+            client.sendall(b"\x01\x00")
+        assert exactly(client, 4) == b"\x05\x01\x00\x03"
+        name = exactly(client, exactly(client, 1)[0]).decode()
+        asked.append((name, int.from_bytes(exactly(client, 2), "big")))
+        with socket.create_connection((host, int(port))) as server:
+            client.sendall(b"\x05\x00\x00\x01" + bytes(6))
             upstream = threading.Thread(target=pump, args=(client, server))
             upstream.start()
             pump(server, client)

@@ -176,7 +176,7 @@ def test_a_key_is_never_sent_unencrypted_over_a_network() -> None:
     )
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]", "box.localhost"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "[::1]", "box.localhost", "0.0.0.0", "[::]"])
 def test_this_machine_counts_as_private(host: str) -> None:
     assert endpoint(OPENAI, {"OPENAI_API_KEY": KEY}, base_url=f"http://{host}:1/v1").key == KEY
 

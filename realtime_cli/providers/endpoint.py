@@ -5,7 +5,6 @@ A key is only ever in a header. It is sent encrypted, or to this machine, and no
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -14,6 +13,7 @@ import msgspec
 
 from realtime_cli import __version__
 from realtime_cli.errors import ConfigError, InputError
+from realtime_cli.network import names_this_machine
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.error_codes import Key, KeyState, Target
 from realtime_cli.providers.profiles import AZURE, GENERAL_KEY, OPENAI, Auth, Provider
@@ -178,19 +178,12 @@ def is_private(where: str) -> bool:
     """Whether nobody on the network can read what is sent: it is encrypted, or never leaves this machine."""
     parts = urlsplit(where)
     host = parts.hostname or ""
-    return parts.scheme in ("wss", "https") or host.endswith(".localhost") or _names_this_machine(host)
+    return parts.scheme in ("wss", "https") or host.endswith(".localhost") or names_this_machine(host)
 
 
 def is_loopback(base_url: str) -> bool:
     """Whether a base URL can only mean this machine, whatever a resolver says; False for what is no URL."""
     try:
-        return _names_this_machine(urlsplit(realtime_url(base_url)).hostname or "")
+        return names_this_machine(urlsplit(realtime_url(base_url)).hostname or "")
     except InputError:
-        return False
-
-
-def _names_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
         return False

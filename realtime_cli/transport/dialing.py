@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import msgspec
 
 from realtime_cli.errors import ConnectionFailed
-from realtime_cli.network import system_proxy
+from realtime_cli.network import SOCKS, proxy_address, system_proxy, through_socks
 
 _STOP_CHECK_S = 0.1
 """How often a wait looks whether it should stop; only ever while connecting."""
@@ -76,9 +76,14 @@ def dial(
     if proxy is None:
         sock = _connect(host, port, patience, on_step)
     else:
-        sock = _connect(proxy.hostname or "", proxy.port or 80, patience, on_step)
+        sock = _connect(*proxy_address(proxy), patience, on_step)
     try:
-        if proxy is not None:
+        if proxy is not None and proxy.scheme in SOCKS:
+            sock.settimeout(patience.left_s)
+            through_socks(sock, proxy, host, port)
+            sock.setblocking(False)
+            on_step("proxy")
+        elif proxy is not None:
             _tunnel(sock, host, port, proxy, patience)
             on_step("proxy")
         if secure:
