@@ -190,6 +190,7 @@ def conversation_options(
         max_tool_rounds=settings.max_tool_rounds,
         answer_timeout_s=settings.answer_timeout,
         plays=plays,
+        wants_sound=plays and not wanted.text_only,
         prices=prices,
         transcription_model=wanted.transcription_model or "",
         budget_usd=settings.budget,
