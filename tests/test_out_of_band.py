@@ -209,6 +209,14 @@ def test_a_server_that_puts_side_channels_into_the_conversation_is_asked_once_on
     assert (drive.sent_types.count("response.create"), drive.exit_code) == (3, 0)
 
 
+def test_what_comes_late_of_a_side_channel_is_no_reply() -> None:
+    drive = Drive(listens=False, server_decides_turns=False, side_channels=CHANNELS[:1])
+    drive.tell(HELLO, f.Typed("one"), *aside_of("r1", "First."), *aside_of("r2", "calm"), *aside_of("r2", "again")[1:])
+    assert [x.text for x in drive.shown(AssistantSaid)] == ["First."]
+    assert drive.core.snapshot().lines == ()
+    assert drive.tell(f.InputsEnded()).exit_code == 0
+
+
 def test_a_server_that_answers_no_side_channel_is_not_asked_again() -> None:
     drive = Drive(listens=False, server_decides_turns=False, side_channels=CHANNELS)
     drive.tell(HELLO, f.Typed("one"), *aside_of("r1", "First."))

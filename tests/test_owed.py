@@ -128,6 +128,7 @@ def test_the_empty_transcript_of_a_noise_clears_only_what_is_owed_to_that_noise(
 
 def test_a_refused_setting_does_not_fail_the_reply_that_is_owed() -> None:
     drive = Drive(listens=False, server_decides_turns=False).tell(HELLO, f.Typed("hi"), f.InputsEnded())
+    drive.tell(said("session.updated", session={"type": "realtime"}))
     drive.tell(error("Unknown parameter.", code="unknown_parameter", param="session.audio.input.foo"))
     assert drive.exit_code is None
     assert drive.shown(Trouble)[0].message == "Unknown parameter."

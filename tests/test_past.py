@@ -18,7 +18,7 @@ from realtime_cli.conversation.past import (
     User,
     decoded,
     encoded,
-    items_of,
+    newest,
 )
 from realtime_cli.conversation.records import AssistantSaid, ToolCalled, ToolFinished, UserSaid
 from realtime_cli.protocol.client_events import ConversationItemCreate
@@ -38,8 +38,9 @@ pasts = st.lists(entries, max_size=30)
 budgets = st.integers(0, 400)
 
 
-def text_of(item: Item) -> str:
-    return item.words if item.type == "message" else item.output or item.arguments or ""
+def text_of(entry: Entry) -> str:
+    assert isinstance(entry, User | Model)
+    return entry.text
 
 
 @given(pasts, budgets, st.frozensets(call_ids))
@@ -47,18 +48,18 @@ def test_no_result_goes_without_its_call_and_no_call_without_its_result_unless_i
     past: list[Entry], budget: int, open_calls: frozenset[str]
 ) -> None:
     open_now: list[str] = []
-    for item in items_of(past, budget, open_calls=open_calls):
-        if item.type == "function_call":
-            open_now.append(item.call_id or "")
-        if item.type == "function_call_output":
-            open_now.remove(item.call_id or "")
+    for entry in newest(past, budget, open_calls=open_calls):
+        if isinstance(entry, Call):
+            open_now.append(entry.call_id)
+        if isinstance(entry, Result):
+            open_now.remove(entry.call_id)
     assert set(open_now) <= open_calls
 
 
 @given(pasts)
 def test_with_room_enough_every_word_goes_in_order(past: list[Entry]) -> None:
     said = [entry.text for entry in past if isinstance(entry, User | Model)]
-    items = [text_of(item) for item in items_of(past, 10**9) if item.type == "message"]
+    items = [text_of(entry) for entry in newest(past, 10**9) if isinstance(entry, User | Model)]
     if not any(isinstance(entry, User) and entry.late for entry in past):
         assert items == said
     assert sorted(items) == sorted(said)
@@ -66,17 +67,17 @@ def test_with_room_enough_every_word_goes_in_order(past: list[Entry]) -> None:
 
 @given(pasts, budgets)
 def test_what_is_left_out_is_the_oldest(past: list[Entry], budget: int) -> None:
-    whole = items_of(past, 10**9)
-    kept = items_of(past, budget)
-    messages = [item for item in kept if item.type == "message"]
-    every = [item for item in whole if item.type == "message"]
+    whole = newest(past, 10**9)
+    kept = newest(past, budget)
+    messages = [entry for entry in kept if isinstance(entry, User | Model)]
+    every = [entry for entry in whole if isinstance(entry, User | Model)]
     assert messages == every[len(every) - len(messages) :]
     assert bool(kept) == bool(whole)
 
 
 @given(pasts, budgets)
 def test_more_budget_never_tells_less(past: list[Entry], budget: int) -> None:
-    assert len(items_of(past, budget)) <= len(items_of(past, budget + 50))
+    assert len(newest(past, budget)) <= len(newest(past, budget + 50))
 
 
 @given(entries)
@@ -103,11 +104,11 @@ def test_each_event_is_what_servers_of_both_shapes_take() -> None:
             Model(text="A cat."),
         ]
     )
-    events = past.restoring(1000)
+    events = [event for _, event in past.restoring(9999)]
     assert [event.item.id for event in events] == [f"{RESTORED}{number:06d}" for number in range(1, 5)]
     for event in events:
         check_client_event(json.loads(to_wire(event, Dialect.GA)))
-    for event in Past(past.entries[1:]).restoring(1000):
+    for _, event in Past(past.entries[1:]).restoring(9999):
         check_beta_client_event(json.loads(to_wire(event, Dialect.BETA)))
 
 
@@ -136,15 +137,15 @@ def test_the_past_is_what_was_told_and_only_as_far_as_it_was_heard() -> None:
 
 def test_a_turn_whose_words_came_late_goes_before_its_answer() -> None:
     past = [User(text="one"), Model(text="1"), Model(text="2"), User(text="two", late=True), User(text="three")]
-    assert [text_of(item) for item in items_of(past, 1000)] == ["one", "two", "1", "2", "three"]
+    assert [text_of(item) for item in newest(past, 1000)] == ["one", "two", "1", "2", "three"]
 
 
 def test_the_newest_turn_goes_whatever_it_costs() -> None:
     past = [User(text="short"), User(text="long " * 1000)]
-    assert [text_of(item)[:4] for item in items_of(past, 10)] == ["long"]
+    assert [text_of(item)[:4] for item in newest(past, 10)] == ["long"]
 
 
 def test_a_call_that_still_runs_is_told_without_its_result() -> None:
     past = [User(text="Go."), Call(call_id="c1", name="f", arguments="{}"), Call(call_id="c2", name="f", arguments="")]
-    told = items_of(past, 1000, open_calls=frozenset({"c2"}))
-    assert [item.call_id for item in told] == [None, "c2"]
+    told = newest(past, 1000, open_calls=frozenset({"c2"}))
+    assert told == [past[0], past[2]]

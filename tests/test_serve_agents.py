@@ -25,7 +25,7 @@ from agents import function_tool
 from agents.realtime import RealtimeAgent, RealtimeRunner
 
 NOON = "It is noon."
-JAVASCRIPT = Path(__file__).parent / "agents_js"
+JAVASCRIPT = Path(__file__).parent / "javascript"
 
 
 @pytest.fixture
@@ -77,18 +77,18 @@ def _said(history: list[Any], role: str) -> list[str]:
     return [words for part in parts if (words := getattr(part, "text", None) or getattr(part, "transcript", None))]
 
 
-def test_javascripts_holds_typed_and_spoken_turns_with_a_tool_and_an_interruption(serve: Serving) -> None:
+def javascript(program: str, address: str) -> str:
+    """What a program prints that uses an SDK for JavaScript."""
     need(shutil.which("node") is not None, "node (apt-get install nodejs npm)")
-    need((JAVASCRIPT / "node_modules").is_dir(), f"the JavaScript SDK (npm ci --prefix {JAVASCRIPT})")
-    done = subprocess.run(
-        ["node", str(JAVASCRIPT / "talk.mjs"), f"{serve.websocket_url}?model=gpt-realtime"],
-        capture_output=True,
-        text=True,
-        timeout=4 * PATIENCE_S,
-        check=False,
-    )
+    need((JAVASCRIPT / "node_modules").is_dir(), f"the SDKs for JavaScript (npm ci --prefix {JAVASCRIPT})")
+    command = ["node", str(JAVASCRIPT / program), address]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
-    saw = json.loads(done.stdout)
+    return done.stdout
+
+
+def test_javascripts_holds_typed_and_spoken_turns_with_a_tool_and_an_interruption(serve: Serving) -> None:
+    saw = json.loads(javascript("agents.mjs", f"{serve.websocket_url}?model=gpt-realtime"))
     assert saw["errors"] == []
     assert saw["calls"] == ["UTC"]
     assert saw["heard"] == ["What time is it?", "1 seconds.", "Again."]
@@ -96,3 +96,7 @@ def test_javascripts_holds_typed_and_spoken_turns_with_a_tool_and_an_interruptio
     assert len(saw["replies"]) == 3
     assert saw["interrupted"] >= 1
     assert saw["audioBytes"] == 3 * len(NOON) * 4800
+
+
+def test_the_official_sdk_for_javascript_holds_a_typed_turn(serve: Serving) -> None:
+    assert javascript("openai.mjs", serve.base_url) == "It is late."

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.running import PATIENCE_S, environment, run
+from tests.running import PATIENCE_S, ROOT, environment, run
 from tests.serving import Client
 
 TOKEN = "a-token-of-the-tests-0123456789"
@@ -114,3 +114,19 @@ def test_a_port_that_is_taken_is_said() -> None:
         done = run("serve", "--port", str(port))
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert f"127.0.0.1:{port}" in done.stderr
+
+
+def test_a_local_chat_loads_nothing_of_the_socket() -> None:
+    program = (
+        "import sys, realtime_cli.server.local_server, realtime_cli.transport.loopback\n"
+        "sys.exit(f'{found}' if (found := {'websockets', 'http.server', 'selectors'} & set(sys.modules)) else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, env=environment())
+    assert done.returncode == 0, done.stderr.decode()
+
+
+def test_without_the_package_that_speaks_websocket_it_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "websockets.py").write_text("raise ModuleNotFoundError('gone', name='websockets')\n")
+    done = run("serve", "--port", "0", PYTHONPATH=f"{tmp_path}:{ROOT}")
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert "pip install" in done.stderr

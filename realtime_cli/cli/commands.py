@@ -124,7 +124,7 @@ COMMANDS = (
             _own(
                 "files",
                 list[Path],
-                Argument(help="Recordings, in any format that libsndfile reads", metavar="FILE..."),
+                Argument(help="Recordings of any common format; - is standard input", metavar="FILE..."),
                 inspect.Parameter.empty,
             ),
             _flag("as_item", "--as-item", help="Send each as one item, not as a stream"),
@@ -135,7 +135,7 @@ COMMANDS = (
             *LISTENING,
             "max_turns",
             *("vad", "vad_threshold", "silence_ms", "prefix_padding_ms", "idle_timeout_ms", "eagerness"),
-            *("noise_reduction", "auto_response"),
+            *("noise_reduction", "auto_response", "interruptions"),
         ),
     ),
     Command(
@@ -146,7 +146,11 @@ COMMANDS = (
             'transcribe --language de --keywords "Realtime, Lovelace"',
         ),
         own=(
-            _own("file", Path | None, Argument(help="A recording; without one, the microphone", metavar="[FILE]")),
+            _own(
+                "file",
+                Path | None,
+                Argument(help="A recording, - for standard input; without one, the microphone", metavar="[FILE]"),
+            ),
             _own("form", str, Option("--format", help="txt, srt, vtt or json", metavar="|".join(FORMATS)), default=""),
             _own(
                 "output",
@@ -156,7 +160,7 @@ COMMANDS = (
         ),
         groups=(SERVER, TURNS, SAVING, VIEW),
         also=("mic",),
-        without=("auto_response", "idle_timeout_ms", "stats"),
+        without=("auto_response", "interruptions", "idle_timeout_ms", "stats"),
     ),
     Command(
         name="serve",

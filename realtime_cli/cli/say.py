@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from realtime_cli.cli.inputs import interactive_inputs
-from realtime_cli.cli.wiring import hold, read_standard_input, speaking
+from realtime_cli.cli.standard_input import read_standard_input
+from realtime_cli.cli.wiring import hold, speaking
 from realtime_cli.conversation import facts as f
 from realtime_cli.errors import InputError
 from realtime_cli.images import image_part

@@ -45,6 +45,10 @@ class Server(NamedTuple):
         """The shape of what is sent."""
         return self.place.dialect if self.place else Dialect.GA
 
+    def reconnect_s(self, settings: Settings) -> float:
+        """For how long a lost connection is tried again: the embedded server is not lost to a network."""
+        return settings.reconnect_s if self.place else 0.0
+
     def encoder(self) -> Encoder:
         """Make what puts the messages into that shape, and audio into the server's rate."""
         return Encoder(self.dialect, self.provider.input_rate_hz)
@@ -143,7 +147,9 @@ def way_to(
 
         load = partial(load_server, speech=speech, replies=kind == "realtime")
         return lambda note: LoopbackTransport(load, note, kind, on_wire=log)
+    from realtime_cli.transport.liveness import Limits
     from realtime_cli.transport.websocket import WebSocketTransport  # only where there is a network
 
     place = server.place
-    return lambda _note: WebSocketTransport(place, on_wire=log)
+    limits = Limits.of(settings.ping_s)
+    return lambda _note: WebSocketTransport(place, limits=limits, on_wire=log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -175,7 +176,10 @@ def conversation_options(
         server_decides_turns=wanted.vad != "off",
         detection_always_on=provider.detection_always_on,
         closing_silence_ms=CLOSING_SILENCE_MS + (settings.silence_ms or 0),
-        server_answers=settings.auto_response,
+        server_answers=settings.auto_response and settings.interruptions == "always",
+        server_interrupts=settings.interruptions == "always",
+        interruptions=settings.interruptions,
+        asks_for_answers=settings.auto_response and settings.interruptions != "always",
         transcribes_user=wanted.transcription_model is not None or provider.transcribes_unasked,
         push_to_talk=settings.ptt,
         talk_limit_s=settings.ptt_max_s,
@@ -189,6 +193,8 @@ def conversation_options(
         tool_timeout_s=settings.tool_timeout,
         max_tool_rounds=settings.max_tool_rounds,
         answer_timeout_s=settings.answer_timeout,
+        reconnect_s=server.reconnect_s(settings),
+        seed=secrets.randbits(31),
         plays=plays,
         wants_sound=plays and not wanted.text_only,
         prices=prices,
@@ -252,7 +258,8 @@ def session_options(settings: Settings, provider: Provider, shape: Shape, *, spo
         prefix_padding_ms=settings.prefix_padding_ms,
         idle_timeout_ms=settings.idle_timeout_ms,
         eagerness=settings.eagerness,
-        create_response=None if settings.auto_response else False,
+        create_response=None if settings.auto_response and settings.interruptions == "always" else False,
+        interrupt_response=None if settings.interruptions == "always" else False,
         noise_reduction=settings.noise_reduction,
         transcription_model=None if transcription == "off" or shape == "typed" else transcription,
         keywords=words_of(settings.keywords),
@@ -260,15 +267,6 @@ def session_options(settings: Settings, provider: Provider, shape: Shape, *, spo
         truncation=truncation_of(settings.truncation),
         text_only=settings.text_only or not spoken,
     )
-
-
-def read_standard_input(what: str) -> str:
-    """All of standard input as text. Blocks. Raises InputError when it is not UTF-8."""
-    data = sys.stdin.buffer.read()
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{what} on standard input is not UTF-8 (byte {error.start})", "convert it first") from error
 
 
 def own_settings(settings: Settings) -> frozenset[str]:

@@ -15,10 +15,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.effects import CloseMic, Effect, End, FeedSilence, Mute, OpenMic, Play, Send, Show
+from realtime_cli.conversation.continuity import Continuity
+from realtime_cli.conversation.effects import CloseMic, Drop, Effect, End, FeedSilence, Mute, OpenMic, Play, Send, Show
 from realtime_cli.conversation.event_ids import EventIds
-from realtime_cli.conversation.failures import CANCELLED, failure_of, silent_server, trouble_of, unanswered
+from realtime_cli.conversation.failures import (
+    CANCELLED,
+    asked_to_wait_s,
+    failure_of,
+    silent_server,
+    trouble_of,
+    unanswered,
+)
 from realtime_cli.conversation.history import History
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.out_of_band import OutOfBand
@@ -33,7 +43,7 @@ from realtime_cli.conversation.records import (
     SourceState,
     Trouble,
 )
-from realtime_cli.conversation.reply import Wish
+from realtime_cli.conversation.reply import Reply, Wish
 from realtime_cli.conversation.request_rate import RequestRate
 from realtime_cli.conversation.responses import Responses
 from realtime_cli.conversation.session_setup import SessionSetup
@@ -43,13 +53,13 @@ from realtime_cli.conversation.tool_calls import CONSENTS, ToolCalls
 from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.conversation.turns import Turns
 from realtime_cli.conversation.usage import UsageMeter
-from realtime_cli.errors import InputError, RealtimeError
+from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol import response_events as r
 from realtime_cli.protocol.client_events import ConversationItemCreate, ResponseCreate
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import dialect_of
-from realtime_cli.protocol.error_codes import Severity, classify, dialect_shown_by, fatal_error
+from realtime_cli.protocol.error_codes import SESSION_EXPIRED, Severity, classify, dialect_shown_by, fatal_error
 from realtime_cli.protocol.items import ErrorDetail, Item, Response
 
 ALREADY_ACTIVE = "conversation_already_has_active_response"
@@ -72,9 +82,12 @@ class Conversation:
         self._event_ids = EventIds()
         self._tools: tuple[ToolDefinition, ...] | None = None if options.offers_tools else ()
         self._now = 0.0
-        self._session_id = ""
+        self._continuity = Continuity(
+            options, self._history, self._turns, self._responses, self._calls, self._out_of_band, self._setup
+        )
         self._begun = False
         self._model = ""
+        self._mic_opened = False
         self._microphone: SourceState = "works"
         self._ended = False
         self._turn_failed = self._turn_cancelled = False
@@ -92,7 +105,9 @@ class Conversation:
             self._timeouts.server_heard(now)
         if not self._ended:
             effects += self._history.release(now)
-            effects += self._go_on(now)
+        effects = self._sendable(effects)
+        if not self._ended:
+            effects += self._sendable(self._go_on(now))
         self._watch(effects, now)
         return [self._event_ids.named(effect) for effect in effects]
 
@@ -102,8 +117,10 @@ class Conversation:
         if self._ended:
             return None
         if not self._session_id:
-            return self._timeouts.hello_due()
+            due = [self._timeouts.hello_due(), self._continuity.due, self._calls.due, self._turns.due(self._now)]
+            return min((at for at in due if at is not None), default=None)
         due = [
+            self._continuity.due,
             self._timeouts.answer_due(),
             self._timeouts.notice_due(),
             self._timeouts.endless_speech_due(),
@@ -115,6 +132,7 @@ class Conversation:
             self._out_of_band.due,
             self._history.due,
             self._rate.due if self._responses.wish is not None else None,
+            (self._responses.wish.not_before or None) if self._responses.wish is not None else None,
         ]
         return min((at for at in due if at is not None), default=None)
 
@@ -158,7 +176,7 @@ class Conversation:
                 return self._turns.talk_key.discard() if self._turns.talk_key.talking else self._responses.stop()
             case f.Fed():
                 return self._turns.fed(now)
-            case f.Pressed() if not self._begun:
+            case f.Pressed() if not self._begun and self._turns.talk_key.pressed_at is None:
                 self._early_press = not self._early_press
             case f.Pressed():
                 return self._turns.talk_key.pressed(now)
@@ -197,8 +215,16 @@ class Conversation:
                 return [Show(Notice(text=fact.text))]
             case f.Quit():
                 return self._end(fact.exit_code, "quit" if fact.exit_code == 0 else "interrupted")
-            case f.Failed() | f.Lost():
+            case f.Failed():
                 return self._fail(fact.error)
+            case f.Lost():
+                return self._lose(fact, now)
+            case f.Opened():
+                self._continuity.opened(fact, now)
+            case f.OnStandby():
+                return self._continuity.on_standby(fact, now)
+            case f.Slept():
+                self._continuity.slept(fact.seconds)
             case f.Tick():
                 return self._time_passed(now)
         return []
@@ -254,10 +280,13 @@ class Conversation:
     def _session_created(self, session: Mapping[str, Any], now: float) -> list[Effect]:
         if self._session_id:
             return []
-        self._session_id = str(session.get("id") or "unnamed")
-        self._model = self._meter.model = str(session.get("model") or self.options.session.get("model") or "")
+        self._continuity.link.greeted(session)
+        corrected = self._setup.correct(dialect_of(session))
+        if self._continuity.lost:
+            return [*corrected, *self._begin(now)]
+        self._model = self._meter.model = self._continuity.link.model or str(self.options.session.get("model") or "")
         started = SessionStarted(id=self._session_id, model=self._model, provider=self.options.provider)
-        return [*self._setup.correct(dialect_of(session)), Show(started), *self._begin(now)]
+        return [*corrected, Show(started), *self._begin(now)]
 
     def _begin(self, now: float) -> list[Effect]:
         """Set the session up, once it is there and all that is offered to the model is known."""
@@ -266,9 +295,45 @@ class Conversation:
         self._begun = True
         self._calls.definitions = {definition.name: definition for definition in self._tools}
         self._setup.tools = [definition.for_session() for definition in self._tools]
-        opened: list[Effect] = [] if self.options.push_to_talk or not self.options.listens else [OpenMic()]
-        early = self._turns.talk_key.pressed(now) if self._early_press else []
-        return [self._setup.update(), *opened, *early]
+        effects = self._continuity.restore(now)
+        if self.options.listens and not self.options.push_to_talk and not self._mic_opened:
+            self._mic_opened = True
+            effects.append(OpenMic())
+        if self._early_press:
+            self._early_press = False
+            effects += self._turns.talk_key.pressed(now)
+        return effects
+
+    @property
+    def _session_id(self) -> str:
+        return self._continuity.link.session_id
+
+    def _lose(self, fact: f.Lost, now: float) -> list[Effect]:
+        """The connection was lost; one that never opened a session is not tried again."""
+        if not self._begun and not self._continuity.lost:
+            return self._fail(fact.error)
+        effects = self._continuity.lose(fact, now)
+        if isinstance(effects, RealtimeError):
+            return self._fail(effects)
+        self._begun = False
+        self._timeouts.nobody_answers()
+        if self._continuity.turn_failed and self._timeouts.inputs_ended and not self._turns.waiting:
+            problem = f"the connection was lost again before an answer came: {fact.error.problem}"
+            return self._fail(ConnectionFailed(problem, fact.error.remedy))
+        self._turn_failed = self._turn_failed or self._continuity.turn_failed
+        self._continuity.turn_failed = False
+        return effects
+
+    def _sendable(self, effects: list[Effect]) -> list[Effect]:
+        """Remember what is told, and leave out what is to be sent while there is nobody to send it to."""
+        done: list[Effect] = []
+        for effect in effects:
+            done += self._continuity.take(effect)
+            if isinstance(effect, Send) and effect.epoch is None and self._continuity.lost:
+                self._continuity.unsent(effect.event)
+            else:
+                done.append(effect)
+        return done
 
     def _item(self, item: Item, previous_item_id: str | None, now: float) -> list[Effect]:
         if item.type == "mcp_call" and item.status not in ("in_progress", "incomplete"):
@@ -292,6 +357,8 @@ class Conversation:
         effects += [*calls, *self._history.release(now)]
         effects += self._meter.response_done(response, self._turns.ended_at, now)
         whole = reply is not None and reply.state is ResponseState.DONE
+        if (again := self._ask_again_later(response, reply, now)) is not None:
+            return effects + again
         failure = failure_of(response, empty=whole and reply is not None and reply.empty and not self._calls.open)
         self._turn_failed = failure is not None
         # Where nobody can speak, it was not the user who interrupted.
@@ -299,9 +366,22 @@ class Conversation:
         self._out_of_band.turn_over(response)
         return [*effects, Show(failure)] if failure else effects
 
+    def _ask_again_later(self, response: Response, reply: Reply | None, now: float) -> list[Effect] | None:
+        """A rate limit passes: wait for as long as it says, and ask once more. None where that is no way out."""
+        wait_s = asked_to_wait_s(response)
+        wish = (reply.wish if reply else None) or Wish()
+        if wait_s is None or reply is None or wish.retried or self._responses.wish is not None:
+            return None
+        self._responses.want(msgspec.structs.replace(wish, retried=True, not_before=now + wait_s))
+        text = f"the rate limit is used up: asking again in {max(1, round(wait_s))} s"
+        return [Show(Notice(text=text))]
+
     def _error(self, error: ErrorDetail, now: float) -> list[Effect]:
         cause = self._event_ids.cause_of(error)
         severity = classify(error)
+        if error.code == SESSION_EXPIRED and self._begun:
+            ended = ConnectionFailed("the session came to its age limit", "run the command again", recoverable=True)
+            return [Drop(self._continuity.link.epoch), *self._lose(f.Lost(ended), now)]
         if isinstance(cause, ResponseCreate) and self._out_of_band.owns(cause):
             return self._out_of_band.refused(cause, error)
         if error.code == ALREADY_ACTIVE:
@@ -310,7 +390,7 @@ class Conversation:
         if corrected := self._setup.correct(dialect_shown_by(error)):
             return [*corrected, self._setup.update()]
         if severity is Severity.FATAL or not self._session_id:
-            return self._fail(fatal_error(error, self.options.key))
+            return self._refused_session(error, severity, now)
         match self._setup.refused(error, cause):
             case InputError() as refusal:
                 return self._fail(refusal)
@@ -333,6 +413,14 @@ class Conversation:
             self._responses.suspect(now)
         return [Show(trouble_of(error))]
 
+    def _refused_session(self, error: ErrorDetail, severity: Severity, now: float) -> list[Effect]:
+        """The server opens no session, or ends it for good; what may pass is tried again where there was one before."""
+        failure = fatal_error(error, self.options.key)
+        if severity is Severity.FATAL or not self._continuity.lost:
+            return self._fail(failure)
+        passing = ConnectionFailed(failure.problem, failure.remedy, recoverable=True)
+        return [Drop(self._continuity.link.epoch), *self._lose(f.Lost(passing), now)]
+
     def _go_on(self, now: float) -> list[Effect]:
         """Send the next waiting turn, ask for what is wanted, or end, when nothing else is going on."""
         if not self._begun:
@@ -349,8 +437,10 @@ class Conversation:
             effects += [*turns.next_input(now), *self._history.release(now)]
         elif self._calls.reply_due and self._may_ask and not responses.busy:
             effects += [] if turns.speaking or turns.settling(now) else self._want_reply_to_results()
-        if responses.wish is not None and self._may_ask:
+        if responses.wish is not None and self._may_ask and now >= responses.wish.not_before:
             effects += self._ask(responses.wish, now)
+        if not effects and self._timeouts.idle(now) and not turns.transcript_pending:
+            effects += self._continuity.renew(now)
         return effects + self._end_if_over(now)
 
     def _budget_or_silence_ends(self, now: float) -> list[Effect]:
@@ -392,7 +482,8 @@ class Conversation:
     def _time_passed(self, now: float) -> list[Effect]:
         """See to what is due."""
         timeouts = self._timeouts
-        effects = self._turns.time_passed(now) + self._calls.expire(now) + self._out_of_band.expire(now)
+        effects = self._continuity.time_passed(now)
+        effects += self._turns.time_passed(now) + self._calls.expire(now) + self._out_of_band.expire(now)
         answer_due = timeouts.answer_due() if self._session_id else timeouts.hello_due()
         if answer_due is not None and now >= answer_due:
             return effects + self._stalled()
@@ -411,6 +502,11 @@ class Conversation:
     def _stalled(self) -> list[Effect]:
         """The server owes something and says nothing: that turn has failed; a chat goes on."""
         error = silent_server(self.options, opened=bool(self._session_id))
+        if self._continuity.lost:
+            return [
+                Drop(self._continuity.link.epoch),
+                *self._lose(f.Lost(ConnectionFailed(error.problem, error.remedy, recoverable=True)), self._now),
+            ]
         if not self._session_id or (not self.options.listens and self._responses.busy):
             return self._fail(error)
         if not self._responses.busy:
@@ -461,6 +557,8 @@ class Conversation:
     def _phase(self) -> Phase:
         if self._ended:
             return Phase.ENDED
+        if not self._begun and self._continuity.lost:
+            return Phase.RECONNECTING
         if not self._session_id:
             return Phase.CONNECTING
         if self._turns.speaking:

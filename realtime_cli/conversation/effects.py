@@ -39,7 +39,7 @@ class Use(msgspec.Struct, frozen=True):
 
 
 class Drop(msgspec.Struct, frozen=True):
-    """Close the connection that stands by; nothing more is told of it."""
+    """Close a connection; nothing more is told of it."""
 
     epoch: int
 

@@ -27,7 +27,7 @@ class EventIds:
         event = msgspec.structs.replace(effect.event, event_id=_id(self._count))
         self._events[_id(self._count)] = event
         self._events.pop(_id(self._count - REMEMBERED_EVENTS), None)
-        return Send(event)
+        return msgspec.structs.replace(effect, event=event)
 
     def cause_of(self, error: ErrorDetail) -> ClientEvent | None:
         """The event that the error is about, if the server tells and it is not too long ago."""

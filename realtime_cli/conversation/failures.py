@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import Notice, Trouble
 from realtime_cli.errors import ConnectionFailed, RealtimeError, TurnError
@@ -12,6 +14,15 @@ INCOMPLETE = {
     "max_output_tokens": "the reply was cut off at the limit of output tokens: raise --max-output-tokens",
     "content_filter": "the reply was cut off by the server's content filter",
 }
+
+RATE_LIMIT = "rate_limit_exceeded"
+USUAL_WAIT_S = 5.0
+LONGEST_WAIT_S = 60.0
+"""How long it is waited at a rate limit that names no time, and at most."""
+
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0}
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m)(?![a-z])")
+_WAIT = re.compile(r"\bin ((?:\d+(?:\.\d+)?\s*(?:ms|s|m)(?![a-z])\s*)+)")
 
 CANCELLED = Trouble(message="the server cancelled the reply", code="cancelled")
 """A reply is not whole, and nobody interrupted it."""
@@ -32,6 +43,20 @@ def failure_of(response: Response, *, empty: bool) -> Trouble | None:
     if empty and response.status != "cancelled":
         return Trouble(message="the server sent an empty reply: its own log may say why", code="empty")
     return None
+
+
+def asked_to_wait_s(response: Response) -> float | None:
+    """For how long a response that failed at a rate limit asks to wait, at most a minute; None for any other.
+
+    OpenAI writes "Please try again in 6.2s", "in 20ms" or "in 1m30s".
+    """
+    details = response.status_details or StatusDetails()
+    error = details.error or ErrorDetail()
+    if response.status != "failed" or code_of(error) != RATE_LIMIT:
+        return None
+    named = _WAIT.search(error.message)
+    seconds = sum(float(number) * _UNIT_S[unit] for number, unit in _SPAN.findall(named[1])) if named else USUAL_WAIT_S
+    return min(seconds, LONGEST_WAIT_S)
 
 
 def trouble_of(error: ErrorDetail, words: str = "") -> Trouble:

@@ -168,6 +168,11 @@ class History:
         """What was taken for a turn was none: it is not told."""
         self._remove(entry)
 
+    @property
+    def open(self) -> tuple[Entry, ...]:
+        """The open entries, in order."""
+        return tuple(self._open)
+
     def of(self, role: str) -> list[Entry]:
         """The open entries of one side."""
         return [entry for entry in self._open if entry.role == role]

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from realtime_cli.conversation.past import Entry
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.error_codes import Key
 from realtime_cli.providers.prices import PriceList
@@ -89,6 +90,14 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The conversation ends when nobody has spoken for so long."""
     hello_timeout_s: float = 15.0
     """How long the server may take to open the session once it is connected."""
+    reconnect_s: float = 0.0
+    """For how long a lost connection is tried again; 0: never."""
+    seed: int = 0
+    """Of the jitter of those tries."""
+    restore_tokens: int = 8000
+    """How much of the past another connection is told: about an hour of talk, for some cents."""
+    past: tuple[Entry, ...] = ()
+    """What was said before, in a conversation that goes on."""
 
     @property
     def server_takes_turns(self) -> bool:

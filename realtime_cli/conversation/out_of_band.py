@@ -56,7 +56,8 @@ class OutOfBand:
         """(name, when) of requests whose response has not begun, in the order they were sent."""
         self._running: dict[str, str] = {}
         self._texts: dict[str, str] = {}
-        self._given_up = Recent()
+        self._over = Recent()
+        """Ids of responses that ended or were given up: whatever still comes of them is no part of the conversation."""
         self._since = 0.0
         self._has_conversation_ids = self._repeats_nothing = False
 
@@ -112,7 +113,7 @@ class OutOfBand:
         """See to an event that belongs to a side channel; None for one that does not."""
         match event:
             case r.ResponseCreated(response=response):
-                return self._created(response)
+                return [] if response.id and response.id in self._over else self._created(response)
             case r.ResponseDone(response=response) if response.id in self._running:
                 return self._done(response)
             case r.OutputTextDelta(response_id=response_id) if response_id in self._running:
@@ -120,7 +121,7 @@ class OutOfBand:
                 self._texts[response_id] += event.delta
                 return []
         belongs_to = event.response.id if isinstance(event, r.ResponseDone) else str(getattr(event, "response_id", " "))
-        return [] if belongs_to in self._running or belongs_to in self._given_up else None
+        return [] if belongs_to in self._running or belongs_to in self._over else None
 
     def _created(self, response: Response) -> list[Effect] | None:
         if KEY in (response.metadata or {}):
@@ -161,13 +162,15 @@ class OutOfBand:
         self._wanted.clear()
         self._asked.clear()
         for response_id in self._running:
-            self._given_up.add(response_id)
+            self._over.add(response_id)
         self._running.clear()
         self._texts.clear()
         return [Show(Notice(text=text))]
 
     def _done(self, response: Response) -> list[Effect]:
         name, text = self._running.pop(response.id), self._texts.pop(response.id)
+        if response.id:
+            self._over.add(response.id)
         usage = self._meter.out_of_band_done(response)
         words = text or "".join(item.words for item in response.output or ())
         if failure := failure_of(response, empty=not words):

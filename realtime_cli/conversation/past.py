@@ -101,17 +101,32 @@ class Past:
                 return entry
         return None
 
+    def user(self, item_id: str, text: str) -> User:
+        """A turn of the user's that is not told yet, with what else belongs to it."""
+        return User(text=text, item_id=item_id, parts=self._parts.get(item_id, ()))
+
     def restoring(
-        self, budget_tokens: int, *, open_calls: frozenset[str] = frozenset(), more: Sequence[Entry] = ()
-    ) -> list[ConversationItemCreate]:
-        """The events that tell a new connection of all this, in order, the newest first within the budget.
+        self,
+        budget_tokens: int,
+        *,
+        open_calls: frozenset[str] = frozenset(),
+        more: Sequence[Entry] = (),
+        leave_out: frozenset[str] = frozenset(),
+    ) -> list[tuple[Entry, ConversationItemCreate]]:
+        """What a new connection is told of all this, in order, the newest within the budget, each with its event.
 
         ``open_calls``: calls whose results are still to come; other calls without a result are left out. ``more``:
-        what comes behind the past and is still going on.
+        what comes behind the past and is still going on. ``leave_out``: items that are to be said once more.
         """
-        items = items_of([*self._entries, *more], budget_tokens, open_calls=open_calls)
-        named = (msgspec.structs.replace(item, id=f"{RESTORED}{number:06d}") for number, item in enumerate(items, 1))
-        return [ConversationItemCreate(item=item) for item in named]
+        said = [
+            entry
+            for entry in (*self._entries, *more)
+            if not (isinstance(entry, User | Model) and entry.item_id in leave_out)
+        ]
+        chosen = newest(said, budget_tokens, open_calls=open_calls)
+        ids = (f"{RESTORED}{number:06d}" for number in range(1, len(chosen) + 1))
+        items = (msgspec.structs.replace(_item(entry), id=name) for entry, name in zip(chosen, ids, strict=True))
+        return [(entry, ConversationItemCreate(item=item)) for entry, item in zip(chosen, items, strict=True)]
 
     def _entry_of(self, record: object) -> Entry | None:
         match record:
@@ -136,8 +151,8 @@ class Past:
         return False
 
 
-def items_of(entries: Sequence[Entry], budget_tokens: int, *, open_calls: frozenset[str] = frozenset()) -> list[Item]:
-    """The items of the newest entries that cost ``budget_tokens`` or less, in order; always of the newest one.
+def newest(entries: Sequence[Entry], budget_tokens: int, *, open_calls: frozenset[str] = frozenset()) -> list[Entry]:
+    """The newest entries that cost ``budget_tokens`` or less, in order; always of the newest one.
 
     A call and its result go together or not at all. A late turn of the user's goes before the reply it came behind.
     """
@@ -154,7 +169,7 @@ def items_of(entries: Sequence[Entry], budget_tokens: int, *, open_calls: frozen
             break
         left -= cost
         chosen |= unit
-    return [_item(ordered[index]) for index in sorted(chosen)]
+    return [ordered[index] for index in sorted(chosen)]
 
 
 def encoded(entry: Entry) -> bytes:

@@ -195,6 +195,25 @@ class AudioReported(Record, frozen=True, kw_only=True, tag_field="type", tag="au
     """Microphone blocks of 20 ms that were lost because the network stalled."""
 
 
+class ConnectionChanged(Record, frozen=True, kw_only=True, tag_field="type", tag="connection"):
+    """The connection was lost, is tried again, or is there again; or another session took over before its end.
+
+    ``reason`` says why it was lost, ``attempt`` counts the tries, ``id`` is the session's.
+    """
+
+    state: Literal["lost", "retrying", "restored", "renewed"]
+    reason: str = ""
+    attempt: int = 0
+    id: str = ""
+
+    @property
+    def words(self) -> str:
+        """One line for people; none for what they need not notice."""
+        if self.state == "lost":
+            return f"{self.reason}: trying to get it back"
+        return "the connection is back" if self.state == "restored" else ""
+
+
 class Ended(Record, frozen=True, kw_only=True, tag_field="type", tag="end"):
     """The last record. ``reason``: done, interrupted, quit, or failed."""
 
@@ -206,6 +225,7 @@ class Phase(Enum):
     """How the conversation stands, for the status line."""
 
     CONNECTING = "connecting"
+    RECONNECTING = "reconnecting"
     LISTENING = "listening"
     HEARING = "hearing you"
     THINKING = "thinking"
@@ -275,5 +295,6 @@ AnyRecord: TypeAlias = (
     | SideChannelSaid
     | MicChanged
     | AudioReported
+    | ConnectionChanged
     | Ended
 )

@@ -35,6 +35,10 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     instructions: str | None = None
     may_call: bool = True
     """Whether the model may call functions in it."""
+    retried: bool = False
+    """It was asked for before, in vain."""
+    not_before: float = 0.0
+    """When it may be asked for, on the core's clock."""
 
     def event(self) -> ResponseCreate:
         """The request."""

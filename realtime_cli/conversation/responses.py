@@ -28,6 +28,9 @@ REFUSED_SESSION_GRACE_S = 15.0
 """How long one that was asked for may not begin after the session's options were refused without naming a cause: the
 request may have been meant."""
 
+UNANSWERED = (ResponseState.ASKED, ResponseState.ACTIVE)
+"""States of a response that brought nothing yet in which its turn is still owed one."""
+
 
 class Responses:
     """See the module. Belongs to one connection, but for what is wanted."""
@@ -95,10 +98,25 @@ class Responses:
 
     def server_owes(self, turn_id: str, now: float) -> None:
         """The server is about to answer a turn by itself, or is doing so already."""
+        if self.wish is not None and self.wish.not_before:
+            self.wish = None  # whoever has to wait is overtaken
         if self.coming is not None and self.coming.wish is None:
             self.coming.turn_id = turn_id
         elif self.coming is None and (self.current is None or self.current.state is ResponseState.DYING):
             self.coming = Reply(turn_id=turn_id, asked_at=now, knows=self.results)
+
+    @property
+    def put_off(self) -> bool:
+        """Whether nothing is owed now but a response that may only be asked for later."""
+        return self.wish is not None and self.wish.not_before > 0 and self.current is None and self.coming is None
+
+    @property
+    def owed_turn(self) -> str:
+        """Item of the turn that the server is to answer by itself, or has begun to answer without a word yet."""
+        for reply in (self.coming, self.current):
+            if reply is not None and reply.wish is None and reply.empty and reply.state in UNANSWERED:
+                return reply.turn_id
+        return ""
 
     def withdraw(self, turn_id: str) -> None:
         """A turn was only a noise: the server owes no answer to that one."""

@@ -24,7 +24,7 @@ MAX_WORDS = 160
 
 
 class SessionSetup:
-    """See the module. Belongs to one connection."""
+    """See the module. What was found out on one connection holds for later ones."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class SessionSetup:
         self._otherwise = otherwise
         self._own = own
         self._shown: Dialect | None = None
+        self._spoken: Dialect | None = None
         self._unanswered = self._tried = False
         self.tools: Sequence[Mapping[str, Any]] = ()
         """Functions for the model, which look the same in all dialects."""
@@ -47,12 +48,17 @@ class SessionSetup:
         offered = {"tools": [*self._session.get("tools", ()), *self.tools]} if self.tools else {}
         return Send(SessionUpdate(session={**self._session, **offered}, event_id=event_id))
 
+    def speak(self) -> list[Effect]:
+        """Speak the dialect that was found out on an earlier connection, if any was."""
+        return [Speak(self._spoken)] if self._spoken else []
+
     def correct(self, shown: Dialect | None) -> list[Effect]:
         """Change to the dialect that the server has ``shown``; nothing when that is spoken, or changed before."""
         self._shown = shown or self._shown
         if shown is None or shown not in self._otherwise:
             return []
         self._session, self._otherwise = self._otherwise[shown], {}
+        self._spoken = shown
         text = f"this server speaks the {shown.value} dialect: going on in that"
         return [Speak(shown), Show(Notice(text=text))]
 

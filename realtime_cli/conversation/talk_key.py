@@ -30,6 +30,8 @@ class TalkKey:
         """The key is down, and the microphone does not deliver yet."""
         self.talking = False
         """The microphone is open."""
+        self.talked_from: float | None = None
+        """When the key went down for the latest turn; None when that was made otherwise."""
         self._discarded = False
 
     @property
@@ -46,7 +48,7 @@ class TalkKey:
             return self.released()
         self.talking = self.opening = True
         self._discarded = False
-        self.pressed_at = now
+        self.pressed_at = self.talked_from = now
         return [*self._responses.interrupt(server_cancels=False), *self._clear(), OpenMic()]
 
     def released(self) -> list[Effect]:

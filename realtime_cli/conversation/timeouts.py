@@ -52,6 +52,11 @@ class Timeouts:
         self._silent_since = now
         self._waiting_told = False
 
+    def nobody_answers(self) -> None:
+        """There is no connection: nobody's silence counts."""
+        self._silent_since = None
+        self._waiting_told = False
+
     def mic_ended(self, now: float) -> None:
         """Nobody will speak any more."""
         self._mic_ended_at = self._quiet_since = now
@@ -63,7 +68,7 @@ class Timeouts:
 
     def quiet(self, now: float) -> bool:
         """Whether nothing is going on; how long it has been so is counted here."""
-        idle = self._idle(now)
+        idle = self.idle(now)
         if not idle:
             self._quiet_since = None
         elif self._quiet_since is None:
@@ -76,13 +81,15 @@ class Timeouts:
 
     def answer_due(self) -> float | None:
         """When a server that owes a response has been silent for too long."""
-        if self._silent_since is None or (self._responses.free and not self._responses.busy):
+        responses = self._responses
+        if self._silent_since is None or responses.put_off or (responses.free and not responses.busy):
             return None
         return self._silent_since + self._options.answer_timeout_s
 
     def notice_due(self) -> float | None:
         """When the user is to be told that the server is still waited for."""
-        if self._silent_since is None or not self._responses.busy or self._waiting_told:
+        responses = self._responses
+        if self._silent_since is None or responses.put_off or not responses.busy or self._waiting_told:
             return None
         return self._silent_since + WAITING_NOTICE_S
 
@@ -103,7 +110,7 @@ class Timeouts:
 
     def end_due(self, now: float) -> float | None:
         """When the conversation is over, if it stays as quiet as it is."""
-        if self._quiet_since is None or not self._idle(now):
+        if self._quiet_since is None or not self.idle(now):
             return None
         options = self._options
         enough = options.max_turns is not None and self._turns.count >= options.max_turns
@@ -113,11 +120,12 @@ class Timeouts:
 
     def idle_due(self, now: float) -> float | None:
         """When the conversation ends because nobody says anything, if it stays as quiet as it is."""
-        if self._options.idle_timeout_s is None or self._quiet_since is None or not self._idle(now):
+        if self._options.idle_timeout_s is None or self._quiet_since is None or not self.idle(now):
             return None
         return self._quiet_since + self._options.idle_timeout_s
 
-    def _idle(self, now: float) -> bool:
+    def idle(self, now: float) -> bool:
+        """Whether nothing at all is going on."""
         turns, responses = self._turns, self._responses
         taking_turn = turns.speaking or turns.settling(now) or turns.feeding or turns.waiting
         answering = responses.busy or responses.audible or self._calls.open

@@ -28,6 +28,8 @@ REFUSED = "the user does not allow this call"
 NOBODY_TO_ASK = "this call needs the user's consent, and there is no keyboard to ask at; it did not run"
 TOO_MANY_ROUNDS = "too many calls in a row; it did not run: answer the user with what there is"
 
+CONNECTION_LOST = "the connection was lost before it was run"
+
 APPROVAL = "mcp_approval_request"
 """An item that asks for consent: https://platform.openai.com/docs/guides/realtime-mcp."""
 
@@ -95,6 +97,11 @@ class ToolCalls:
     def open(self) -> bool:
         """Whether something is still to be answered, or to be said about the answers."""
         return bool(self._open or self._unspoken_ids())
+
+    @property
+    def open_ids(self) -> frozenset[str]:
+        """The ids of the calls whose results are to be sent."""
+        return frozenset(call.call_id for call in self._open.values() if not call.remote)
 
     @property
     def reply_due(self) -> bool:
@@ -203,6 +210,13 @@ class ToolCalls:
                 if other.state is CallState.ASKING and (other.server, other.name) in self._allowed:
                     effects += self._run(other, now)
         return [*effects, *self._ask_next()]
+
+    def forget_remote(self, now: float) -> list[Effect]:
+        """The connection is gone, and with it what the model's side ran or asked consent for."""
+        gone = [call for call in self._open.values() if call.remote]
+        asked = any(call.state is CallState.ASKING for call in gone)
+        effects = [each for call in gone for each in self._close(call, failure(CONNECTION_LOST), now)]
+        return effects + (self._ask_next() if asked else [])
 
     def expire(self, now: float) -> list[Effect]:
         """Give up the calls that have had their time."""

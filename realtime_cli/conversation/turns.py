@@ -50,6 +50,9 @@ class Turn(msgspec.Struct, eq=False):
     at: float
     state: TurnState = TurnState.SPEAKING
     counted: bool = False
+    began_at: float = 0.0
+    understood: bool = False
+    """Its transcript came."""
     audio_start_ms: int = 0
 
     def move(self, event: TurnEvent, now: float) -> bool:
@@ -82,16 +85,56 @@ class Turns:
         self.talk_key = TalkKey(options, responses, self._finish_speech)
         self.feeding = False
         """A recording is being sent."""
+        self.recorded: Spoken | None = None
+        """The recording that the latest turn was made of."""
+        self._recorded_again = False
         self._turns: dict[str, Turn] = {}
         self._latest: Turn | None = None
 
     def reset(self) -> None:
         """A new connection knows of no speech: what was not committed is lost. What waits to be sent stays."""
+        owed = self._turns.get(self._responses.owed_turn)
+        if owed is not None and owed.counted and not owed.understood:
+            self.count -= 1  # it is heard again
         for turn in list(self._turns.values()):
             self._drop(turn, 0.0)
         self._turns.clear()
         self._latest = None
         self.feeding = False
+
+    def unheard(self) -> list[float]:
+        """When the spoken turns began that no server has understood: those that are open, and one that is owed."""
+        owed = self._responses.owed_turn
+        open_states = (TurnState.SPEAKING, TurnState.STOPPED)
+        return [
+            turn.began_at
+            for turn in self._turns.values()
+            if turn.state in open_states or (turn.item_id == owed and not turn.understood)
+        ]
+
+    def was_understood(self, turn_id: str) -> bool:
+        """Whether the words of this turn are known."""
+        turn = self._turns.get(turn_id)
+        return turn is not None and turn.understood
+
+    @property
+    def talked_from(self) -> float | None:
+        """Since when the talk key was down for the latest turn, if its words are not known."""
+        understood = self._latest is not None and self._latest.understood
+        return None if understood or self.talk_key.talking else self.talk_key.talked_from
+
+    def send_again(self) -> bool:
+        """Let the recording in hand be sent once more; False when that was done before, or its words are known."""
+        recorded = self.recorded
+        if recorded is None or (self._latest is not None and self._latest.understood):
+            return False
+        if not self.feeding:
+            if self._recorded_again:
+                return False
+            self._recorded_again = True
+            self.count -= 1
+        self.waiting.appendleft(recorded)
+        return True
 
     @property
     def speaking(self) -> bool:
@@ -124,8 +167,12 @@ class Turns:
     def next_input(self, now: float) -> list[Effect]:
         """Send the next waiting turn."""
         turn = self.waiting.popleft()
+        self.talk_key.talked_from = None
+        if turn is not self.recorded:
+            self.recorded, self._recorded_again = None, False
         if isinstance(turn, Spoken):
             self.feeding = True
+            self.recorded = turn
             return [Feed(turn.source)]
         if isinstance(turn, Wanted):
             self.ended_at = now
@@ -234,6 +281,7 @@ class Turns:
         effects: list[Effect] = []
         if isinstance(event, TranscriptionCompleted) and turn:
             effects, ignored = self._interruptions.transcribed(turn.item_id, event.item_id, event.transcript)
+            turn.understood = bool(event.transcript.strip())
             if ignored or not event.transcript.strip():
                 self._was_noise(turn, now)
             if ignored:
@@ -287,7 +335,7 @@ class Turns:
         named = bool(item_id)
         if not named:
             self._unnamed += 1
-        turn = self._latest = Turn(item_id or self._unnamed_id(), named, now)
+        turn = self._latest = Turn(item_id or self._unnamed_id(), named, now, began_at=now)
         self._turns[turn.item_id] = turn
         if len(self._turns) > REMEMBERED_TURNS:
             del self._turns[next(iter(self._turns))]

@@ -72,7 +72,7 @@ def transcription_session(options: SessionOptions, dialect: Dialect) -> dict[str
     if options.transcription_model in MODELS_WITHOUT_VAD:
         audio_input["turn_detection"] = None
     elif audio_input["turn_detection"] is not None:
-        for answering in ("create_response", "idle_timeout_ms"):
+        for answering in ("create_response", "interrupt_response", "idle_timeout_ms"):
             audio_input["turn_detection"].pop(answering, None)
     body: dict[str, Any] = {"type": "transcription", "audio": {"input": audio_input}}
     return to_beta(body) if dialect is Dialect.BETA else body
@@ -198,18 +198,18 @@ def _check_keywords(keywords: tuple[str, ...]) -> None:
 def _turn_detection(options: SessionOptions) -> dict[str, Any] | None:
     if options.vad == "off":
         return None
-    create_response = _given(create_response=options.create_response)
+    answering = _given(create_response=options.create_response, interrupt_response=options.interrupt_response)
     if options.vad == "semantic":
         if options.idle_timeout_ms is not None:
             raise InputError("--idle-timeout-ms needs --vad server", "semantic detection has no such limit")
-        return {"type": "semantic_vad"} | _given(eagerness=options.eagerness) | create_response
+        return {"type": "semantic_vad"} | _given(eagerness=options.eagerness) | answering
     tuning = _given(
         threshold=options.vad_threshold,
         prefix_padding_ms=options.prefix_padding_ms,
         silence_duration_ms=options.silence_ms,
         idle_timeout_ms=options.idle_timeout_ms,
     )
-    return {"type": "server_vad"} | tuning | create_response
+    return {"type": "server_vad"} | tuning | answering
 
 
 def _to_xai(body: dict[str, Any]) -> dict[str, Any]:

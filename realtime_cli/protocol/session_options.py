@@ -48,6 +48,8 @@ class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """After so long a silence the server has the model speak."""
     eagerness: Eagerness | None = None
     create_response: bool | None = None
+    interrupt_response: bool | None = None
+    """Whether the server cancels its reply when the user begins to speak."""
     noise_reduction: NoiseReduction | None = None
     transcription_model: str | None = None
     """A transcription model's name, or None for no transcript of the user."""

@@ -91,11 +91,11 @@ class Connection:
 
     def receive(self, text: str) -> None:
         """Take one message from the client; blocks while too many wait. Any thread; after the end it is dropped."""
-        self._inbox.put(ClientMessage(text), patient=True)
+        self._inbox.put(ClientMessage(text), waits=True)
 
     def receive_binary(self) -> None:
         """The client sent what is no text. Any thread; as :meth:`receive`."""
-        self._inbox.put(BinaryMessage(), patient=True)
+        self._inbox.put(BinaryMessage(), waits=True)
 
     def close(self) -> None:
         """Ask the connection to end. Any thread; does not wait; may be called twice."""

@@ -26,13 +26,13 @@ class Inbox(Generic[T]):
         # One lock for the queue and the flag: a put that waits for room must also see the closing.
         self._changed = threading.Condition()
 
-    def put(self, thing: T, patient: bool = False) -> None:
-        """Add a thing; ``patient``: block while too many wait or :meth:`hold` says so.
+    def put(self, thing: T, waits: bool = False) -> None:
+        """Add a thing; ``waits``: block while too many wait or :meth:`hold` says so.
 
         After closing it is dropped, without an error.
         """
         with self._changed:
-            if patient:
+            if waits:
                 self._changed.wait_for(self._has_room)
             if not self._closed:
                 self._waiting.append(thing)
@@ -51,7 +51,7 @@ class Inbox(Generic[T]):
             return thing
 
     def hold(self, on: bool) -> None:
-        """Let the patient wait, or go on. Any thread."""
+        """Let those who may wait do so, or go on. Any thread."""
         with self._changed:
             self._held = on
             self._changed.notify_all()

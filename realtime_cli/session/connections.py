@@ -58,11 +58,17 @@ class Connections:
         self._replace_by(standby)
         return standby
 
-    def drop(self, epoch: int) -> None:
-        """Close the one that stands by."""
+    def drop(self, epoch: int) -> bool:
+        """Close a connection; nothing that happened on it is news any more. Whether it was the current one."""
+        if self.current is not None and self.current.epoch == epoch:
+            self._dropped_before = self.dropped_blocks
+            self.current.close()
+            self.current = None
+            return True
         if self._standby is not None and self._standby.epoch == epoch:
             self._close(self._standby)
             self._standby = None
+        return False
 
     def of(self, epoch: int | None) -> Connection | None:
         """The connection of this number, or the current one; None when that is gone."""

@@ -20,6 +20,7 @@ from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import (
     AssistantDelta,
     AssistantSaid,
+    ConnectionChanged,
     Line,
     Notice,
     Phase,
@@ -130,6 +131,8 @@ class LiveView:
                 self._tell(record)
             case Notice() | Trouble():
                 self._finished.append(note(record))
+            case ConnectionChanged() if record.words:
+                self._finished.append(note(Notice(text=record.words)))
             case SideChannelSaid():
                 self._finished.append(note(Notice(text=f"[{record.name}] {record.text}")))
             case ToolCalled():

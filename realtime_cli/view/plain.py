@@ -12,6 +12,7 @@ from typing import TextIO
 from realtime_cli.conversation.records import (
     AssistantDelta,
     AssistantSaid,
+    ConnectionChanged,
     MicChanged,
     Notice,
     Record,
@@ -60,6 +61,8 @@ class PlainView:
                 self._note(f"connected to {' · '.join(filter(None, (record.provider, record.model)))}")
             case Notice():
                 self._note(record.text)
+            case ConnectionChanged() if record.words:
+                self._note(record.words)
             case SideChannelSaid():
                 self._note(f"[{record.name}] {record.text}")
             case ToolCalled():

@@ -14,6 +14,7 @@ from realtime_cli.view.layout import Span, Spans, fitted, spans_cells
 
 PHASES = {
     Phase.CONNECTING: ("○", "yellow"),
+    Phase.RECONNECTING: ("○", "bold yellow"),
     Phase.LISTENING: ("●", "green"),
     Phase.HEARING: ("◉", "bold cyan"),
     Phase.THINKING: ("◌", "yellow"),

@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TextIO
 
-from realtime_cli.conversation.records import Ended, Notice, Record, SessionStarted, Snapshot, Transcribed, Trouble
+from realtime_cli.conversation.records import (
+    ConnectionChanged,
+    Ended,
+    Notice,
+    Record,
+    SessionStarted,
+    Snapshot,
+    Transcribed,
+    Trouble,
+)
 from realtime_cli.ports import View
 from realtime_cli.printable import one_line, printable
 from realtime_cli.result_file import ResultFile
@@ -36,6 +45,8 @@ class TranscriptView:
                 self._write(self._writer.piece(record))
             case Notice() if not self._quiet:
                 self._note(record.text)
+            case ConnectionChanged() if record.words and not self._quiet:
+                self._note(record.words)
             case Trouble():
                 self._note(f"error: {record.message}")
 

@@ -1,4 +1,4 @@
-"""What the server's core is told: the client's messages, what the ear decided, and what the engines came back with."""
+"""What the server's core is told: the client's messages, decisions of voice detection, and results of the engines."""
 
 from __future__ import annotations
 

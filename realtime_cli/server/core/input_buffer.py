@@ -149,7 +149,7 @@ class InputBuffer:
         self._drop(span.end_ms)
 
     def decided(self, decision: Decision) -> None:
-        """The ear decided something."""
+        """Voice detection decided something."""
         match decision:
             case SpeechStarted(audio_start_ms) if self._speech is None:
                 item_id = self._effects.new_id("item")

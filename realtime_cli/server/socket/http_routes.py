@@ -23,6 +23,8 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     content_type: str = "application/json"
+    headers: Mapping[str, str] = {}
+    """Besides its type and length."""
 
 
 class HttpRequest(msgspec.Struct, frozen=True):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Protocol
 
 from realtime_cli.errors import ConfigError
 from realtime_cli.protocol.conversation_events import ErrorEvent
@@ -52,6 +53,16 @@ MOST_WAITING = 64
 """Clients beyond the sessions: HTTP requests, and handshakes under way. More are turned away unread."""
 
 
+class Held(Protocol):
+    """A session as the server keeps count of it."""
+
+    over: threading.Event
+    """It has ended."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Ask it to end. Any thread; does not block for long."""
+
+
 class SocketServer:
     """Listens until it is closed. :meth:`start` begins; any thread closes."""
 
@@ -72,7 +83,7 @@ class SocketServer:
         self._closing = threading.Event()
         # Clients come and go on threads of their own.
         self._lock = threading.Lock()
-        self._sessions: set[_Session] = set()
+        self._sessions: set[Held] = set()
         self._clients = 0
         try:
             self._listener = _Listener(address, self)
@@ -137,7 +148,7 @@ class SocketServer:
         try:
             wanted = self.site.policy.session(asked, time.time())
             session = _Session(socket_, asked.speaks_beta)
-            self._take_place(session)
+            self.take_place(session)
         except NotAllowed as problem:
             _turn_away(socket_, problem, beta=asked.speaks_beta)
             return
@@ -146,21 +157,27 @@ class SocketServer:
         name = wanted.model or self.site.models[0]
         self._on_session(f"session of {name} began ({self.sessions} of {self.site.limits.sessions})")
         try:
-            session.run(voice, self._plan(wanted))
+            session.run(voice, self.plan(wanted))
         finally:
             # The place first: a client that comes back at once must find it.
-            with self._lock:
-                self._sessions.discard(session)
+            self.give_up_place(session)
             session.over.set()
             self._on_session(f"session of {name} ended ({self.sessions} of {self.site.limits.sessions})")
 
-    def _take_place(self, session: _Session) -> None:
+    def take_place(self, session: Held) -> None:
+        """Count a session, by whatever way its client came. Any thread. Raises NotAllowed when all places are taken."""
         with self._lock:
             if self._closing.is_set() or len(self._sessions) >= self.site.limits.sessions:
                 raise no_room(self.site.limits.sessions)
             self._sessions.add(session)
 
-    def _plan(self, wanted: Wanted) -> SessionPlan:
+    def give_up_place(self, session: Held) -> None:
+        """The session is over. Any thread."""
+        with self._lock:
+            self._sessions.discard(session)
+
+    def plan(self, wanted: Wanted) -> SessionPlan:
+        """What a session is to be that begins now."""
         lifetime_s = self.site.limits.session_minutes * 60
         return SessionPlan(
             model=wanted.model or self.site.models[0],
@@ -260,7 +277,8 @@ class _Listener(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 -- the base class's signature
         """A client that went away in the middle is no news."""
-        _LOG.debug("a client's thread failed", exc_info=True)
+        if not isinstance(sys.exc_info()[1], OSError):
+            _LOG.debug("a client's thread failed", exc_info=True)
 
 
 class _Client(BaseHTTPRequestHandler):
@@ -342,6 +360,8 @@ class _Client(BaseHTTPRequestHandler):
         self.send_response(made.status)
         self.send_header("Content-Type", made.content_type)
         self.send_header("Content-Length", str(len(made.body)))
+        for name, value in made.headers.items():
+            self.send_header(name, value)
         if made.status == 401:
             self.send_header("WWW-Authenticate", "Bearer")
         if origin is not None:

@@ -1,5 +1,5 @@
 // A typed turn with a tool, a spoken turn, and an interruption, with OpenAI's agents SDK for JavaScript.
-// node talk.mjs URL; prints one JSON object with what it saw.
+// node agents.mjs URL; prints one JSON object with what it saw.
 import { OpenAIRealtimeWebSocket, RealtimeAgent, RealtimeSession, tool } from '@openai/agents-realtime';
 import { z } from 'zod';
 
