@@ -203,6 +203,7 @@ def conversation_options(
         reconnect_s=server.reconnect_s(settings),
         seed=secrets.randbits(31),
         plays=plays,
+        wants_sound=plays and not wanted.text_only,
         prices=prices,
         transcription_model=wanted.transcription_model or "",
         budget_usd=settings.budget,
