@@ -1,4 +1,4 @@
-"""Sessions and items of every kind, generated: valid by the official types, and the same after a way through the beta."""
+"""Sessions and items of every kind, generated: valid by the official types, and the same after the beta and back."""
 
 from __future__ import annotations
 
