@@ -5,6 +5,7 @@ Drivers translate their library's exceptions into these at the boundary; nothing
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 
@@ -73,6 +74,19 @@ class InternalError(RealtimeError):
             "please report it with the output of --debug",
         )
         self.__cause__ = cause
+
+
+FULL = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS") if hasattr(errno, name))
+"""What the system says where something cannot be written, whatever it is."""
+
+
+def in_words(thread: str, error: BaseException) -> RealtimeError:
+    """An error as it is shown: one of ours as it is, a full disk as what it is, and anything else as a bug."""
+    if isinstance(error, RealtimeError):
+        return error
+    if isinstance(error, OSError) and error.errno in FULL:
+        return InputError(f"cannot write {error.filename or 'the output'}", error.strerror or str(error))
+    return InternalError(thread, error)
 
 
 INTERRUPTED_EXIT_CODE = 130

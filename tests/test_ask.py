@@ -158,6 +158,19 @@ def test_a_long_recording_shows_a_bar_on_a_terminal_and_clears_it_away(tmp_path:
     assert "━" not in seen.rsplit("\x1b[2K", 1)[1]
 
 
+def test_a_recording_may_come_on_standard_input(tmp_path: Path) -> None:
+    with ScriptedServer(hears_recordings("Fine.")) as server:
+        done = run("ask", "-", "--quiet", "--base-url", server.url, stdin=QUESTION.read_bytes(), TMPDIR=str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Fine.\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_standard_input_can_be_read_once() -> None:
+    done = run("ask", "-", "-", "--base-url", "127.0.0.1:9")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "once" in done.stderr
+
+
 TELLS_ITS_MEMORY = """
 import re, resource, sys
 from pathlib import Path

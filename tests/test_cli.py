@@ -87,6 +87,7 @@ def test_json_lines_are_all_there_is_on_stdout_and_nothing_is_on_stderr() -> Non
         "user",
         "assistant",
         "usage",
+        "cost",
         "end",
     ]
     assert all(isinstance(line["t"], float | int) for line in lines)
@@ -211,6 +212,29 @@ def test_a_closed_standard_output_is_no_crash() -> None:
         command = f'exec "{sys.executable}" -m realtime_cli say hello --base-url {server.url} >&-'
         done = subprocess.run(["sh", "-c", command], check=False, capture_output=True, env=environment())
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has such a device")
+@pytest.mark.parametrize("words", [("--help",), ("chat", "--help"), ("config", "show"), ("config", "show", "--json")])
+def test_a_full_disk_is_one_line_and_no_bug_of_ours(words: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "realtime_cli", *words]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE, env=environment())
+        assert done.stderr == b"realtime-cli: cannot write the output: No space left on device\n"
+        assert done.returncode == 2
+        untold = subprocess.run([*command, "--no-such"], check=False, stdout=full, stderr=full, env=environment())
+    assert untold.returncode == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has such a device")
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_reply_that_cannot_be_written_is_one_line_and_no_bug_of_ours(form: tuple[str, ...]) -> None:
+    with ScriptedServer(scripts.text_turns("Fine.")) as server, Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "realtime_cli", "say", "hello", "--base-url", server.url, *form]
+        done = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE, env=environment())
+    assert b"No space left on device" in done.stderr
+    assert b"report it" not in done.stderr
+    assert done.returncode == 2
 
 
 def test_the_key_is_sent_and_shows_nowhere_not_even_with_debug() -> None:

@@ -9,8 +9,9 @@ import pytest
 from realtime_cli.errors import InputError
 from realtime_cli.providers.profiles import PROVIDERS
 from realtime_cli.settings.environment import load_environment
-from realtime_cli.settings.settings import Environment, fields
+from realtime_cli.settings.settings import Environment, Field, fields
 from realtime_cli.settings.sources import resolve
+from tests.running import lines_of, run
 
 ROOT = Path(__file__).parent.parent
 
@@ -46,6 +47,52 @@ def test_a_value_that_cannot_be_used_is_named_with_where_it_came_from(
     with pytest.raises(InputError, match=named) as caught:
         resolve(flags, Environment(variables))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("vad", "loud", "one of server, semantic, off"),
+        ("silence_ms", "x", "a whole number from 0 to 60000"),
+        ("speed", "9", "a number from 0.25 to 1.5"),
+        ("tool_timeout", "0", "a number above 0 to 3600"),
+        ("max_turns", "1.5", "a whole number from 1 up"),
+        ("max_output_tokens", "many", "a whole number or inf"),
+        ("ptt", "perhaps", "yes or no"),
+    ],
+)
+def test_what_a_setting_takes_is_said_in_words(name: str, value: str, allowed: str) -> None:
+    with pytest.raises(InputError, match=f"it takes {allowed}$"):
+        resolve({}, Environment({f"REALTIME_CLI_{name.upper()}": value}))
+
+
+@pytest.mark.parametrize("field", fields(), ids=lambda field: field.name)
+def test_every_setting_can_say_what_it_takes(field: Field) -> None:
+    assert not set(field.allowed) & set("[]|<>`")
+    assert field.allowed
+
+
+@pytest.mark.parametrize(
+    ("value", "means"),
+    [("yes", True), ("on", True), ("True", True), ("1", True), ("no", False), ("OFF", False), ("0", False)],
+)
+def test_yes_and_no_may_be_written_as_people_do(value: str, means: bool) -> None:
+    assert resolve({}, Environment({"REALTIME_CLI_STATS": value})).stats is means
+
+
+def test_a_line_of_dotenv_that_says_nothing_is_named_and_the_others_count(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("REALTIME_CLI_VOICE=ash\nsecret words of mine\nexport REALTIME_CLI_SPEED=1.2\n")
+    done = run("config", "show", "--json", cwd=tmp_path)
+    assert done.stderr == f"realtime-cli: passed over in {tmp_path / '.env'}, as it is not NAME=VALUE: line 2\n"
+    shown = {line["name"]: line["value"] for line in lines_of(done) if line["type"] == "setting"}
+    assert (shown["voice"], shown["speed"]) == ("ash", 1.2)
+
+
+def test_a_dotenv_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"REALTIME_CLI_VOICE=\xff")
+    done = run("config", "show", cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"{tmp_path / '.env'} is not UTF-8 text" in done.stderr
 
 
 def test_a_limit_of_tokens_is_a_number_or_inf() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, bytes_to_ms, later_part
 from realtime_cli.audio.drivers.recordings import Recording
+from realtime_cli.cli.standard_input import as_files
 from realtime_cli.cli.wiring import hold, speaking
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Snapshot
@@ -22,6 +23,11 @@ ITEM_MS = bytes_to_ms((MAX_EVENT_BYTES - 4096) * 3 // 4)
 
 def run(settings: Settings, environment: Environment, *, files: list[Path], as_item: bool) -> int:
     """Ask, and print or speak the replies. Blocks. Raises InputError for recordings that cannot be sent."""
+    with as_files(files) as named:
+        return _ask(settings, environment, named, as_item=as_item)
+
+
+def _ask(settings: Settings, environment: Environment, files: list[Path], *, as_item: bool) -> int:
     recordings = [Recording(file) for file in files]
     for recording in recordings:
         recording.check_for_speech()

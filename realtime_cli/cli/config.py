@@ -39,6 +39,8 @@ def _file(environment: Environment) -> dict[str, Any]:
         "profiles": sorted(file.profiles),
         "providers": sorted(file.providers),
         "mcp": sorted(file.mcp),
+        "dotenv": str(environment.dotenv_path) if environment.dotenv_path else None,
+        "dotenv_trusted": environment.trusted,
     }
 
 
@@ -74,6 +76,8 @@ def _origin(environment: Environment, name: str) -> dict[str, str | None]:
 
 def _table(file: Mapping[str, Any], rows: list[dict[str, Any]]) -> Iterator[str]:
     yield f"config file: {file['path']}{'' if file['exists'] else ' (not there)'}"
+    if file["dotenv"]:
+        yield f".env: {file['dotenv']}{'' if file['dotenv_trusted'] else ' (keys, models, texts and tastes count)'}"
     for name, title in (("profiles", "profiles"), ("providers", "providers"), ("mcp", "MCP servers")):
         if file[name]:
             yield f"its {title}: {', '.join(file[name])}"

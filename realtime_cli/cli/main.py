@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from typer.main import get_group
 
 from realtime_cli import __version__
-from realtime_cli.cli.commands import COMMANDS, GROUPS, HELP
+from realtime_cli.cli.commands import COMMANDS, GROUPS, HELP, with_value
 from realtime_cli.cli.help import HelpfulGroup
 from realtime_cli.cli.printing import complain
+from realtime_cli.errors import in_words
 
 CLICK_ERROR: Any = typer.BadParameter.__mro__[2]
 """typer carries a copy of click in some versions and imports it in others: no name of it holds for all."""
@@ -78,18 +77,27 @@ def options(
 
 def main() -> None:
     """Run the command line; ends in SystemExit."""
-    with _standard_streams():
-        sys.exit(_main(sys.argv[1:]))
+    _open_standard_streams()
+    code = 0
+    try:
+        code = _main(sys.argv[1:])
+    finally:
+        code = _flush() or code
+    sys.exit(code)
 
 
 def _main(words: list[str]) -> int:
     """The exit code. A command line that cannot be understood is one line on stderr."""
     if words[:1] == [HELP]:
         words = [*words[1:], "--help"]
+    words = with_value(words)
     try:
         return int(app(words, prog_name="realtime-cli", standalone_mode=False) or 0)
     except typer.Abort:
         return 1
+    except OSError as error:
+        # The help could not be printed.
+        return _unwritten(error)
     except CLICK_ERROR as error:
         told: Any = error
         if type(error).__name__ == "NoArgsIsHelpError":
@@ -106,9 +114,8 @@ def _usage(error: Any) -> str:
     return f"{problem[:1].lower()}{problem[1:]}{where}"
 
 
-@contextmanager
-def _standard_streams() -> Iterator[None]:
-    """Three open streams that take any text; the interpreter's last flush of them may fail silently."""
+def _open_standard_streams() -> None:
+    """Three open streams that take any text."""
     for fd, name in enumerate(("stdin", "stdout", "stderr")):
         stream = getattr(sys, name)
         if stream is None:
@@ -118,15 +125,28 @@ def _standard_streams() -> Iterator[None]:
         elif fd:
             # A terminal of another encoding gets a question mark for what it cannot show.
             stream.reconfigure(errors="replace")
-    try:
-        yield
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            try:
-                stream.flush()
-            except BrokenPipeError:
-                # https://docs.python.org/3/library/signal.html#note-on-sigpipe
-                _point_nowhere(stream.fileno())
+
+
+def _flush() -> int:
+    """Write what is left, before the interpreter does it with a traceback. The exit code of a failure, or 0."""
+    code = 0
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError as error:
+            # https://docs.python.org/3/library/signal.html#note-on-sigpipe
+            _point_nowhere(stream.fileno())
+            code = code or _unwritten(error)
+    return code
+
+
+def _unwritten(error: OSError) -> int:
+    """What could not be written is said, unless whoever read it has enough."""
+    if isinstance(error, BrokenPipeError):
+        return 0
+    failure = in_words("main", error)
+    complain(failure)
+    return failure.exit_code
 
 
 def _point_nowhere(fd: int) -> None:

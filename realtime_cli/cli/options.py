@@ -13,7 +13,7 @@ import typer
 from realtime_cli.cli.commands import Command
 from realtime_cli.cli.help import HelpfulCommand
 from realtime_cli.cli.printing import complain, tell_traceback
-from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
+from realtime_cli.errors import INTERRUPTED_EXIT_CODE, in_words
 from realtime_cli.settings.environment import load_environment
 from realtime_cli.settings.settings import Field, fields
 from realtime_cli.settings.sources import resolve
@@ -76,7 +76,7 @@ def _run(command: Command, flags: Mapping[str, Any], values: Mapping[str, Any]) 
     except Exception as error:  # noqa: BLE001 -- the last place that can turn a bug into one line
         if debug:
             tell_traceback(error, secrets)
-        shown = error if isinstance(error, RealtimeError) else InternalError("main", error)
+        shown = in_words("main", error)
         complain(shown, secrets)
         return shown.exit_code
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.audio.drivers.choose import open_sink
 from realtime_cli.cli.sessions import opened, recording_of
-from realtime_cli.errors import InputError, InternalError, RealtimeError
+from realtime_cli.errors import InputError, in_words
 from realtime_cli.journal.entries import Conversation
 from realtime_cli.journal.export import timed_transcript
 from realtime_cli.session.threads import Threads
@@ -85,7 +85,7 @@ def play(settings: Settings, environment: Environment, *, name: str, start: str 
         stopping.set()
         threads.join_all(time.monotonic() + SHUTDOWN_S)
     if failures:
-        raise failures[0] if isinstance(failures[0], RealtimeError) else InternalError("speaker", failures[0])
+        raise in_words("speaker", failures[0])
     return 0
 
 

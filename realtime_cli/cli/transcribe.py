@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -13,6 +14,7 @@ from realtime_cli.audio.drivers.choose import open_source
 from realtime_cli.audio.drivers.recordings import Recording
 from realtime_cli.cli.commands import FORMATS
 from realtime_cli.cli.saving import saving
+from realtime_cli.cli.standard_input import as_files
 from realtime_cli.cli.which_server import Server, find_server, way_to
 from realtime_cli.cli.wiring import mic_end_grace_s, on_failure, session_options, with_progress
 from realtime_cli.conversation import facts as f
@@ -37,10 +39,11 @@ SETTLE_S = 1.0
 def run(settings: Settings, environment: Environment, *, file: Path | None, form: str, output: Path | None) -> int:
     """Write down what is said, to the end. Blocks. Raises InputError for files and options that cannot be used."""
     chosen = _format(settings, form, output)
-    recording = _recording(settings, file, output)
-    options, server, silence_s = _options(settings, environment, recording)
-    view = _view(settings, environment, chosen, output, recording)
-    return Session(_drivers(settings, environment, server, options, view, silence_s)).run()
+    with as_files([file] if file else []) as named:
+        recording = _recording(settings, named[0] if named else None, output)
+        options, server, silence_s = _options(settings, environment, recording)
+        view = _view(settings, environment, chosen, output, recording)
+        return Session(_drivers(settings, environment, server, options, view, silence_s)).run()
 
 
 def _drivers(
@@ -124,6 +127,8 @@ def _options(
         recording=None if recording is None else str(recording.path),
         settle_s=patience_s if recording is None else SETTLE_S,
         answer_timeout_s=settings.answer_timeout,
+        reconnect_s=server.reconnect_s(settings),
+        seed=secrets.randbits(31),
     )
     return options, server, patience_s if server_cuts else 0.0
 

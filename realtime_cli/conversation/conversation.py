@@ -53,7 +53,7 @@ from realtime_cli.conversation.tool_calls import CONSENTS, ToolCalls
 from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.conversation.turns import Turns
 from realtime_cli.conversation.usage import UsageMeter
-from realtime_cli.errors import ConnectionFailed, RealtimeError
+from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol import response_events as r
 from realtime_cli.protocol.client_events import ConversationItemCreate, ResponseCreate
@@ -85,6 +85,7 @@ class Conversation:
         self._continuity = Continuity(
             options, self._history, self._turns, self._responses, self._calls, self._out_of_band, self._setup
         )
+        self._links = self._continuity.links
         self._begun = False
         self._model = ""
         self._mic_opened = False
@@ -117,10 +118,10 @@ class Conversation:
         if self._ended:
             return None
         if not self._session_id:
-            due = [self._timeouts.hello_due(), self._continuity.due, self._calls.due, self._turns.due(self._now)]
+            due = [self._timeouts.hello_due(), self._links.due, self._calls.due, self._turns.due(self._now)]
             return min((at for at in due if at is not None), default=None)
         due = [
-            self._continuity.due,
+            self._links.due,
             self._timeouts.answer_due(),
             self._timeouts.notice_due(),
             self._timeouts.endless_speech_due(),
@@ -220,11 +221,11 @@ class Conversation:
             case f.Lost():
                 return self._lose(fact, now)
             case f.Opened():
-                self._continuity.opened(fact, now)
+                self._links.link.opened(fact.wall_s, now)
             case f.OnStandby():
-                return self._continuity.on_standby(fact, now)
+                return self._links.on_standby(fact, now)
             case f.Slept():
-                self._continuity.slept(fact.seconds)
+                self._links.slept(fact.seconds)
             case f.Tick():
                 return self._time_passed(now)
         return []
@@ -280,11 +281,11 @@ class Conversation:
     def _session_created(self, session: Mapping[str, Any], now: float) -> list[Effect]:
         if self._session_id:
             return []
-        self._continuity.link.greeted(session)
+        self._links.link.greeted(session)
         corrected = self._setup.correct(dialect_of(session))
-        if self._continuity.lost:
+        if self._links.lost:
             return [*corrected, *self._begin(now)]
-        self._model = self._meter.model = self._continuity.link.model or str(self.options.session.get("model") or "")
+        self._model = self._meter.model = self._links.link.model or str(self.options.session.get("model") or "")
         started = SessionStarted(id=self._session_id, model=self._model, provider=self.options.provider)
         return [*corrected, Show(started), *self._begin(now)]
 
@@ -306,11 +307,11 @@ class Conversation:
 
     @property
     def _session_id(self) -> str:
-        return self._continuity.link.session_id
+        return self._links.link.session_id
 
     def _lose(self, fact: f.Lost, now: float) -> list[Effect]:
         """The connection was lost; one that never opened a session is not tried again."""
-        if not self._begun and not self._continuity.lost:
+        if not self._begun and not self._links.lost:
             return self._fail(fact.error)
         effects = self._continuity.lose(fact, now)
         if isinstance(effects, RealtimeError):
@@ -329,7 +330,7 @@ class Conversation:
         done: list[Effect] = []
         for effect in effects:
             done += self._continuity.take(effect)
-            if isinstance(effect, Send) and effect.epoch is None and self._continuity.lost:
+            if isinstance(effect, Send) and effect.epoch is None and self._links.lost:
                 self._continuity.unsent(effect.event)
             else:
                 done.append(effect)
@@ -381,7 +382,7 @@ class Conversation:
         severity = classify(error)
         if error.code == SESSION_EXPIRED and self._begun:
             ended = ConnectionFailed("the session came to its age limit", "run the command again", recoverable=True)
-            return [Drop(self._continuity.link.epoch), *self._lose(f.Lost(ended), now)]
+            return [Drop(self._links.link.epoch), *self._lose(f.Lost(ended), now)]
         if isinstance(cause, ResponseCreate) and self._out_of_band.owns(cause):
             return self._out_of_band.refused(cause, error)
         if error.code == ALREADY_ACTIVE:
@@ -391,11 +392,12 @@ class Conversation:
             return [*corrected, self._setup.update()]
         if severity is Severity.FATAL or not self._session_id:
             return self._refused_session(error, severity, now)
-        if self._begun and self._setup.is_refused_by(error, cause):
-            if again := self._setup.again(error):
+        match self._setup.refused(error, cause):
+            case InputError() as refusal:
+                return self._fail(refusal)
+            case list() as again:
                 self._responses.suspect(now)
                 return again
-            return self._fail(self._setup.refusal(error))
         if severity is Severity.BENIGN:
             return []
         coming = self._responses.coming
@@ -415,10 +417,10 @@ class Conversation:
     def _refused_session(self, error: ErrorDetail, severity: Severity, now: float) -> list[Effect]:
         """The server opens no session, or ends it for good; what may pass is tried again where there was one before."""
         failure = fatal_error(error, self.options.key)
-        if severity is Severity.FATAL or not self._continuity.lost:
+        if severity is Severity.FATAL or not self._links.lost:
             return self._fail(failure)
         passing = ConnectionFailed(failure.problem, failure.remedy, recoverable=True)
-        return [Drop(self._continuity.link.epoch), *self._lose(f.Lost(passing), now)]
+        return [Drop(self._links.link.epoch), *self._lose(f.Lost(passing), now)]
 
     def _go_on(self, now: float) -> list[Effect]:
         """Send the next waiting turn, ask for what is wanted, or end, when nothing else is going on."""
@@ -481,7 +483,7 @@ class Conversation:
     def _time_passed(self, now: float) -> list[Effect]:
         """See to what is due."""
         timeouts = self._timeouts
-        effects = self._continuity.time_passed(now)
+        effects = self._links.time_passed(now)
         effects += self._turns.time_passed(now) + self._calls.expire(now) + self._out_of_band.expire(now)
         answer_due = timeouts.answer_due() if self._session_id else timeouts.hello_due()
         if answer_due is not None and now >= answer_due:
@@ -501,9 +503,9 @@ class Conversation:
     def _stalled(self) -> list[Effect]:
         """The server owes something and says nothing: that turn has failed; a chat goes on."""
         error = silent_server(self.options, opened=bool(self._session_id))
-        if self._continuity.lost:
+        if self._links.lost:
             return [
-                Drop(self._continuity.link.epoch),
+                Drop(self._links.link.epoch),
                 *self._lose(f.Lost(ConnectionFailed(error.problem, error.remedy, recoverable=True)), self._now),
             ]
         if not self._session_id or (not self.options.listens and self._responses.busy):
@@ -556,7 +558,7 @@ class Conversation:
     def _phase(self) -> Phase:
         if self._ended:
             return Phase.ENDED
-        if not self._begun and self._continuity.lost:
+        if not self._begun and self._links.lost:
             return Phase.RECONNECTING
         if not self._session_id:
             return Phase.CONNECTING

@@ -40,7 +40,7 @@ from realtime_cli.conversation.effects import (
 )
 from realtime_cli.conversation.records import AudioReported, Ended, Record, SourceState
 from realtime_cli.conversation.tool_definitions import ToolDefinition
-from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InternalError, RealtimeError
+from realtime_cli.errors import INTERRUPTED_EXIT_CODE, RealtimeError, in_words
 from realtime_cli.ports import AudioSink, AudioSource, Journal, Keeper, Recorder
 from realtime_cli.session.clock import Clock
 from realtime_cli.session.connection import FIRST_EPOCH, Connection
@@ -396,7 +396,7 @@ class Session:
             self.post(f.Quit(exit_code=0))
             return
         self._drivers.on_failure(error)
-        failure = error if isinstance(error, RealtimeError) else InternalError(name, error)
+        failure = in_words(name, error)
         if name == VIEW:
             self._unshown = failure
         self.post(f.Failed(failure))

@@ -46,17 +46,22 @@ def _with_dotenv(process: Mapping[str, str], file: ConfigFile, start: Path | Non
     if path is None:
         return Environment(process, None, file)
     try:
-        values = _read_dotenv(path)
+        values, wrong = _read_dotenv(path)
     except NotOurs as error:
         return Environment(process, None, file, notices=(f"not read: {error}",))
     if any(path.parent.samefile(folder) for folder in file.trusted_folders if folder.exists()):
-        return Environment(process, values, file, dotenv_path=path, trusted=True)
+        return Environment(process, values, file, dotenv_path=path, trusted=True, notices=_misread(path, wrong))
     if path.is_symlink() and path.resolve().parent != path.parent.resolve():
         reason = f"not read: {path} is a link out of its folder, which you have not trusted"
         return Environment(process, None, file, notices=(reason,))
     said = permitted(values, process, file)
-    notices = (_ignored(path, said.ignored, file),) if said.ignored else ()
+    notices = (*_misread(path, wrong), *((_ignored(path, said.ignored, file),) if said.ignored else ()))
     return Environment(process, said.values, file, dotenv_path=path, notices=notices)
+
+
+def _misread(path: Path, lines: list[int]) -> tuple[str, ...]:
+    numbers = ", ".join(map(str, lines))
+    return (f"passed over in {path}, as it is not NAME=VALUE: line {numbers}",) if lines else ()
 
 
 def _ignored(path: Path, names: tuple[str, ...], file: ConfigFile) -> str:
@@ -66,9 +71,9 @@ def _ignored(path: Path, names: tuple[str, ...], file: ConfigFile) -> str:
     )
 
 
-def _read_dotenv(path: Path) -> dict[str, str]:
-    """Raises NotOurs, and InputError for a file that cannot be understood."""
-    from dotenv import dotenv_values  # only where there is one
+def _read_dotenv(path: Path) -> tuple[dict[str, str], list[int]]:
+    """What it says, and the lines that say nothing. Raises NotOurs, and InputError for a file that cannot be read."""
+    from dotenv.parser import parse_stream  # only where there is one
 
     try:
         text = read_own(path).decode("utf-8-sig")
@@ -76,6 +81,8 @@ def _read_dotenv(path: Path) -> dict[str, str]:
         raise InputError(f"cannot read {path}", error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8 text (byte {error.start})", "save it as UTF-8") from error
-    # Without interpolation: it would copy the environment's keys into whatever the file says, an address for one.
-    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    return {name: value for name, value in values.items() if value}
+    # The parser alone: the library's other functions put the environment's keys into whatever the file says with
+    # ${…}, an address for one.
+    lines = list(parse_stream(io.StringIO(text)))
+    wrong = [line.original.line for line in lines if line.error]
+    return {line.key: line.value for line in lines if line.key and line.value and not line.error}, wrong

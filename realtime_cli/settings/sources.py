@@ -20,6 +20,13 @@ ALTERNATIVES = (("local", "provider"), ("plain", "json", "quiet"))
 """Settings that exclude each other: what is said nearer to the command line goes before what is said farther away."""
 
 
+BOOLEANS = {
+    **dict.fromkeys(("1", "true", "yes", "on", "y"), True),
+    **dict.fromkeys(("0", "false", "no", "off", "n"), False),
+}
+"""How people write whether something is on."""
+
+
 class Found(msgspec.Struct, frozen=True):
     """A setting's value, and where it was found."""
 
@@ -102,6 +109,8 @@ def _parts(text: str) -> list[str]:
 def _convert(field: Field, origin: str, value: Any) -> Any:
     if field.repeatable and isinstance(value, str):
         value = _parts(value)  # a variable
+    if field.is_flag and isinstance(value, str):
+        value = BOOLEANS.get(value.strip().lower(), value)
     try:
         # As it stands first: the lax conversion of text takes "inf" for a number that it then refuses.
         return getattr(msgspec.convert({field.name: value}, Settings), field.name)
@@ -112,9 +121,7 @@ def _convert(field: Field, origin: str, value: Any) -> Any:
     try:
         return getattr(msgspec.convert({field.name: value}, Settings, strict=False), field.name)
     except msgspec.ValidationError as error:
-        reason = str(error).split(" - at ")[0].replace("`", "")
-        reason = reason[:1].lower() + reason[1:]
-        raise InputError(f"{origin}: {value!r} is not usable: {reason}", f"see --help for {field.flag}") from error
+        raise InputError(f"{origin}: {value!r} is not usable", f"it takes {field.allowed}") from error
 
 
 def read_text(path: Path, flag: str) -> str:

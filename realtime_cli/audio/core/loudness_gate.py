@@ -93,6 +93,11 @@ class LoudnessGate:
         if sure:
             self._echo_db = min(max(self._echo_db, self._louder_db), _MOST_ECHO_DB)
 
+    def expect(self, echo_db: float) -> None:
+        """Reckon with an echo so loud, in dB of what is played, whatever was learned before."""
+        self._shut()
+        self._echo_db = min(max(self._echo_db, echo_db), _MOST_ECHO_DB)
+
     def _shut(self) -> None:
         self._loud_blocks = self._held_blocks = self._open_blocks = 0
         self.alone = False
