@@ -276,6 +276,8 @@ def test_config_show_in_json_is_one_object_a_line(tmp_path: Path) -> None:
         "profiles": ["work"],
         "providers": ["mine"],
         "mcp": [],
+        "dotenv": None,
+        "dotenv_trusted": False,
     }
     settings = {row["name"]: row for row in rows if row["type"] == "setting"}
     assert set(settings) == {field.name for field in fields()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from realtime_cli.providers.profiles import PROVIDERS
 from realtime_cli.server.engines.weights import cache_folder
 from realtime_cli.settings.config_file import ConfigFile, Table, read_config_file
 from realtime_cli.settings.environment import find_dotenv, load_environment
-from realtime_cli.settings.settings import Environment, fields
+from realtime_cli.settings.settings import Environment, Field, fields
 from realtime_cli.settings.sources import resolve
 from realtime_cli.settings.trust import permitted
 from tests import scripts
@@ -27,29 +28,28 @@ from tests.scripted_server import ScriptedServer
 
 NOBODY = ConfigFile(Path("config.toml"))
 
-TASTES = {
-    *("local", "model", "dialect", "voice", "speed", "text_only", "greet", "greeting", "reasoning", "truncation"),
-    *("vad", "silence_ms", "eagerness", "vad_threshold", "prefix_padding_ms", "noise_reduction", "auto_response"),
-    *("language", "keywords", "transcription_model", "tool_timeout", "answer_timeout", "ptt_key", "aec", "half_duplex"),
-    *("plain", "json", "quiet", "stats", "debug", "bidi", "lm_model", "stt_model", "tts_model"),
+NEVER = {
+    *("profile", "tools", "mcp", "remote_mcp", "confirm_tools", "mic", "speaker"),
+    *("ptt", "mute", "save", "record", "budget", "side_channel", "max_turns", "max_output_tokens", "idle_timeout_ms"),
 }
-"""What a folder may set without asking. A new setting is none of these until somebody has thought about it."""
+"""What runs, reads, writes, records or costs something, or is a precaution of the user's."""
 
-CONDITIONAL = {"instructions": "text", "base_url": "address", "provider": "provider"}
+PLACES_AND_PROGRAMS = re.compile(r"FILE|URL|COMMAND|FOLDER|WHERE|ADDRESS")
+"""In what stands for a value in the help."""
 
 EVIL = "wss://evil.example/v1"
 
 
 @pytest.mark.parametrize("field", fields(), ids=lambda field: field.name)
-def test_each_setting_says_whether_a_folder_may_set_it(field: object) -> None:
-    name, variable, folder = field.name, field.variable, field.folder  # type: ignore[attr-defined]
-    said = permitted({variable: "x"}, {}, NOBODY)
-    if name in TASTES:
-        assert (folder, said.values, said.ignored) == ("always", {variable: "x"}, ())
-    elif name in CONDITIONAL:
-        assert folder == CONDITIONAL[name]
+def test_each_setting_says_whether_a_folder_may_set_it_and_nothing_else_counts(field: Field) -> None:
+    said = permitted({field.variable: "@x"}, {}, NOBODY)
+    if field.folder == "always":
+        assert (said.values, said.ignored) == ({field.variable: "@x"}, ())
     else:
-        assert (folder, said.values, said.ignored) == ("never", {}, (variable,))
+        assert (said.values, said.ignored) == ({}, (field.variable,))
+    assert (field.folder == "never") >= (field.name in NEVER)
+    if PLACES_AND_PROGRAMS.search(field.metavar):
+        assert field.folder != "always"
 
 
 def test_the_folder_of_a_clone_runs_nothing_and_gets_no_key(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -129,6 +130,8 @@ def _options(
         recording=None if recording is None else str(recording.path),
         settle_s=patience_s if recording is None else SETTLE_S,
         answer_timeout_s=settings.answer_timeout,
+        reconnect_s=server.reconnect_s(settings),
+        seed=secrets.randbits(31),
     )
     return options, server, patience_s if server_cuts else 0.0
 

@@ -19,7 +19,19 @@ import msgspec
 
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.continuity import Continuity
-from realtime_cli.conversation.effects import CloseMic, Drop, Effect, End, FeedSilence, Mute, OpenMic, Play, Send, Show
+from realtime_cli.conversation.effects import (
+    ChangeDevice,
+    CloseMic,
+    Drop,
+    Effect,
+    End,
+    FeedSilence,
+    Mute,
+    OpenMic,
+    Play,
+    Send,
+    Show,
+)
 from realtime_cli.conversation.event_ids import EventIds
 from realtime_cli.conversation.failures import (
     CANCELLED,
@@ -29,11 +41,12 @@ from realtime_cli.conversation.failures import (
     trouble_of,
     unanswered,
 )
-from realtime_cli.conversation.history import History
+from realtime_cli.conversation.history import UNNAMED, History
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.out_of_band import OutOfBand
 from realtime_cli.conversation.records import (
     AssistantDelta,
+    AssistantSaid,
     Ended,
     MicChanged,
     Notice,
@@ -53,10 +66,10 @@ from realtime_cli.conversation.tool_calls import CONSENTS, ToolCalls
 from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.conversation.turns import Turns
 from realtime_cli.conversation.usage import UsageMeter
-from realtime_cli.errors import ConnectionFailed, RealtimeError
+from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol import response_events as r
-from realtime_cli.protocol.client_events import ConversationItemCreate, ResponseCreate
+from realtime_cli.protocol.client_events import ConversationItemCreate, ConversationItemDelete, ResponseCreate
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import dialect_of
 from realtime_cli.protocol.error_codes import SESSION_EXPIRED, Severity, classify, dialect_shown_by, fatal_error
@@ -85,6 +98,7 @@ class Conversation:
         self._continuity = Continuity(
             options, self._history, self._turns, self._responses, self._calls, self._out_of_band, self._setup
         )
+        self._links = self._continuity.links
         self._begun = False
         self._model = ""
         self._mic_opened = False
@@ -94,6 +108,8 @@ class Conversation:
         """What became of the latest turn; cancelled by the server without anybody's word."""
         self._failed_before = False
         self._early_press = False
+        self._last_reply = ""
+        """Id of the last reply's item, where the server has it."""
 
     def handle(self, fact: f.Fact, now: float) -> list[Effect]:
         """What is to be done about ``fact``, which came at ``now`` seconds of a monotonic clock. Never blocks."""
@@ -117,10 +133,10 @@ class Conversation:
         if self._ended:
             return None
         if not self._session_id:
-            due = [self._timeouts.hello_due(), self._continuity.due, self._calls.due, self._turns.due(self._now)]
+            due = [self._timeouts.hello_due(), self._links.due, self._calls.due, self._turns.due(self._now)]
             return min((at for at in due if at is not None), default=None)
         due = [
-            self._continuity.due,
+            self._links.due,
             self._timeouts.answer_due(),
             self._timeouts.notice_due(),
             self._timeouts.endless_speech_due(),
@@ -172,6 +188,14 @@ class Conversation:
             case f.Typed() | f.Spoken():
                 self._turns.waiting.append(fact)
                 return self._responses.interrupt(server_cancels=False) if self.options.listens else []
+            case f.Retried():
+                return self._retry()
+            case f.ToolsAsked():
+                return [Show(Notice(text=text)) for text in _described(self._tools or ())]
+            case f.Reconfigured() if self._begun:
+                return self._setup.change(fact)
+            case f.DeviceChosen():
+                return [ChangeDevice(fact.end, fact.name)]
             case f.StopReply():
                 return self._turns.talk_key.discard() if self._turns.talk_key.talking else self._responses.stop()
             case f.Fed():
@@ -220,11 +244,11 @@ class Conversation:
             case f.Lost():
                 return self._lose(fact, now)
             case f.Opened():
-                self._continuity.opened(fact, now)
+                self._links.link.opened(fact.wall_s, now)
             case f.OnStandby():
-                return self._continuity.on_standby(fact, now)
+                return self._links.on_standby(fact, now)
             case f.Slept():
-                self._continuity.slept(fact.seconds)
+                self._links.slept(fact.seconds)
             case f.Tick():
                 return self._time_passed(now)
         return []
@@ -280,11 +304,11 @@ class Conversation:
     def _session_created(self, session: Mapping[str, Any], now: float) -> list[Effect]:
         if self._session_id:
             return []
-        self._continuity.link.greeted(session)
+        self._links.link.greeted(session)
         corrected = self._setup.correct(dialect_of(session))
-        if self._continuity.lost:
+        if self._links.lost:
             return [*corrected, *self._begin(now)]
-        self._model = self._meter.model = self._continuity.link.model or str(self.options.session.get("model") or "")
+        self._model = self._meter.model = self._links.link.model or str(self.options.session.get("model") or "")
         started = SessionStarted(id=self._session_id, model=self._model, provider=self.options.provider)
         return [*corrected, Show(started), *self._begin(now)]
 
@@ -306,11 +330,11 @@ class Conversation:
 
     @property
     def _session_id(self) -> str:
-        return self._continuity.link.session_id
+        return self._links.link.session_id
 
     def _lose(self, fact: f.Lost, now: float) -> list[Effect]:
         """The connection was lost; one that never opened a session is not tried again."""
-        if not self._begun and not self._continuity.lost:
+        if not self._begun and not self._links.lost:
             return self._fail(fact.error)
         effects = self._continuity.lose(fact, now)
         if isinstance(effects, RealtimeError):
@@ -329,7 +353,7 @@ class Conversation:
         done: list[Effect] = []
         for effect in effects:
             done += self._continuity.take(effect)
-            if isinstance(effect, Send) and effect.epoch is None and self._continuity.lost:
+            if isinstance(effect, Send) and effect.epoch is None and self._links.lost:
                 self._continuity.unsent(effect.event)
             else:
                 done.append(effect)
@@ -381,21 +405,24 @@ class Conversation:
         severity = classify(error)
         if error.code == SESSION_EXPIRED and self._begun:
             ended = ConnectionFailed("the session came to its age limit", "run the command again", recoverable=True)
-            return [Drop(self._continuity.link.epoch), *self._lose(f.Lost(ended), now)]
+            return [Drop(self._links.link.epoch), *self._lose(f.Lost(ended), now)]
         if isinstance(cause, ResponseCreate) and self._out_of_band.owns(cause):
             return self._out_of_band.refused(cause, error)
         if error.code == ALREADY_ACTIVE:
             self._responses.refused(because_active=True)
             return []
+        if self._setup.change_refused(cause):
+            return [Show(trouble_of(error))]
         if corrected := self._setup.correct(dialect_shown_by(error)):
             return [*corrected, self._setup.update()]
         if severity is Severity.FATAL or not self._session_id:
             return self._refused_session(error, severity, now)
-        if self._begun and self._setup.is_refused_by(error, cause):
-            if again := self._setup.again(error):
+        match self._setup.refused(error, cause):
+            case InputError() as refusal:
+                return self._fail(refusal)
+            case list() as again:
                 self._responses.suspect(now)
                 return again
-            return self._fail(self._setup.refusal(error))
         if severity is Severity.BENIGN:
             return []
         coming = self._responses.coming
@@ -412,13 +439,24 @@ class Conversation:
             self._responses.suspect(now)
         return [Show(trouble_of(error))]
 
+    def _retry(self) -> list[Effect]:
+        """Another reply: the last one is interrupted, or taken out of the conversation."""
+        if not self._turns.count:
+            return [Show(Notice(text="there is nothing to answer yet"))]
+        effects = self._responses.interrupt(server_cancels=False)
+        last, self._last_reply = self._last_reply, ""
+        if last:
+            effects.append(Send(ConversationItemDelete(item_id=last)))
+        self._turns.waiting.append(f.Wanted())
+        return effects
+
     def _refused_session(self, error: ErrorDetail, severity: Severity, now: float) -> list[Effect]:
         """The server opens no session, or ends it for good; what may pass is tried again where there was one before."""
         failure = fatal_error(error, self.options.key)
-        if severity is Severity.FATAL or not self._continuity.lost:
+        if severity is Severity.FATAL or not self._links.lost:
             return self._fail(failure)
         passing = ConnectionFailed(failure.problem, failure.remedy, recoverable=True)
-        return [Drop(self._continuity.link.epoch), *self._lose(f.Lost(passing), now)]
+        return [Drop(self._links.link.epoch), *self._lose(f.Lost(passing), now)]
 
     def _go_on(self, now: float) -> list[Effect]:
         """Send the next waiting turn, ask for what is wanted, or end, when nothing else is going on."""
@@ -481,7 +519,7 @@ class Conversation:
     def _time_passed(self, now: float) -> list[Effect]:
         """See to what is due."""
         timeouts = self._timeouts
-        effects = self._continuity.time_passed(now)
+        effects = self._links.time_passed(now)
         effects += self._turns.time_passed(now) + self._calls.expire(now) + self._out_of_band.expire(now)
         answer_due = timeouts.answer_due() if self._session_id else timeouts.hello_due()
         if answer_due is not None and now >= answer_due:
@@ -501,9 +539,9 @@ class Conversation:
     def _stalled(self) -> list[Effect]:
         """The server owes something and says nothing: that turn has failed; a chat goes on."""
         error = silent_server(self.options, opened=bool(self._session_id))
-        if self._continuity.lost:
+        if self._links.lost:
             return [
-                Drop(self._continuity.link.epoch),
+                Drop(self._links.link.epoch),
                 *self._lose(f.Lost(ConnectionFailed(error.problem, error.remedy, recoverable=True)), self._now),
             ]
         if not self._session_id or (not self.options.listens and self._responses.busy):
@@ -548,6 +586,9 @@ class Conversation:
             match effect:
                 case Show(record=AssistantDelta()):
                     self._meter.arrived("text", now)
+                case Show(record=AssistantSaid() as said):
+                    unknown = said.item_id.startswith(UNNAMED) or said.heard_ms == 0
+                    self._last_reply = "" if unknown else said.item_id
                 case Play():
                     self._meter.arrived("audio", now)
                 case Send(event=ResponseCreate()) | FeedSilence():
@@ -556,7 +597,7 @@ class Conversation:
     def _phase(self) -> Phase:
         if self._ended:
             return Phase.ENDED
-        if not self._begun and self._continuity.lost:
+        if not self._begun and self._links.lost:
             return Phase.RECONNECTING
         if not self._session_id:
             return Phase.CONNECTING
@@ -576,3 +617,10 @@ _ANSWERS_TO_UPDATE = (
 
 def _is_due(at: float | None, now: float) -> bool:
     return at is not None and now >= at
+
+
+def _described(tools: tuple[ToolDefinition, ...]) -> list[str]:
+    """What the model may call, a line each."""
+    if not tools:
+        return ["the model is offered no functions: see --tools and --mcp"]
+    return [f"{tool.name}: {tool.description.strip().split(chr(10), 1)[0] or 'no description'}" for tool in tools]

@@ -128,6 +128,10 @@ class Interruptions:
             self._passed_by.add(self._held.turn_id)
             self._held = None
 
+    def connection_lost(self) -> list[Effect]:
+        """Nothing more will be known of the speech that paused the voice, which goes on as far as it came."""
+        return self._resume() if self._held is not None else []
+
     def _decide_by_length(self, held: Held) -> list[Effect]:
         if held.length_s > NOISE_S:
             return self._interrupt()

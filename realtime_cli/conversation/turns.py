@@ -91,9 +91,11 @@ class Turns:
         self._turns: dict[str, Turn] = {}
         self._latest: Turn | None = None
 
-    def reset(self) -> None:
+    def reset(self) -> list[Effect]:
         """A new connection knows of no speech: what was not committed is lost. What waits to be sent stays."""
         owed = self._turns.get(self._responses.owed_turn)
+        if owed is None and self.latest_unheard and self._responses.busy:
+            owed = self._latest
         if owed is not None and owed.counted and not owed.understood:
             self.count -= 1  # it is heard again
         for turn in list(self._turns.values()):
@@ -101,10 +103,22 @@ class Turns:
         self._turns.clear()
         self._latest = None
         self.feeding = False
+        return self._interruptions.connection_lost()
 
-    def unheard(self) -> list[float]:
-        """When the spoken turns began that no server has understood: those that are open, and one that is owed."""
+    @property
+    def latest_unheard(self) -> bool:
+        """Whether the latest spoken turn was committed, and its words are not known."""
+        latest = self._latest
+        return latest is not None and latest.state is TurnState.COMMITTED and not latest.understood
+
+    def unheard(self, *, asked: bool) -> list[float]:
+        """When the spoken turns began that no server has understood: those that are open, and one that is owed.
+
+        ``asked``: the answer to the latest was asked for.
+        """
         owed = self._responses.owed_turn
+        if asked and self.latest_unheard and self._latest is not None:
+            owed = self._latest.item_id
         open_states = (TurnState.SPEAKING, TurnState.STOPPED)
         return [
             turn.began_at

@@ -6,11 +6,12 @@ import base64
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from realtime_cli.audio.core.pcm import BLOCK_MS, RATE_HZ
+from realtime_cli.audio.core.pcm import BLOCK_MS, RATE_HZ, RECORDED_BLOCK_BYTES
 from realtime_cli.protocol.client_events import (
     ClientEvent,
     ConversationItemCreate,
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 MAX_WAITING_S = 6
 """So much microphone audio may wait for a slow network; more would arrive as a monologue from the past."""
+
+JOINED_BYTES = RECORDED_BLOCK_BYTES
+"""So much of the audio that waits goes out as one event: a network that was slow catches up sooner."""
 
 MAX_WAITING_BLOCKS = MAX_WAITING_S * 1000 // BLOCK_MS
 
@@ -63,7 +67,9 @@ class SendQueue:
 
     def __init__(self) -> None:
         # Device threads, the main thread and the feeder put while the sender takes: held for as long as that takes.
-        self._changed = threading.Condition()
+        # Only the feeder waits for it; the sender waits for a token, which wakes it once where a condition does twice.
+        self._room = threading.Condition()
+        self._tokens: SimpleQueue[None] = SimpleQueue()
         self._waiting: deque[bytes | ClientEvent] = deque()
         self._blocks = 0
         self._closed = False
@@ -72,46 +78,46 @@ class SendQueue:
 
     def put(self, event: ClientEvent) -> None:
         """Queue an event. Any thread; returns at once."""
-        with self._changed:
+        with self._room:
             self._waiting.append(event)
-            self._changed.notify_all()
+        self._tokens.put(None)
 
     def put_block(self, pcm: bytes) -> None:
         """Queue a microphone block; when too many wait, the oldest goes. Device thread; returns at once."""
-        with self._changed:
+        with self._room:
             if self._blocks >= MAX_WAITING_BLOCKS:
                 self._drop_oldest_block()
             self._waiting.append(pcm)
             self._blocks += 1
-            self._changed.notify_all()
+        self._tokens.put(None)
 
     def put_recorded(self, pcm: bytes, stopping: threading.Event) -> bool:
         """Queue a block of a recording; blocks while too many wait. Feeder thread. False when nobody sends any more."""
-        with self._changed:
+        with self._room:
             while self._blocks >= MAX_WAITING_BLOCKS and not self._closed:
-                self._changed.wait(0.1)
+                self._room.wait(0.1)
                 if stopping.is_set():
                     return False
             if self._closed:
                 return False
             self._waiting.append(pcm)
             self._blocks += 1
-            self._changed.notify_all()
-            return True
+        self._tokens.put(None)
+        return True
 
     def close(self) -> None:
         """Let :meth:`run` return once all that is queued has been sent."""
-        with self._changed:
+        with self._room:
             self._closed = True
-            self._changed.notify_all()
+            self._room.notify_all()
+        self._tokens.put(None)
 
     def abandon(self) -> None:
         """Forget what is queued, and let :meth:`run` return: there is no network to send it over."""
-        with self._changed:
+        with self._room:
             self._waiting.clear()
             self._blocks = 0
-            self._closed = True
-            self._changed.notify_all()
+        self.close()
 
     def run(self, send: Callable[[str], None], encoder: Encoder) -> None:
         """Send until closed. Sender thread. Raises ConnectionFailed."""
@@ -121,16 +127,27 @@ class SendQueue:
                 send(text)
 
     def _next(self) -> bytes | ClientEvent | None:
-        with self._changed:
-            while not self._waiting:
+        """The next event, or all the audio that is ready, up to ``JOINED_BYTES``. Blocks while there is none."""
+        while True:
+            with self._room:
+                if self._waiting:
+                    return self._taken()
                 if self._closed:
                     return None
-                self._changed.wait()
-            message = self._waiting.popleft()
-            if isinstance(message, bytes):
-                self._blocks -= 1
-                self._changed.notify_all()
+            self._tokens.get()
+
+    def _taken(self) -> bytes | ClientEvent:
+        message = self._waiting.popleft()
+        if not isinstance(message, bytes):
             return message
+        blocks, size = [message], len(message)
+        while self._waiting and isinstance(block := self._waiting[0], bytes) and size + len(block) <= JOINED_BYTES:
+            self._waiting.popleft()
+            blocks.append(block)
+            size += len(block)
+        self._blocks -= len(blocks)
+        self._room.notify_all()
+        return message if len(blocks) == 1 else b"".join(blocks)
 
     def _drop_oldest_block(self) -> None:
         for index, message in enumerate(self._waiting):

@@ -9,6 +9,7 @@ the figures, are printed by ``benchmarks/echo.py``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,17 +18,17 @@ import numpy.typing as npt
 
 from realtime_cli.audio.core.echo_tracking import LOOKED_AT_FRAMES, EchoTracker
 from realtime_cli.audio.core.echo_watch import CancellerWatch
-from realtime_cli.audio.core.levels import is_audible
-from realtime_cli.audio.core.loudness_gate import LoudnessGate
-from realtime_cli.audio.core.pcm import RATE_HZ, ms_to_frames
+from realtime_cli.audio.core.gates import LoudnessGate
+from realtime_cli.audio.core.pcm import FRAME_BYTES, RATE_HZ, ms_to_frames
 from realtime_cli.audio.core.reference import Reference
+from realtime_cli.audio.core.silence import is_audible
 
 Samples = npt.NDArray[np.int16]
 
 Process = Callable[[Samples, Samples], Samples]
 """What was captured and what was played to the cleaned: int16, shape ``(frames,)``, 24 kHz, whole steps."""
 
-STEP_FRAMES = ms_to_frames(10)
+STEP_BYTES = ms_to_frames(10) * FRAME_BYTES
 """What WebRTC's canceller takes at a time."""
 
 DELAY_FRAMES = 223
@@ -71,9 +72,9 @@ class EchoCanceller:
         self._reference = Reference()
         self._gate = LoudnessGate()
         self._watch = CancellerWatch()
-        self._waiting: Samples = np.zeros(0, np.int16)
-        self._ready: Samples = np.zeros(0, np.int16)
-        self._heard: Samples = np.zeros(LOOKED_AT_FRAMES, np.int16)
+        self._waiting = b""
+        self._ready = b""
+        self._heard = bytes(LOOKED_AT_FRAMES * FRAME_BYTES)
         self._tracker = EchoTracker(self._reference.recent)
         self._audible_frames = 0
         self._unsure_frames = UNSURE_FRAMES
@@ -109,51 +110,61 @@ class EchoCanceller:
 
         Capture thread; returns within a millisecond. Blocks that are no whole steps of 10 ms cost 10 ms more.
         """
-        heard = np.frombuffer(pcm, "<i2")
-        if not (len(heard) % STEP_FRAMES or len(self._waiting) or len(self._ready)):
-            return self._clean(heard).astype("<i2", copy=False).tobytes()
-        waiting = np.concatenate((self._waiting, heard))
-        whole = len(waiting) - len(waiting) % STEP_FRAMES
+        if not (len(pcm) % STEP_BYTES or self._waiting or self._ready):
+            return self._clean(pcm)
+        waiting = self._waiting + pcm
+        whole = len(waiting) - len(waiting) % STEP_BYTES
         self._waiting = waiting[whole:]
-        cleaned = self._clean(waiting[:whole]) if whole else waiting[:0]
-        ready = np.concatenate((self._ready, cleaned))
-        wanted = len(pcm) // 2
-        if len(ready) < wanted:
+        ready = self._ready + (self._clean(waiting[:whole]) if whole else b"")
+        if len(ready) < len(pcm):
             # Once, when blocks begin not to be whole steps: from then on this much is always ready.
-            ready = np.concatenate((np.zeros(STEP_FRAMES, np.int16), ready))
-        self._ready = ready[wanted:]
-        return ready[:wanted].astype("<i2", copy=False).tobytes()
+            ready = bytes(STEP_BYTES) + ready
+        self._ready = ready[len(pcm) :]
+        return ready[: len(pcm)]
 
-    def _clean(self, heard: Samples) -> Samples:
+    def _clean(self, pcm: bytes) -> bytes:
         """Whole steps at once."""
-        played = self._reference.read(len(heard))
-        lately = np.concatenate((self._heard, heard))
-        self._heard = lately[len(heard) :]
-        beside = lately[LOOKED_AT_FRAMES - DELAY_FRAMES :][: len(heard)]
+        played = self._reference.read(len(pcm) // FRAME_BYTES)
+        lately = self._heard + pcm
+        self._heard = lately[len(pcm) :]
+        at = (LOOKED_AT_FRAMES - DELAY_FRAMES) * FRAME_BYTES
+        late = lately[at : at + len(pcm)]
         if is_audible(played):
             self._audible_frames = HANGOVER_FRAMES
         if not self._audible_frames and not self._share and self._opening == 1.0:
-            return beside
-        left = self._process(heard, played) if self._process else beside
-        is_open = self._judge(played, heard, left)
+            return late
+        heard, beside = np.frombuffer(pcm, "<i2"), np.frombuffer(late, "<i2")
+        left = self._process(heard, played) if self._process and not self._rests else beside
+        is_open = self._judge(played, heard, beside, left)
         audible = self._audible_frames > 0
         self._audible_frames = max(0, self._audible_frames - len(heard))
-        return self._mixed(
+        mixed = self._mixed(
             beside,
             left,
             share=1.0 if audible and self.cancels and not self._gate.alone else 0.0,
             opening=0.0 if audible and not is_open else 1.0,
         )
+        return mixed.astype("<i2", copy=False).tobytes()
 
-    def _judge(self, played: Samples, heard: Samples, left: Samples) -> bool:
+    @property
+    def _rests(self) -> bool:
+        """Whether the canceller has nothing to do: no echo comes back, as with headphones. (One that did badly never
+        rests, as there may be an echo that the tracker cannot recognise.)"""
+        return not (self._tracker.expects_echo or self._unsure_frames or self._told)
+
+    def _judge(self, played: Samples, heard: Samples, beside: Samples, left: Samples) -> bool:
         """Whether the block may pass at all."""
-        played_rms, heard_rms, left_rms = _amplitude(played), _amplitude(heard), _amplitude(left)
+        played_rms, heard_rms = _amplitude(played), _amplitude(heard)
+        left_rms = heard_rms if left is beside else _amplitude(left)
         is_users = self._gate.opens(_decibels(played_rms), _decibels(heard_rms))
-        if self._tracker.is_echo(self._heard, heard_rms, left_rms, opened=is_users) and is_users:
+        if self._tracker.is_echo(np.frombuffer(self._heard, "<i2"), heard_rms, left_rms, opened=is_users) and is_users:
             is_users = False
             self._gate.was_echo(sure=self._tracker.is_sure)
         self._doubt()
+        trusted = self._watch.trusts
         self._watch.see(played_rms, heard_rms, left_rms)
+        if trusted and self._watch.echo_db is not None:
+            self._gate.expect(self._watch.echo_db)
         if not self.cancels:
             self._tell(POOR)
             return is_users
@@ -164,9 +175,10 @@ class EchoCanceller:
         """See whether the canceller has something to learn first, and what was seen before says nothing any more."""
         jumped, late = self._jumps != self._reference.jumps, self._late != self._reference.late
         self._jumps, self._late = self._reference.jumps, self._reference.late
+        begins = self._tracker.is_new and self._rests
         if late or self._tracker.is_new:
             self._unsure_frames = max(self._unsure_frames, LATE_FRAMES)
-        if jumped or self._tracker.is_sure:
+        if jumped or begins or self._tracker.is_sure:
             self._unsure_frames = UNSURE_FRAMES
         if jumped or self._tracker.has_moved:
             self._watch.forget()
@@ -192,8 +204,8 @@ class EchoCanceller:
 def _amplitude(samples: Samples) -> float:
     """Root mean square, 0..1."""
     floats = samples.astype(np.float32)
-    return float(np.sqrt(np.dot(floats, floats) / len(floats))) / 32768
+    return math.sqrt(float(floats @ floats) / len(floats)) / 32768
 
 
 def _decibels(amplitude: float) -> float:
-    return float(20 * np.log10(max(amplitude, 1e-6)))
+    return 20 * math.log10(max(amplitude, 1e-6))

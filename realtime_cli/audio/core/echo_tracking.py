@@ -8,6 +8,7 @@ pitch is not recognised by this; :mod:`~realtime_cli.audio.core.echo_watch` sees
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -20,6 +21,8 @@ Samples = npt.NDArray[np.int16]
 
 LOOKED_AT_FRAMES = ms_to_frames(100)
 """How much captured audio is looked at: with less, two vowels of different people look alike now and then."""
+
+_BLOCKS = LOOKED_AT_FRAMES // BLOCK_FRAMES
 
 LONGEST_DELAY_FRAMES = ms_to_frames(450)
 """A Bluetooth loudspeaker is heard up to 250 ms late, and a second of them may be later."""
@@ -46,8 +49,17 @@ _SURE_BLOCKS = 3
 """At the onset of a person's words most of what is looked at is still the echo before them."""
 
 _PROBE_BLOCKS = 25
+"""While all is well the echo's delay is looked up twice a second."""
+
+_SPARSE_BLOCKS = 4
+"""Without an echo, whether there is one now is looked up so often, as long as nothing is loud."""
+
 _FORGET_BLOCKS = 100
-"""While all is well the echo's delay is looked up twice a second; not seen for two seconds, it is forgotten."""
+"""Not seen for two seconds of the model's voice, it is forgotten."""
+
+_UNMET_BLOCKS = 250
+_RETURNING_BLOCKS = 1500
+"""Five seconds of the model's voice and no echo: headphones are on. Where there was one before, it may return."""
 
 _DECIMATION = 3
 """8 kHz will do: a voice has most of its energy below 4 kHz, and a small loudspeaker some of it."""
@@ -69,7 +81,9 @@ class EchoTracker:
         """``played_lately`` gives so many frames of what was played last, up to the end of the captured block."""
         self._played_lately = played_lately
         self._delay_frames: int | None = None
-        self._powers: deque[tuple[float, float]] = deque(maxlen=LOOKED_AT_FRAMES // BLOCK_FRAMES)
+        self._heard_powers: deque[float] = deque([0.0] * _BLOCKS, _BLOCKS)
+        self._left_powers: deque[float] = deque([0.0] * _BLOCKS, _BLOCKS)
+        self._was_met = False
         self._blocks_unseen = 0
         self._blocks_unprobed = 0
         self._opened_blocks = 0
@@ -78,6 +92,11 @@ class EchoTracker:
         """Whether the last block was the first that held an echo, for seconds or ever."""
         self.has_moved = False
         """Whether with the last block it became sure that the echo comes another way than before."""
+
+    @property
+    def expects_echo(self) -> bool:
+        """Whether an echo is to be reckoned with: not where none came back for a long time, as with headphones."""
+        return self._blocks_unseen <= (_RETURNING_BLOCKS if self._was_met else _UNMET_BLOCKS)
 
     @property
     def in_doubt(self) -> bool:
@@ -97,14 +116,16 @@ class EchoTracker:
         taken for a person's. Takes some microseconds, and 0.3 ms where there is something to ask.
         """
         self.is_new = self.has_moved = False
-        self._powers.append((heard * heard, left * left))
+        self._heard_powers.append(heard * heard)
+        self._left_powers.append(left * left)
         self._blocks_unseen += 1
         self._blocks_unprobed += 1
         if self._blocks_unseen > _FORGET_BLOCKS:
             self._delay_frames = None
-        heard, left = (float(sum(powers) / len(self._powers)) ** 0.5 for powers in zip(*self._powers, strict=True))
+        heard, left = math.sqrt(sum(self._heard_powers) / _BLOCKS), math.sqrt(sum(self._left_powers) / _BLOCKS)
         comes_through = left > _HEARD
-        if not (opened or comes_through or (self._blocks_unprobed >= _PROBE_BLOCKS and heard > _HEARD)):
+        is_due = self._blocks_unprobed >= self._interval(comes_through=comes_through)
+        if not (opened or (is_due and max(heard, left) > _HEARD)):
             self._opened_blocks = self._escaped_blocks = 0
             return False
         self._blocks_unprobed = 0
@@ -116,12 +137,21 @@ class EchoTracker:
         self._opened_blocks = self._opened_blocks + 1 if opened and likeness > _ECHO else 0
         self._escaped_blocks = self._escaped_blocks + 1 if escapes else 0
         if is_pure:
+            self._was_met = True
             self._blocks_unseen = 0
             self.is_new = known is None
             self.has_moved = is_elsewhere and self.is_sure
             if self.is_sure or not comes_through:
                 self._delay_frames = delay_frames
         return likeness > _ECHO
+
+    def _interval(self, *, comes_through: bool) -> int:
+        """After how many blocks to look again, where something is heard but not loud."""
+        if self.in_doubt:
+            return 1
+        if self._delay_frames is None:
+            return _SPARSE_BLOCKS
+        return 1 if comes_through else _PROBE_BLOCKS
 
 
 def correlation(captured: Samples, played: Samples) -> tuple[float, int]:

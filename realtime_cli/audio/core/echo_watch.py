@@ -26,6 +26,9 @@ _POOR_DB, _GOOD_DB = 6.0, 12.0
 """Echo return loss enhancement. The canceller reaches 30 dB within two seconds on a linear path; a loudspeaker that
 distorts leaves 15 to 20."""
 
+_LOUDEST_SHARE = 0.95
+"""Of the blocks: louder ones may be the user's."""
+
 _PATIENCE = 3
 """Verdicts in a row, each a second after the other."""
 
@@ -40,6 +43,8 @@ class CancellerWatch:
         self._filled = 0
         self._wrong = 0
         self.trusts = True
+        self.echo_db: float | None = None
+        """How loud an echo is at most, in dB of what was played; known while the canceller is not trusted."""
         self.erle_db: float | None = None
         """By how much the last echo was lowered; None where there was none to judge by."""
 
@@ -71,6 +76,13 @@ class CancellerWatch:
             self._wrong = self._wrong + 1 if self.erle_db > _GOOD_DB else 0
         if self._wrong >= _PATIENCE:
             self.trusts, self._wrong = not self.trusts, 0
+            self.echo_db = None if self.trusts else _loudest_echo_db(played, heard)
+
+
+def _loudest_echo_db(played: npt.NDArray[np.float32], heard: npt.NDArray[np.float32]) -> float:
+    """How loud an echo can be, in dB of the loudest that was played before it."""
+    loudest = np.lib.stride_tricks.sliding_window_view(played, _LAGS).max(axis=1)
+    return float(20 * np.log10(np.quantile(heard[_LAGS - 1 :] / np.maximum(loudest, _LOUD), _LOUDEST_SHARE)))
 
 
 def _alike(played: npt.NDArray[np.float32], heard: npt.NDArray[np.float32]) -> float:

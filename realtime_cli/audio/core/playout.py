@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from realtime_cli.audio.core.pcm import RATE_HZ, frames_to_ms, ms_to_frames
+from realtime_cli.audio.core.silence import silence
 
 Samples = npt.NDArray[np.int16]
 
@@ -110,11 +111,14 @@ class Playout:
                 self._drop_played_parts()
 
     def pull(self, frames: int) -> Samples:
-        """Exactly ``frames`` frames to play next, int16, shape ``(frames,)``; silence where there is nothing."""
+        """Exactly ``frames`` frames to play next, int16, shape ``(frames,)``; silence where there is nothing.
+
+        The caller does not write into them.
+        """
+        if not self._parts and not len(self._tail):
+            return silence(frames)
         out = np.zeros(frames, np.int16)
         with self._lock:
-            if not self._parts and not len(self._tail):
-                return out
             at = self._take_tail(out)
             at = self._fill(out, at)
             if at < frames and not (self._waiting or self._held):

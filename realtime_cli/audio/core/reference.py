@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from realtime_cli.audio.core.pcm import RATE_HZ, ms_to_frames
+from realtime_cli.audio.core.silence import silence
 
 Samples = npt.NDArray[np.int16]
 
@@ -49,6 +50,8 @@ class Reference:
         self._ring = np.zeros(_KEPT, np.int16)
         self._written = 0
         self._read = -START_LEAD
+        self._sounded = 0
+        """Behind this there is only silence; when it was so for as long as is kept, the ring holds nothing else."""
         self._window = 0
         self._least, self._most = _KEPT, -_KEPT
         self._to_slip = 0
@@ -62,12 +65,16 @@ class Reference:
         with self._lock:
             if self._read - self._written > STOPPED:
                 self._jump()
-            kept = samples[-_KEPT:]
-            at = (self._written + len(samples) - len(kept)) % _KEPT
-            head = min(len(kept), _KEPT - at)
-            self._ring[at : at + head] = kept[:head]
-            self._ring[: len(kept) - head] = kept[head:]
+            is_silent = samples is silence(len(samples))
+            if not is_silent or self._written - self._sounded < _KEPT:
+                kept = samples[-_KEPT:]
+                at = (self._written + len(samples) - len(kept)) % _KEPT
+                head = min(len(kept), _KEPT - at)
+                self._ring[at : at + head] = kept[:head]
+                self._ring[: len(kept) - head] = kept[head:]
             self._written += len(samples)
+            if not is_silent:
+                self._sounded = self._written
 
     def read(self, frames: int) -> Samples:
         """What belongs to the next ``frames`` captured; zeros for what is not played yet. Capture thread."""
@@ -88,6 +95,8 @@ class Reference:
 
     def _copied(self, begin: int, end: int) -> Samples:
         """The frames from ``begin`` to ``end``, zeros for those that are not kept."""
+        if self._sounded <= begin:
+            return silence(end - begin)
         out = np.zeros(end - begin, np.int16)
         first, last = max(begin, self._written - _KEPT, 0), min(end, self._written)
         if first < last:

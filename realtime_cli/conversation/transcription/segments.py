@@ -19,6 +19,10 @@ OVERTAKEN_S = 10.0
 long stretch is overtaken by a short one, by some seconds."""
 
 
+PADDING_MS = 300
+"""How much of the audio before speech is sent again with it: what servers keep as ``prefix_padding_ms``."""
+
+
 class Segment(msgspec.Struct, eq=False):
     """One stretch of speech; times of the audio in ms. An empty id: the server has not told it."""
 
@@ -42,6 +46,8 @@ class Segments:
     def __init__(self) -> None:
         self.commits: deque[Cut | None] = deque()
         """What was committed on this side and not confirmed; with its times, where this side cuts."""
+        self.offset_ms = 0
+        """Where in all of the audio this connection's begins."""
         self.told_ms = 0
         """How much of the audio has been told of."""
         self._waiting: list[Segment] = []
@@ -56,6 +62,23 @@ class Segments:
         """Whether the server hears speech that has not ended."""
         return any(_is_open(segment) and segment.start_ms is not None for segment in self._waiting)
 
+    def split(self, since_ms: int) -> tuple[list[Transcribed], int | None]:
+        """Another connection hears what began from here on; the rest, as far as it came, and where the first begins."""
+        again = [it for it in self._waiting if it.done_at is None and (it.start_ms or 0) >= since_ms]
+        starts = [segment.start_ms for segment in again]
+        starts += [cut.start_ms for cut in self.commits if cut is not None and cut.start_ms >= since_ms]
+        self._waiting = [segment for segment in self._waiting if segment not in again]
+        self.commits.clear()
+        return self.rest(), min((ms for ms in starts if ms is not None), default=None)
+
+    def begin_again(self) -> int:
+        """Another connection hears all that is not told yet; from where on, in ms."""
+        starts = [segment.start_ms for segment in self._waiting] + [cut.start_ms for cut in self.commits if cut]
+        self._waiting.clear()
+        self.commits.clear()
+        first = min((ms for ms in starts if ms is not None), default=self.told_ms)
+        return max(self.told_ms, first - PADDING_MS)
+
     @property
     def overtaken_due(self) -> float | None:
         """When the first segment is given up because later speech is transcribed already."""
@@ -67,12 +90,12 @@ class Segments:
     def started(self, item_id: str, at_ms: int) -> None:
         """Speech began; what had begun before and has not ended was no speech: the server took it back."""
         self._waiting = [segment for segment in self._waiting if not _is_open(segment) or segment.text]
-        self._of(item_id).start_ms = at_ms
+        self._of(item_id).start_ms = self.offset_ms + at_ms
 
     def stopped(self, item_id: str, at_ms: int, now: float) -> None:
         """Speech ended."""
         segment = self._of(item_id)
-        segment.end_ms = at_ms
+        segment.end_ms = self.offset_ms + at_ms
         segment.owed_since = now if segment.owed_since is None else segment.owed_since
 
     def committed(self, item_id: str, now: float) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.effects import CloseMic, Effect, End, Feed, OpenMic, Send, Show
+from realtime_cli.conversation.effects import CloseMic, Drop, Effect, End, Feed, OpenMic, ResumeMic, Send, Show
 from realtime_cli.conversation.failures import trouble_of
+from realtime_cli.conversation.links import Links
 from realtime_cli.conversation.records import (
     Ended,
     Notice,
@@ -30,10 +31,10 @@ from realtime_cli.conversation.talk_key import MIN_COMMIT_MS
 from realtime_cli.conversation.transcription.segments import Segment, Segments
 from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
 from realtime_cli.protocol import conversation_events as c
-from realtime_cli.protocol.client_events import InputAudioBufferCommit
+from realtime_cli.protocol.client_events import InputAudioBufferCommit, SessionUpdate
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import Dialect, dialect_of
-from realtime_cli.protocol.error_codes import Key, Severity, classify, dialect_shown_by, fatal_error
+from realtime_cli.protocol.error_codes import SESSION_EXPIRED, Key, Severity, classify, dialect_shown_by, fatal_error
 from realtime_cli.protocol.items import ErrorDetail, Usage
 
 SETUP, MARKER = "evt_setup", "evt_marker"
@@ -42,6 +43,16 @@ order, so its answer says that the audio before it has been heard."""
 
 FAREWELL_S = 5.0
 """How long the last words may take after Ctrl-C."""
+
+OVERLAP_S = 1.0
+"""How much of the microphone a renewed session hears again."""
+
+RESENT_S = 4.0
+"""Speech that began at most so long before a loss is heard once more by the next server. The session keeps two seconds
+more, which is what another connection takes."""
+
+PAUSE_S = 0.5
+"""How long before that nobody may have spoken."""
 
 COMMIT_EMPTY = "input_audio_buffer_commit_empty"
 
@@ -64,6 +75,10 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How long after the end of the audio the server may still find speech in it."""
     answer_timeout_s: float = 60.0
     hello_timeout_s: float = 15.0
+    reconnect_s: float = 0.0
+    """For how long a lost connection is tried again; 0: never."""
+    seed: int = 0
+    """Of the jitter of those tries."""
 
 
 class Transcription:
@@ -73,13 +88,16 @@ class Transcription:
         self.options = options
         self._setup = SessionSetup(options.session, options.session_otherwise)
         self._segments = Segments()
-        self._session_id = ""
+        self._links = Links(options.reconnect_s, options.seed, self._setup)
+        self._begun = False
+        self._unheard_since = 0.0
         self._all_sent = self._all_heard = False
         self._exit_code: int | None = None
         self._give_up_at: float | None = None
         self._failed = self._ended = False
         self._changed_at: float | None = None
         self._cut_ms = 0
+        self._mic_began_at: float | None = None
         self._speech_found = False
 
     def handle(self, fact: f.Fact, now: float) -> list[Effect]:
@@ -96,9 +114,13 @@ class Transcription:
         """When a Tick is due, if nothing else happens."""
         if self._ended or self._changed_at is None:
             return None
+        if self._links.lost and self._links.link.opened_at is None:
+            return min((at for at in (self._links.due, self._give_up_at) if at is not None), default=None)
         if not self._session_id:
             return self._changed_at + self.options.hello_timeout_s
-        due = [at for at in (self._give_up_at, self._segments.overtaken_due) if at is not None]
+        due = [at for at in (self._give_up_at, self._segments.overtaken_due, self._links.due) if at is not None]
+        if self._links.ready:
+            due.append(self._changed_at + OVERLAP_S + PAUSE_S)
         if self._all_sent and not self._segments.pending and self._all_heard:
             due.append(self._changed_at + self.options.settle_s)
         elif self._all_sent or self._segments.pending:
@@ -129,10 +151,15 @@ class Transcription:
         match fact:
             case ServerEvent() | UnknownEvent():
                 return self._server_said(fact, now)
+            case f.Cut() if self._links.lost:
+                return []  # of a connection that is gone
             case f.Cut():
-                self._cut_ms = fact.end_ms
+                self._cut_ms = self._segments.offset_ms + fact.end_ms
                 if fact.has_speech:
-                    self._segments.commits.append(fact)
+                    start_ms = self._segments.offset_ms + fact.start_ms
+                    self._segments.commits.append(f.Cut(start_ms, self._cut_ms, has_speech=True))
+            case f.MicOpened():
+                self._mic_began_at = now
             case f.Fed():
                 return self._sent_all()
             case f.MicEnded():
@@ -144,8 +171,19 @@ class Transcription:
                 return [Show(Notice(text=fact.text))]
             case f.Quit():
                 return self._quit(fact.exit_code, now)
-            case f.Failed() | f.Lost():
+            case f.Failed():
                 return self._fail(fact.error)
+            case f.Lost():
+                return self._lose(fact, now)
+            case f.Opened():
+                self._links.link.opened(fact.wall_s, now)
+            case f.OnStandby():
+                return self._links.on_standby(fact, now)
+            case f.Slept():
+                self._links.slept(fact.seconds)
+            case f.MicResumed():
+                self._segments.offset_ms = fact.from_ms
+                self._cut_ms = max(self._cut_ms, fact.from_ms)
         return []
 
     def _server_said(self, event: ServerEvent | UnknownEvent, now: float) -> list[Effect]:
@@ -154,10 +192,10 @@ class Transcription:
             self._setup.answered()
         match event:
             case c.SessionCreated() if not self._session_id:
-                return self._session_created(event)
+                return self._session_created(event, now)
             case c.ConversationCreated() if not self._session_id:
                 # xAI's first event, in the place of session.created.
-                return self._session_created(c.SessionCreated())
+                return self._session_created(c.SessionCreated(), now)
             case c.SessionUpdated():
                 self._setup.answered()
                 self._all_heard = self._all_sent
@@ -180,17 +218,67 @@ class Transcription:
                 trouble = Trouble(message=f"a part could not be transcribed: {problem}", code=event.error.code)
                 return [Show(trouble), *map(Show, self._segments.whole())]
             case c.ErrorEvent():
-                return self._error(event.error)
+                return self._error(event.error, now)
         return []
 
-    def _session_created(self, event: c.SessionCreated) -> list[Effect]:
-        self._session_id = str(event.session.get("id") or "unnamed")
+    def _session_created(self, event: c.SessionCreated, now: float) -> list[Effect]:
+        self._links.link.greeted(event.session)
         options = self.options
-        started = SessionStarted(id=self._session_id, model=options.model, provider=options.provider)
         corrected = self._setup.correct(dialect_of(event.session))
         cut = not options.server_cuts
+        if self._begun:
+            again = self._send_again(now)
+            restored = self._links.restored(now)
+            return [*(corrected or self._setup.speak()), self._setup.update(SETUP), *again, *restored]
+        self._begun = True
+        started = SessionStarted(id=self._session_id, model=options.model, provider=options.provider)
         audio = OpenMic(cut) if options.recording is None else Feed(options.recording, cut)
         return [*corrected, self._setup.update(SETUP), Show(started), audio]
+
+    @property
+    def _session_id(self) -> str:
+        return self._links.link.session_id
+
+    def _lose(self, fact: f.Lost, now: float) -> list[Effect]:
+        """The connection was lost; one that never opened a session is not tried again."""
+        if not self._begun or self._exit_code is not None:
+            return self._fail(fact.error)
+        outcome = self._links.lose(fact, now)
+        if isinstance(outcome, ConnectionFailed):
+            return self._fail(outcome)
+        effects, worked = outcome
+        if not worked:
+            return effects
+        self._all_heard = False
+        if self.options.recording is not None:
+            # What is not told yet is sent once more, from the beginning of the first of it.
+            self._all_sent = False
+            self._segments.offset_ms = self._segments.begin_again()
+            return effects
+        self._unheard_since = now - fact.silent_s
+        began_at = now if self._mic_began_at is None else self._mic_began_at
+        # Only so much of the microphone is kept; of what began before that, what came is told.
+        told, first_ms = self._segments.split(round((now - RESENT_S - began_at) * 1000))
+        if first_ms is not None:
+            self._unheard_since = min(self._unheard_since, began_at + first_ms / 1000)
+        return [*effects, *map(Show, told)]
+
+    def _send_again(self, now: float) -> list[Effect]:
+        """Let the new server hear what no transcript came for."""
+        if self.options.recording is not None:
+            return [Feed(self.options.recording, not self.options.server_cuts, self._segments.offset_ms)]
+        marker = [self._setup.update(MARKER)] if self._all_sent and self.options.server_cuts else []
+        self._all_heard = self._all_sent and not marker
+        return [ResumeMic(now - self._unheard_since), *marker]
+
+    def _renew(self, now: float) -> list[Effect]:
+        """Let the session that stands by take over in a pause, so that no word is lost or heard twice."""
+        changed_at = now if self._changed_at is None else self._changed_at
+        busy = self._segments.pending or self._segments.speaking or self._all_sent
+        if busy or self.options.recording is not None or now < changed_at + OVERLAP_S + PAUSE_S:
+            return []
+        taken = self._links.take_over()
+        return [*taken, ResumeMic(OVERLAP_S)] if taken else []
 
     def _sent_all(self) -> list[Effect]:
         self._all_sent = True
@@ -212,18 +300,24 @@ class Transcription:
         self._segments.commits.append(cut)
         return [Send(InputAudioBufferCommit())]
 
-    def _error(self, error: ErrorDetail) -> list[Effect]:
+    def _error(self, error: ErrorDetail, now: float) -> list[Effect]:
         severity = classify(error)
+        if error.code == SESSION_EXPIRED and self._begun:
+            ended = ConnectionFailed("the session came to its age limit", "run the command again", recoverable=True)
+            return [Drop(self._links.link.epoch), *self._lose(f.Lost(ended), now)]
         if corrected := self._setup.correct(dialect_shown_by(error)):
             return [*corrected, self._setup.update(SETUP)]
         if severity is Severity.FATAL or not self._session_id:
             return self._fail(fatal_error(error, self.options.key))
-        if error.event_id == MARKER or (self._all_sent and self._setup.is_refused_by(error, None)):
+        if error.event_id == MARKER or (self._all_sent and self._setup.may_be_about_update(error, None)):
             self._setup.answered()
             self._all_heard = True
             return []
-        if error.event_id == SETUP or self._setup.is_refused_by(error, None):
-            return self._setup.again(error, SETUP) or self._fail(self._refusal(error))
+        cause = SessionUpdate(session={}) if error.event_id == SETUP else None
+        if self._setup.may_be_about_update(error, cause):
+            # Nothing but audio was sent besides, which no server answers with an error before it knows the session.
+            outcome = self._setup.refused(error, cause, SETUP) or self._setup.refusal(error)
+            return outcome if isinstance(outcome, list) else self._fail(self._no_session(error, outcome))
         if error.code == COMMIT_EMPTY and self._segments.commits:
             self._segments.commits.popleft()
         if severity is Severity.BENIGN:
@@ -231,13 +325,13 @@ class Transcription:
         self._failed = True
         return [Show(trouble_of(error))]
 
-    def _refusal(self, error: ErrorDetail) -> RealtimeError:
+    def _no_session(self, error: ErrorDetail, refusal: InputError) -> InputError:
         """Why there is no session: many compatible servers have conversations only."""
         if error.param in ("session.type", "type") or "transcription_session" in error.message:
             return InputError(
                 f"the server has no transcription sessions ({words_of(error)})", "use --local, or name another server"
             )
-        return self._setup.refusal(error)
+        return refusal
 
     def _quit(self, exit_code: int, now: float) -> list[Effect]:
         """Ctrl-C is the usual end of a microphone's transcript: what was said before it is waited for."""
@@ -249,9 +343,15 @@ class Transcription:
     def _go_on(self, now: float) -> list[Effect]:
         """Give up what does not come any more, and end when all has been said."""
         changed_at = now if self._changed_at is None else self._changed_at
+        if self._links.lost and self._links.link.opened_at is None:
+            return self._links.time_passed(now)
+        if not self._session_id and self._links.lost and now >= changed_at + self.options.hello_timeout_s:
+            silent = self._silent_server()
+            passing = ConnectionFailed(silent.problem, silent.remedy, recoverable=True)
+            return [Drop(self._links.link.epoch), *self._lose(f.Lost(passing), now)]
         if not self._session_id:
             return self._fail(self._silent_server()) if now >= changed_at + self.options.hello_timeout_s else []
-        told = self._untranscribed(self._segments.give_up(now))
+        told = self._links.time_passed(now) + self._renew(now) + self._untranscribed(self._segments.give_up(now))
         over = self._all_sent and not self._segments.pending
         if self._give_up_at is not None and (now >= self._give_up_at or over):
             return told + self._end(self._exit_code or 0, "interrupted" if self._exit_code else "quit")
@@ -313,6 +413,8 @@ class Transcription:
     def _phase(self) -> Phase:
         if self._ended:
             return Phase.ENDED
+        if self._links.lost:
+            return Phase.RECONNECTING
         if not self._session_id:
             return Phase.CONNECTING
         if self._segments.speaking:
