@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realtime_cli.audio.core.half_duplex import HalfDuplex
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,6 +26,8 @@ def choose_echo_control(settings: Settings, on_notice: Callable[[str], None]) ->
     if settings.ptt:
         return None
     if settings.half_duplex:
+        from realtime_cli.audio.core.half_duplex import HalfDuplex  # numpy: typed turns do without
+
         on_notice(HALF_DUPLEX)
         return HalfDuplex()
     from realtime_cli.audio.drivers.choose import is_device  # loads the drivers
