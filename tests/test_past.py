@@ -16,8 +16,6 @@ from realtime_cli.conversation.past import (
     Past,
     Result,
     User,
-    decoded,
-    encoded,
     newest,
 )
 from realtime_cli.conversation.records import AssistantSaid, ToolCalled, ToolFinished, UserSaid
@@ -78,21 +76,6 @@ def test_what_is_left_out_is_the_oldest(past: list[Entry], budget: int) -> None:
 @given(pasts, budgets)
 def test_more_budget_never_tells_less(past: list[Entry], budget: int) -> None:
     assert len(newest(past, budget)) <= len(newest(past, budget + 50))
-
-
-@given(entries)
-def test_an_entry_survives_being_kept(entry: Entry) -> None:
-    line = encoded(entry)
-    assert decoded(line) == entry
-    assert b"\n" not in line
-    assert "kind" in json.loads(line)
-
-
-def test_a_torn_line_and_an_unknown_kind_are_nothing() -> None:
-    whole = encoded(User(text="Hello?"))
-    assert decoded(whole[:-3]) is None
-    assert decoded(b'{"kind": "dance", "text": "x"}') is None
-    assert decoded(b'{"kind": "user", "text": "\xff"}') is None
 
 
 def test_each_event_is_what_servers_of_both_shapes_take() -> None:

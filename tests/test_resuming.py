@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime_cli.cli.resuming import with_value
+from realtime_cli.cli.commands import with_value
 from realtime_cli.conversation import past
 from realtime_cli.conversation.records import ToolCalled, ToolFinished, Transcribed, UserSaid
 from realtime_cli.errors import InputError

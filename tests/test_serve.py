@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 import urllib.error
@@ -253,6 +254,52 @@ def test_what_is_not_there_is_a_json_error(method: str, path: str, status: int) 
     with serving() as serve:
         found, body, _ = http(serve, path, method=method)
         assert (found, body["error"]["type"]) == (status, "invalid_request_error")
+
+
+HOST = b"Host: 127.0.0.1\r\n"
+UPGRADE = (
+    HOST + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"Sec-WebSocket-Version: 13\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b" 400 "),
+        (b"GET / HTTP/9.9\r\n" + HOST + b"\r\n", b" 505 "),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", b" 414 "),
+        (b"GET / HTTP/1.1\r\n" + HOST + b"X: y\r\n" * 200 + b"\r\n", b" 431 "),
+        (b"BREW /healthz HTTP/1.1\r\n" + HOST + b"\r\n", b" 501 "),
+        (b"GET /healthz HTTP/1.1\r\n\r\n", b" 403 "),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n", b" 403 "),
+        (b"POST /v1/realtime/client_secrets HTTP/1.1\r\n" + HOST + b"Content-Length: -5\r\n\r\n", b" 413 "),
+        (b"POST /v1/realtime/client_secrets HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n", b" 413 "),
+        (b"POST /v1/realtime HTTP/1.1\r\n" + UPGRADE + b"Connection: close\r\n\r\n", b" 404 "),
+        (b"GET /v1/realtime HTTP/1.1\r\n" + UPGRADE.replace(b"13", b"8") + b"\r\n", b" 400 "),
+        (b"GET /v1/realtime HTTP/1.1\r\n" + HOST + b"Upgrade: websocket\r\n\r\n", b" 426 "),
+        (b"HEAD /healthz HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", b" 200 "),
+    ],
+)
+def test_what_is_half_a_request_or_none_is_answered_and_the_next_client_served(request_: bytes, answer: bytes) -> None:
+    with serving() as serve:
+        with socket.create_connection(("127.0.0.1", serve.server.port), timeout=PATIENCE_S) as sock:
+            sock.sendall(request_)
+            first_line = sock.makefile("rb").readline()
+        assert answer in first_line
+        assert b"<" not in first_line
+        with serve.connect() as client:
+            client.until("session.created")
+
+
+def test_a_frame_that_breaks_the_rules_ends_its_own_connection_alone() -> None:
+    with serving() as serve:
+        with socket.create_connection(("127.0.0.1", serve.server.port), timeout=PATIENCE_S) as sock:
+            sock.sendall(b"GET /v1/realtime HTTP/1.1\r\n" + UPGRADE + b"\r\n" + b"\x81\x02{}")
+            received = b"".join(iter(lambda: sock.recv(65_536), b""))
+        assert b"\x03\xea" in received  # close code 1002: a client's frames are masked (RFC 6455, 5.1)
+        with serve.connect() as client:
+            client.until("session.created")
 
 
 def test_a_body_that_is_too_long_is_refused_unread() -> None:

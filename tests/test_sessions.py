@@ -10,9 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.effects import Show
+from realtime_cli.conversation.records import AssistantSaid, UserSaid
 from realtime_cli.journal.entries import read
 from realtime_cli.journal.folder import Folder, id_of
+from realtime_cli.protocol.dialects import from_wire
+from realtime_cli.server.engines.optional_packages import missing_parts
 from tests import scripts
+from tests.conversation_driver import Drive
+from tests.needs import need
 from tests.running import KEY, ROOT, lines_of, run
 from tests.saved import AT, save
 from tests.scripted_server import ScriptedServer
@@ -58,6 +65,64 @@ def test_what_say_said_is_saved_and_the_first_time_one_is_told_where(data: dict[
     assert untold.header.instructions is None
     assert untold.header.instructions_sha256 == told.header.instructions_sha256
     assert KEY not in "".join(path.read_text() for path in folder.paths())
+
+
+def test_a_conversation_that_is_taken_up_is_told_to_the_model_before_the_next_turn(
+    data: dict[str, str], folder: Folder
+) -> None:
+    with ScriptedServer(scripts.text_turns("Noted.")) as server:
+        run("say", "My name is Ada.", "--base-url", server.url, **data).check_returncode()
+    with ScriptedServer(scripts.text_turns("Ada.")) as server:
+        again = ("say", "--resume", "What is my name?", "--greet", "--base-url", server.url)
+        done = run(*again, **data)
+    assert done.stdout == "Ada.\n"
+    assert "going on with" in done.stderr
+    assert server.types == ["session.update", *["conversation.item.create"] * 3, "response.create"], "and no greeting"
+    told = [event["item"] for event in server.of_type("conversation.item.create")]
+    assert [(item["role"], item["content"][0]["text"]) for item in told] == [
+        ("user", "My name is Ada."),
+        ("assistant", "Noted."),
+        ("user", "What is my name?"),
+    ]
+    first, second = sorted((read(path) for path in folder.paths()), key=lambda each: each.header.at)
+    assert second.header.resumed_from == first.header.id
+    assert [entry.text for entry in second.said] == ["What is my name?", "Ada."], "what was said before is in its file"
+
+
+def test_what_cannot_be_resumed_is_one_line_and_exit_2(data: dict[str, str]) -> None:
+    for words in (("chat", "--resume", "--mic", "none"), ("say", "--resume=3kf9ab", "hello")):
+        done = run(*words, "--local", **data)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_embedded_server_answers_from_what_was_said_in_a_conversation_before(data: dict[str, str]) -> None:
+    need(not missing_parts(), "the optional part")
+    run("say", "--local", "My name is Ada.", **data).check_returncode()
+    done = run("say", "--local", "--resume", "What is my name?", **data)
+    assert "Ada" in done.stdout
+
+
+def test_the_wire_log_of_a_recording_replays_to_the_same_conversation_and_holds_no_key(
+    data: dict[str, str], folder: Folder
+) -> None:
+    with ScriptedServer(scripts.text_turns("It is noon.", "It is one.")) as server:
+        talk = ("say", "--interactive", "--record", "--base-url", server.url)
+        run(*talk, stdin=b"What time is it?\nAnd now?\n", OPENAI_API_KEY=KEY, **data).check_returncode()
+    (path,) = folder.paths()
+    log = path.with_suffix(".wire").read_text()
+    assert KEY not in log
+    told = Drive(listens=False, server_decides_turns=False, plays=False)
+    told.tell(f.Opened())
+    for line in map(json.loads, log.splitlines()):
+        message = line["message"]
+        if line["direction"] == "received":
+            told.tell(from_wire(json.dumps(message)), at=line["t"])
+        elif message["type"] == "conversation.item.create":
+            told.tell(f.Typed(message["item"]["content"][0]["text"]), at=line["t"])
+    records = [effect.record for effect in told.effects if isinstance(effect, Show)]
+    said = [record.text for record in records if isinstance(record, UserSaid | AssistantSaid)]
+    assert said == [entry.text for entry in read(path).said]
 
 
 def test_no_save_keeps_nothing(data: dict[str, str], folder: Folder) -> None:

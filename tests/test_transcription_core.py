@@ -380,6 +380,18 @@ def test_a_beta_server_that_knows_only_session_update_gets_one() -> None:
     assert "no transcription sessions" in driver.records(Trouble)[0].message
 
 
+def test_a_session_that_is_refused_without_an_event_id_and_cannot_be_leaner_is_no_endless_wait() -> None:
+    driver = Driver()
+    driver.begin()
+    driver.says("error", error={"message": "bad session"})
+    assert driver.records(Ended) == [Ended(reason="failed", exit_code=2)]
+    driver = Driver(recording="talk")
+    driver.begin()
+    driver.says("session.updated", session=BODY)
+    driver.says("error", error={"message": "a hiccup"})
+    assert driver.records(Ended) == []
+
+
 def test_a_server_without_transcription_sessions_is_said_to_have_none() -> None:
     driver = Driver()
     driver.begin()

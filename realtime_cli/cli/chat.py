@@ -14,7 +14,7 @@ from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.terminal.keys import talk_key_named
 
 
-def run(settings: Settings, environment: Environment) -> int:
+def run(settings: Settings, environment: Environment, *, resume: str | None) -> int:
     """Talk to the end. Raises InputError for settings that exclude each other, and errors of the configuration."""
     check_usage(settings)
     typed = chat_inputs(settings, environment)
@@ -22,6 +22,7 @@ def run(settings: Settings, environment: Environment) -> int:
         settings,
         environment,
         "voice",
+        resume=resume,
         make_source=lambda note: open_source(settings.mic, note, on_demand=settings.ptt),
         make_sink=lambda note, _pending: open_sink(settings.speaker, note, source=settings.mic),
         make_echo_control=partial(choose_echo_control, settings),

@@ -7,12 +7,14 @@ command alone is declared here.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from typer import Argument, Option
 
+from realtime_cli.journal.folder import LAST, NAMES_ONE
 from realtime_cli.settings.settings import AUDIO, SAVING, SERVER, SESSION, TOOLS, TURNS, VIEW
 
 if TYPE_CHECKING:
@@ -77,6 +79,12 @@ def _limit(default: int, help: str) -> inspect.Parameter:
     return _own("limit", int, Option("--limit", "-n", help=help, metavar="N", min=0), default)
 
 
+_RESUME = _own(
+    "resume",
+    str | None,
+    Option("--resume", help="Go on with a saved conversation: the last, or this one", metavar="[ID]"),
+)
+
 _REQUIRED = inspect.Parameter.empty
 
 _NAME = _own("name", str, Argument(help="The id, a unique beginning of it, or last", metavar="ID"), _REQUIRED)
@@ -94,6 +102,7 @@ COMMANDS = (
             'chat --mic "USB" --speaker "Headset" --ptt',
             "chat --local --mic examples/question.wav --speaker reply.wav",
         ),
+        own=(_RESUME,),
         groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, SAVING, VIEW),
     ),
     Command(
@@ -107,6 +116,7 @@ COMMANDS = (
         own=(
             _own("text", str | None, Argument(help="What to say; - reads it from stdin", metavar="[TEXT]")),
             _flag("interactive", "--interactive", "-I", help="Several turns: one a line of stdin"),
+            _RESUME,
             _own("image", list[Path] | None, Option(help="Show it a PNG or JPEG; repeatable", metavar="FILE")),
         ),
         groups=(SERVER, SESSION, AUDIO, TOOLS, SAVING, VIEW),
@@ -344,3 +354,20 @@ GROUPS = {
 
 HELP = "help"
 """``realtime-cli help chat`` is ``realtime-cli chat --help``."""
+
+RESUME = "--resume"
+
+
+def with_value(words: Sequence[str]) -> list[str]:
+    """The command line with ``last`` behind each ``--resume`` that names no conversation.
+
+    A word behind it counts only if it could be an id, as ``say --resume "And now?"`` has a text there.
+    """
+    given: list[str] = []
+    for at, word in enumerate(words):
+        if word == "--":
+            return [*given, *words[at:]]
+        following = words[at + 1] if at + 1 < len(words) else ""
+        named = word != RESUME or NAMES_ONE.fullmatch(following)
+        given.append(word if named else f"{RESUME}={LAST}")
+    return given

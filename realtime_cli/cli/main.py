@@ -10,7 +10,7 @@ import typer
 from typer.main import get_group
 
 from realtime_cli import __version__
-from realtime_cli.cli.commands import COMMANDS, GROUPS, HELP
+from realtime_cli.cli.commands import COMMANDS, GROUPS, HELP, with_value
 from realtime_cli.cli.help import HelpfulGroup
 from realtime_cli.cli.printing import complain
 from realtime_cli.errors import in_words
@@ -90,6 +90,7 @@ def _main(words: list[str]) -> int:
     """The exit code. A command line that cannot be understood is one line on stderr."""
     if words[:1] == [HELP]:
         words = [*words[1:], "--help"]
+    words = with_value(words)
     try:
         return int(app(words, prog_name="realtime-cli", standalone_mode=False) or 0)
     except typer.Abort:

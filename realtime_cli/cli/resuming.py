@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from realtime_cli.cli.sessions import opened, saved_in
-from realtime_cli.conversation.past import Entry, User
-from realtime_cli.journal.folder import LAST, NAMES_ONE
+from realtime_cli.conversation.past import Entry, User, newest
 from realtime_cli.journal.resuming import whole_past
 from realtime_cli.settings.settings import Environment
-
-OPTION = "--resume"
 
 
 class Resumed(msgspec.Struct, frozen=True):
@@ -23,26 +18,17 @@ class Resumed(msgspec.Struct, frozen=True):
     notice: str
 
 
-def resumed(environment: Environment, name: str) -> Resumed:
-    """The conversation that the user wants to go on with. Raises InputError."""
+def resumed(environment: Environment, name: str, budget_tokens: int) -> Resumed:
+    """The conversation that the user wants to go on with; a model is told ``budget_tokens`` of it.
+
+    Raises InputError.
+    """
     conversation = opened(environment, name)
     past = whole_past(conversation, saved_in(environment).find)
     turns = sum(isinstance(entry, User) for entry in past)
+    told = sum(isinstance(entry, User) for entry in newest(past, budget_tokens))
     header = conversation.header
     notice = f"going on with {header.id} of {header.at.astimezone():%Y-%m-%d %H:%M}, {turns} turns"
+    if told < turns:
+        notice += f"; the model is told the latest {told} of them"
     return Resumed(header.id, past, notice)
-
-
-def with_value(words: Sequence[str]) -> list[str]:
-    """The command line with ``last`` behind each ``--resume`` that names no conversation.
-
-    A word behind it counts only if it could be an id, as ``say --resume "And now?"`` has a text there.
-    """
-    given: list[str] = []
-    for at, word in enumerate(words):
-        if word == "--":
-            return [*given, *words[at:]]
-        following = words[at + 1] if at + 1 < len(words) else ""
-        named = word != OPTION or NAMES_ONE.fullmatch(following)
-        given.append(word if named else f"{OPTION}={LAST}")
-    return given

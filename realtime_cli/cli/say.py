@@ -15,7 +15,13 @@ from realtime_cli.settings.settings import Environment, Settings
 
 
 def run(
-    settings: Settings, environment: Environment, *, text: str | None, interactive: bool, image: list[Path] | None
+    settings: Settings,
+    environment: Environment,
+    *,
+    text: str | None,
+    interactive: bool,
+    resume: str | None,
+    image: list[Path] | None,
 ) -> int:
     """Say it and print the reply. Blocks. Raises InputError for what cannot be said."""
     if text is None and not (interactive or image or settings.greet or settings.greeting):
@@ -30,7 +36,7 @@ def run(
     parts = tuple(map(image_part, image or ()))
     if words or parts:
         turns.append(f.Typed(words, parts))
-    hold_turns = partial(hold, settings, environment, "typed", **speaking(settings))
+    hold_turns = partial(hold, settings, environment, "typed", resume=resume, **speaking(settings))
     if interactive:
         typed = interactive_inputs(settings, environment)
         facts = (*map(f.Noted, typed.hints), *turns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import logging
 import signal
@@ -31,7 +32,7 @@ TOKEN_VARIABLE = "REALTIME_CLI_SERVE_TOKEN"  # noqa: S105 -- a name
 SHORTEST_TOKEN = 16
 """Characters; shorter ones can be guessed."""
 
-CLOSING_S = 1.0
+CLOSING_S = 0.6
 """For sessions to be told that the server goes, and then again for the engines to stop."""
 
 
@@ -64,6 +65,8 @@ def run(
         limits=limits,
     )
     _tell_failures(debug=settings.debug)
+    # It was turned off for the start (:mod:`realtime_cli.__main__`), and a server runs for weeks.
+    gc.enable()
     server = _listen(site, (family, address, port), _teller(settings))
     try:
         for line in fetch_weights_visibly():

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from realtime_cli.audio.core.meters import Meters
 from realtime_cli.cli.printing import tell_traceback
+from realtime_cli.cli.resuming import resumed
 from realtime_cli.cli.saving import saving
 from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
 from realtime_cli.cli.which_server import Server, find_server, way_to
@@ -77,12 +78,13 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     controls: Callable[[], Controls] = Controls,
     facts: tuple[f.Fact, ...] = (),
     interactive: bool = False,
+    resume: str | None = None,
     status: Status | None = None,
 ) -> int:
     """Hold one conversation from beginning to end, and return the exit code. Raises errors of the configuration.
 
-    ``plays``: ``make_sink`` makes one. ``interactive``: somebody may write further turns. ``status``: a line for the
-    bottom of a terminal, where no live view is.
+    ``plays``: ``make_sink`` makes one. ``interactive``: somebody may write further turns. ``resume``: the saved
+    conversation to go on with. ``status``: a line for the bottom of a terminal, where no live view is.
     """
     _check_files(settings, listens=shape == "voice", speaks=plays)
     server = find_server(settings, environment)
@@ -107,6 +109,9 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         can_ask=can_ask,
         prices=None if provider is LOCAL else prices_of(environment.file),
     )
+    earlier = resumed(environment, resume, options.restore_tokens) if resume else None
+    if earlier:
+        options = replace(options, past=earlier.past)
     kept = saving(
         settings,
         environment,
@@ -114,6 +119,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         provider=provider.name,
         model=settings.model or "",
         by_clock=shape == "voice",
+        resumed_from=earlier.id if earlier else None,
     )
     meters = Meters(
         microphone=shape == "voice" and settings.mic != "none", speaker=plays and settings.speaker != "none"
@@ -127,6 +133,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         meters=meters,
         environ=environment,
     )
+    begun = (f.Noted(earlier.notice),) if earlier else _greeting(settings)
     session = Session(
         Drivers(
             core=Conversation(options),
@@ -143,7 +150,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             make_journal=kept.make_journal,
             make_recorder=kept.make_recorder,
             wire_log=kept.wire_log,
-            first_facts=(*(f.Noted(text) for text in (*notices, *hints, *kept.notices)), *_greeting(settings), *facts),
+            first_facts=(*(f.Noted(text) for text in (*notices, *hints, *kept.notices)), *begun, *facts),
             on_failure=on_failure(settings, environment),
         )
     )
@@ -196,6 +203,7 @@ def conversation_options(
         reconnect_s=server.reconnect_s(settings),
         seed=secrets.randbits(31),
         plays=plays,
+        wants_sound=plays and not wanted.text_only,
         prices=prices,
         transcription_model=wanted.transcription_model or "",
         budget_usd=settings.budget,

@@ -53,7 +53,7 @@ from realtime_cli.conversation.tool_calls import CONSENTS, ToolCalls
 from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.conversation.turns import Turns
 from realtime_cli.conversation.usage import UsageMeter
-from realtime_cli.errors import ConnectionFailed, RealtimeError
+from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol import response_events as r
 from realtime_cli.protocol.client_events import ConversationItemCreate, ResponseCreate
@@ -392,11 +392,12 @@ class Conversation:
             return [*corrected, self._setup.update()]
         if severity is Severity.FATAL or not self._session_id:
             return self._refused_session(error, severity, now)
-        if self._begun and self._setup.is_refused_by(error, cause):
-            if again := self._setup.again(error):
+        match self._setup.refused(error, cause):
+            case InputError() as refusal:
+                return self._fail(refusal)
+            case list() as again:
                 self._responses.suspect(now)
                 return again
-            return self._fail(self._setup.refusal(error))
         if severity is Severity.BENIGN:
             return []
         coming = self._responses.coming

@@ -2,8 +2,6 @@
 
 It is what another connection is told, so that the model goes on where it was: after a lost connection, when a session
 comes to its age limit, and for a conversation that is taken up again. What was not heard is no part of it.
-
-Each entry is a frozen record with a ``kind``, one JSON object for who keeps it (:func:`encoded`, :func:`decoded`).
 """
 
 from __future__ import annotations
@@ -170,20 +168,6 @@ def newest(entries: Sequence[Entry], budget_tokens: int, *, open_calls: frozense
         left -= cost
         chosen |= unit
     return [ordered[index] for index in sorted(chosen)]
-
-
-def encoded(entry: Entry) -> bytes:
-    """One line of JSON, without its end."""
-    return msgspec.json.encode(entry)
-
-
-def decoded(line: bytes) -> Entry | None:
-    """The entry of such a line; None for one that is torn, or of a kind that is not known."""
-    try:
-        entry: Entry = msgspec.json.decode(line, type=User | Model | Call | Result)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return entry
 
 
 def _in_order(entries: Sequence[Entry]) -> list[Entry]:

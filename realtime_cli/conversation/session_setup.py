@@ -38,7 +38,7 @@ class SessionSetup:
         self._own = own
         self._shown: Dialect | None = None
         self._spoken: Dialect | None = None
-        self._unanswered = False
+        self._unanswered = self._tried = False
         self.tools: Sequence[Mapping[str, Any]] = ()
         """Functions for the model, which look the same in all dialects."""
 
@@ -66,36 +66,51 @@ class SessionSetup:
         """The server confirmed the update, or answered what was sent behind it."""
         self._unanswered = False
 
-    def is_refused_by(self, error: ErrorDetail, cause: ClientEvent | None) -> bool:
-        """Whether an error is about the update. Servers that do not repeat ids of events answer them in order."""
-        if isinstance(cause, SessionUpdate):
-            return True
-        if cause is not None or error.event_id or not self._unanswered:
-            return False
-        code = code_of(error)
-        return (error.param or "").startswith("session.") or (code not in TURN and code not in BENIGN)
+    def refused(
+        self, error: ErrorDetail, cause: ClientEvent | None, event_id: str | None = None
+    ) -> list[Effect] | InputError | None:
+        """What an error means for the update: None where it is about something else, as far as can be told.
 
-    def again(self, error: ErrorDetail, event_id: str | None = None) -> list[Effect]:
-        """The update without what was refused, and a word about it; nothing when there is nothing to leave out."""
+        Else the update again, without what was refused and with a word about it; or, where there is nothing to leave
+        out, the error to end with. Servers that do not repeat ids of events answer them in order.
+        """
+        if not self.may_be_about_update(error, cause):
+            return None
         settings = settings_of(self._session)
-        if "type" in settings and dialect_of_update(self._session) is Dialect.BETA:
+        named = _named(settings, (error.param or "").removeprefix("session."))
+        if again := self._again(error, settings, named, event_id):
+            return again
+        return self.refusal(error) if named or self._tried or isinstance(cause, SessionUpdate) else None
+
+    def may_be_about_update(self, error: ErrorDetail, cause: ClientEvent | None) -> bool:
+        """Whether an error may be the answer to the update."""
+        if cause is not None or error.event_id:
+            return isinstance(cause, SessionUpdate)
+        code = code_of(error)
+        of_session = (error.param or "").startswith("session.")
+        return self._unanswered and (of_session or (code not in TURN and code not in BENIGN))
+
+    def _again(
+        self, error: ErrorDetail, settings: Mapping[str, Any], named: set[str], event_id: str | None
+    ) -> list[Effect]:
+        if settings.get("type") == "transcription" and dialect_of_update(self._session) is Dialect.BETA:
             # A transcription's: without its type it goes out as session.update, and some servers know no other event.
             self._session = {name: value for name, value in self._session.items() if name != "type"}
             return [self.update(event_id)]
         kept = leaner(settings, self._own)
-        if named := _named(settings, (error.param or "").removeprefix("session.")):
+        if named:
             if named & kept.keys():
                 return []
             kept = {path: value for path, value in settings.items() if path not in named}
         left_out = sorted({path.rpartition(".")[2] for path in settings.keys() - kept.keys()})
         if not left_out:
             return []
-        self._session = body_of(kept)
+        self._session, self._tried = body_of(kept), True
         text = f"the server refuses some options ({words_of(error)}): going on without {', '.join(left_out)}"
         return [Show(Notice(text=text)), self.update(event_id)]
 
     def refusal(self, error: ErrorDetail) -> InputError:
-        """The error to end with when the update cannot be sent in another way."""
+        """The error to end with where the session cannot be had as it was asked for."""
         spoken, shown = dialect_of_update(self._session), self._shown
         if shown is not None and shown is not spoken:
             remedy = f"it speaks the {shown.value} dialect: leave out --dialect {spoken.value}"

@@ -64,7 +64,10 @@ class LocalServer:
             connection.close()
         for connection in connections:
             connection.join(max(0.0, deadline - time.monotonic()))
-        self.engines.close()
+        # A running call of an engine's library cannot be hurried, and may take longer than anybody wants to wait.
+        closing = threading.Thread(target=self.engines.close, name="close-engines", daemon=True)
+        closing.start()
+        closing.join(max(0.0, deadline - time.monotonic()))
 
 
 def load_server(

@@ -29,6 +29,8 @@ def choose_echo_control(settings: Settings, on_notice: Callable[[str], None]) ->
         from realtime_cli.audio.core.half_duplex import HalfDuplex  # numpy: typed turns do without
 
         on_notice(HALF_DUPLEX)
+        from realtime_cli.audio.core.half_duplex import HalfDuplex  # numpy: written turns do without
+
         return HalfDuplex()
     from realtime_cli.audio.drivers.choose import is_device  # loads the drivers
 

@@ -231,7 +231,7 @@ class DeviceStream(ABC):
         with portaudio() as sounddevice:
             if self._closed.is_set():
                 return
-            device = choose_device(list_devices(), wanted, self._direction)
+            device = choose_device(list_devices(self._direction), wanted, self._direction)
             refusals = []
             for rate_hz, channels in formats(device, self._direction):
                 try:

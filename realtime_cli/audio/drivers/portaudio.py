@@ -51,7 +51,7 @@ class PortAudioSource(DeviceStream):
     def open(self) -> None:
         """Open and start the device, or on demand only look whether it is there. Main thread. Raises AudioError."""
         if self._on_demand:
-            choose_device(list_devices(), self._wanted, self._direction)
+            choose_device(list_devices(self._direction), self._wanted, self._direction)
         else:
             super().open()
 

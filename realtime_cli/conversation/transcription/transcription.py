@@ -31,7 +31,7 @@ from realtime_cli.conversation.talk_key import MIN_COMMIT_MS
 from realtime_cli.conversation.transcription.segments import Segment, Segments
 from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
 from realtime_cli.protocol import conversation_events as c
-from realtime_cli.protocol.client_events import InputAudioBufferCommit
+from realtime_cli.protocol.client_events import InputAudioBufferCommit, SessionUpdate
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import Dialect, dialect_of
 from realtime_cli.protocol.error_codes import SESSION_EXPIRED, Key, Severity, classify, dialect_shown_by, fatal_error
@@ -309,12 +309,15 @@ class Transcription:
             return [*corrected, self._setup.update(SETUP)]
         if severity is Severity.FATAL or not self._session_id:
             return self._fail(fatal_error(error, self.options.key))
-        if error.event_id == MARKER or (self._all_sent and self._setup.is_refused_by(error, None)):
+        if error.event_id == MARKER or (self._all_sent and self._setup.may_be_about_update(error, None)):
             self._setup.answered()
             self._all_heard = True
             return []
-        if error.event_id == SETUP or self._setup.is_refused_by(error, None):
-            return self._setup.again(error, SETUP) or self._fail(self._refusal(error))
+        cause = SessionUpdate(session={}) if error.event_id == SETUP else None
+        if self._setup.may_be_about_update(error, cause):
+            # Nothing but audio was sent besides, which no server answers with an error before it knows the session.
+            outcome = self._setup.refused(error, cause, SETUP) or self._setup.refusal(error)
+            return outcome if isinstance(outcome, list) else self._fail(self._no_session(error, outcome))
         if error.code == COMMIT_EMPTY and self._segments.commits:
             self._segments.commits.popleft()
         if severity is Severity.BENIGN:
@@ -322,13 +325,13 @@ class Transcription:
         self._failed = True
         return [Show(trouble_of(error))]
 
-    def _refusal(self, error: ErrorDetail) -> RealtimeError:
+    def _no_session(self, error: ErrorDetail, refusal: InputError) -> InputError:
         """Why there is no session: many compatible servers have conversations only."""
         if error.param in ("session.type", "type") or "transcription_session" in error.message:
             return InputError(
                 f"the server has no transcription sessions ({words_of(error)})", "use --local, or name another server"
             )
-        return self._setup.refusal(error)
+        return refusal
 
     def _quit(self, exit_code: int, now: float) -> list[Effect]:
         """Ctrl-C is the usual end of a microphone's transcript: what was said before it is waited for."""

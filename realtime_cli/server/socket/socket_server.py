@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from realtime_cli.errors import ConfigError
 from realtime_cli.protocol.conversation_events import ErrorEvent
 from realtime_cli.protocol.items import ErrorDetail
 from realtime_cli.protocol.server_events import server_event_to_json
-from realtime_cli.server.connection import Ending
+from realtime_cli.server.connection import Connection, Ending
 from realtime_cli.server.core.core import GOING_AWAY, SessionPlan
 from realtime_cli.server.local_server import LocalServer, new_id
 from realtime_cli.server.socket.admission import Asked, NotAllowed, Wanted, no_room
@@ -195,11 +196,12 @@ class _Session:
     def __init__(self, socket_: WebSocket, beta: bool) -> None:
         self._socket = socket_
         self._beta = beta
+        self._connection: Connection | None = None
         self.over = threading.Event()
 
     def run(self, voice: LocalServer, plan: SessionPlan) -> None:
         """Carry messages both ways until one side ends. Blocks."""
-        connection = voice.connect(self._deliver, self._ended, plan)
+        connection = self._connection = voice.connect(self._deliver, self._ended, plan)
         try:
             for message in self._socket.messages():
                 if message is BINARY or isinstance(message, bytes):
@@ -213,6 +215,8 @@ class _Session:
     def close(self, code: int, reason: str) -> None:
         """Ask it to end. Any thread."""
         self._socket.close(code, reason)
+        if self._connection is not None:
+            self._connection.close()
 
     def _deliver(self, text: str) -> None:
         for message in beta_from_server(text) if self._beta else (text,):
@@ -285,6 +289,8 @@ class _Client(BaseHTTPRequestHandler):
     """One client's thread: HTTP requests until it leaves, or becomes a session."""
 
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"
+    """Of what names none; as HTTP/0.9 it would get an answer without a status."""
     timeout = REQUEST_S
     rbufsize = 0
     """Unbuffered: what follows a handshake is the WebSocket's."""
@@ -300,6 +306,11 @@ class _Client(BaseHTTPRequestHandler):
         """Says nothing of versions."""
         return "realtime-cli"
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """What is no HTTP at all gets the same kind of answer as everything else."""
+        self.close_connection = True
+        self._send(error(code, "invalid_request_error", None, f"{HTTPStatus(code).phrase}."), None)
+
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged: their lines may hold keys."""
 
@@ -310,7 +321,7 @@ class _Client(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         headers = {name.lower(): ", ".join(self.headers.get_all(name) or ()) for name in self.headers}
-        asked = Asked(self.command, self.path, headers)
+        asked = Asked("GET" if self.command == "HEAD" else self.command, self.path, headers)
         try:
             origin = self._owner.site.policy.check_page(asked)
         except NotAllowed as problem:
