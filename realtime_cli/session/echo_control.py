@@ -26,8 +26,6 @@ def choose_echo_control(settings: Settings, on_notice: Callable[[str], None]) ->
     if settings.ptt:
         return None
     if settings.half_duplex:
-        from realtime_cli.audio.core.half_duplex import HalfDuplex  # numpy: typed turns do without
-
         on_notice(HALF_DUPLEX)
         from realtime_cli.audio.core.half_duplex import HalfDuplex  # numpy: written turns do without
 
