@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec.structs import replace
 
 from realtime_cli.cli.engine_choice import engines_of, unused_engines
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from realtime_cli.transport.loopback import Kind
 
 
-class Server(NamedTuple):
+class Server(msgspec.Struct, frozen=True):
     """Where a session is held; ``place`` is None for the embedded server."""
 
     provider: Provider

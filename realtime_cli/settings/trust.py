@@ -14,7 +14,8 @@ import msgspec
 from realtime_cli.providers.endpoint import is_loopback
 from realtime_cli.providers.profiles import GENERAL_KEY, PROVIDERS
 from realtime_cli.settings.config_file import SECRET_ENDINGS, ConfigFile
-from realtime_cli.settings.settings import CACHE_DIR, CONFIG_DIR, DATA_DIR, LM_KEY, STT_KEY, TTS_KEY, fields
+from realtime_cli.settings.fields import fields
+from realtime_cli.settings.settings import CACHE_DIR, CONFIG_DIR, DATA_DIR, LM_KEY, STT_KEY, TTS_KEY
 
 OF_THE_KEY = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 """What goes out beside the general key, and says who pays."""
