@@ -1,6 +1,6 @@
 """Writes ``json-lines.schema.json``: what ``--json`` prints, for programs that read it.
 
-``python docs/json_schema.py`` after a record has changed; a test tells when that was forgotten.
+``python -m docs.json_schema`` after a record has changed; a test tells when that was forgotten.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ QUESTION = str(ROOT / "examples" / "question.wav")
 
 
 def test_the_schema_in_the_repository_is_that_of_the_records() -> None:
-    assert json.loads(PATH.read_text(encoding="utf-8")) == schema(), "run python docs/json_schema.py"
+    assert json.loads(PATH.read_text(encoding="utf-8")) == schema(), "run python -m docs.json_schema"
 
 
 def test_the_readme_names_every_type() -> None:
