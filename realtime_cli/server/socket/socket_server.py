@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
@@ -35,7 +35,7 @@ from realtime_cli.server.socket.http_routes import (
     answer,
     error,
 )
-from realtime_cli.server.socket.websocket import BINARY, Gone, WebSocket
+from realtime_cli.server.socket.websocket import BINARY, READ_BYTES, Gone, WebSocket
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,6 +50,9 @@ REQUEST_S = 10.0
 CLOSING_POLL_S = 0.1
 """How often the accepting thread looks whether it is to end."""
 
+MOST_DISCARDED_BYTES = 16_000_000
+"""Of a request's body that is too long."""
+
 MOST_WAITING = 64
 """Clients beyond the sessions: HTTP requests, and handshakes under way. More are turned away unread."""
 
@@ -61,7 +64,10 @@ class Held(Protocol):
     """It has ended."""
 
     def close(self, code: int, reason: str) -> None:
-        """Ask it to end. Any thread; does not block for long."""
+        """Ask it to end. Any thread; does not block."""
+
+    def drop(self) -> None:
+        """Let go of a client that does not take its end. Any thread; does not block."""
 
 
 class SocketServer:
@@ -129,7 +135,8 @@ class SocketServer:
         for session in sessions:
             session.close(GOING_AWAY, "the server is shutting down")
         for session in sessions:
-            session.over.wait(max(0.0, deadline - time.monotonic()))
+            if not session.over.wait(max(0.0, deadline - time.monotonic())):
+                session.drop()
 
     def enter(self) -> bool:
         """A client has connected; False: there are too many."""
@@ -217,6 +224,10 @@ class _Session:
         self._socket.close(code, reason)
         if self._connection is not None:
             self._connection.close()
+
+    def drop(self) -> None:
+        """Let go of the client. Any thread."""
+        self._socket.drop()
 
     def _deliver(self, text: str) -> None:
         for message in beta_from_server(text) if self._beta else (text,):
@@ -349,13 +360,20 @@ class _Client(BaseHTTPRequestHandler):
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             return None
         length = self.headers.get("Content-Length", "0")
-        if not length.isdecimal() or int(length) > MOST_BODY_BYTES:
+        if not length.isdecimal():
             return None
-        left, parts = int(length), []
-        while left and (part := self.rfile.read(left)):
-            parts.append(part)
+        if int(length) > MOST_BODY_BYTES:
+            # A client that still writes when the connection is closed never reads why.
+            for _ in self._parts(min(int(length), MOST_DISCARDED_BYTES)):
+                pass
+            return None
+        return b"".join(self._parts(int(length)))
+
+    def _parts(self, left: int) -> Iterator[bytes]:
+        """So many bytes of the request, as they come."""
+        while left and (part := self.rfile.read(min(left, READ_BYTES))):
+            yield part
             left -= len(part)
-        return b"".join(parts)
 
     def _become_websocket(self, asked: Asked) -> None:
         self.close_connection = True
