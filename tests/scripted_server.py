@@ -73,7 +73,7 @@ class ScriptedServer:
 
     ``beta``: speak the beta dialect. ``checked``: validate events against the SDK's types. ``accent``: how the events
     differ from those, once they are checked. ``received`` holds the clients' events in order, ``handshakes`` how they
-    connected.
+    connected, ``talks`` their connections.
     """
 
     def __init__(
@@ -96,6 +96,7 @@ class ScriptedServer:
         self.model = "gpt-4o-realtime-preview" if beta else "gpt-realtime-2.1"
         self.stopping = threading.Event()
         self.received: list[dict[str, Any]] = []
+        self.talks: list[Talk] = []
         self.handshakes: list[Handshake] = []
         self.url = ""
 
@@ -143,6 +144,14 @@ class ScriptedServer:
         if self._failures and kind is None:
             raise self._failures[0]
 
+    def vanish(self) -> None:
+        """Be gone: every connection ends, and no further one is taken."""
+        assert isinstance(self._listener, Server)
+        self.stopping.set()
+        self._listener.shutdown()
+        for talk in self.talks:
+            talk.close(1001)
+
     def check(self, side: str, event: dict[str, Any]) -> None:
         """Validate an event of the ``server`` or the ``client``."""
         if not self._checked:
@@ -164,7 +173,9 @@ class ScriptedServer:
     def _handle(self, connection: ServerConnection) -> None:
         assert not isinstance(self._script, HttpAnswer | Raw)
         try:
-            self._script(Talk(self, connection))
+            talk = Talk(self, connection, len(self.talks))
+            self.talks.append(talk)
+            self._script(talk)
         except ClientGone:
             return
         except Exception as failure:

@@ -32,12 +32,18 @@ class ClientGone(Exception):
 class Talk:
     """One connection, from the server's side."""
 
-    def __init__(self, server: ScriptedServer, connection: ServerConnection) -> None:
+    def __init__(self, server: ScriptedServer, connection: ServerConnection, number: int = 0) -> None:
         self._server = server
         self._connection = connection
         self._ids = 0
         self._text_only = False
         self.active: Reply | None = None
+        self.number = number
+        """How many connections there were before."""
+        self.received: list[dict[str, Any]] = []
+        """The client's events on this connection."""
+        self.session: dict[str, Any] = {}
+        """What this server's sessions have beside the usual."""
 
     def send(self, event: dict[str, Any]) -> None:
         """Send an event in GA shape; it gets an id, is checked, and is put into the beta's shape if that is spoken."""
@@ -62,6 +68,7 @@ class Talk:
         except ConnectionClosed:
             raise ClientGone from None
         self._server.received.append(event)
+        self.received.append(event)
         self._server.check("client", event)
         return event
 
@@ -161,6 +168,11 @@ class Talk:
         """The code that the client closed with, once it has."""
         return self._connection.close_code
 
+    @property
+    def told(self) -> list[str]:
+        """What the client sent on this connection but audio, in short."""
+        return [_short(event) for event in self.received if event["type"] != "input_audio_buffer.append"]
+
     def close(self, code: int, reason: str = "") -> None:
         """Close the connection."""
         self._connection.close(code, reason)
@@ -210,10 +222,23 @@ class Talk:
             self.send({"type": f"conversation.item.{stage}", "previous_item_id": None, "item": whole})
 
     def _session(self, changes: dict[str, Any]) -> dict[str, Any]:
-        base = {"id": "sess_1", "object": "realtime.session", "model": self._server.model}
+        base = {
+            **self.session,
+            "id": f"sess_{self.number + 1}",
+            "object": "realtime.session",
+            "model": self._server.model,
+        }
         if self._server.beta:
             return base | {"modalities": ["text", "audio"], "voice": "alloy"} | changes
         return base | {"type": "realtime", "output_modalities": ["audio"], "audio": {}} | changes
+
+
+def _short(event: dict[str, Any]) -> str:
+    if event["type"] != "conversation.item.create":
+        return str(event["type"])
+    item = event["item"]
+    words = "".join(part.get("text", "") for part in item.get("content", ()))
+    return f"{item.get('role') or item['type']}: {words or item.get('output') or item.get('arguments') or ''}"
 
 
 def _is_loud(block: dict[str, Any]) -> bool:

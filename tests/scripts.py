@@ -31,6 +31,15 @@ def text_turns(*replies: str) -> Script:
     return script
 
 
+def in_turn(*scripts: Script) -> Script:
+    """A script a connection, the last one for ever after."""
+
+    def script(talk: Talk) -> None:
+        scripts[min(talk.number, len(scripts) - 1)](talk)
+
+    return script
+
+
 def voice_turns(transcript: str = "what time is it", reply: str = ANSWER, audio_ms: int = 800) -> Script:
     """Voice detection by loudness; answers each turn by itself."""
 

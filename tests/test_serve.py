@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 import urllib.error
@@ -14,6 +15,7 @@ import pytest
 import websocket as websocket_client
 from openai.types.realtime import ClientSecretCreateResponse
 
+import realtime_cli.server.socket.websocket as websocket_module
 from realtime_cli.server.sharing import FairLock
 from tests.local_engines import PATIENCE_S, Beeper, Reciter
 from tests.schema_check import check_beta_server_event
@@ -255,7 +257,53 @@ def test_what_is_not_there_is_a_json_error(method: str, path: str, status: int) 
         assert (found, body["error"]["type"]) == (status, "invalid_request_error")
 
 
-def test_a_body_that_is_too_long_is_refused_unread() -> None:
+HOST = b"Host: 127.0.0.1\r\n"
+UPGRADE = (
+    HOST + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    b"Sec-WebSocket-Version: 13\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b" 400 "),
+        (b"GET / HTTP/9.9\r\n" + HOST + b"\r\n", b" 505 "),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", b" 414 "),
+        (b"GET / HTTP/1.1\r\n" + HOST + b"X: y\r\n" * 200 + b"\r\n", b" 431 "),
+        (b"BREW /healthz HTTP/1.1\r\n" + HOST + b"\r\n", b" 501 "),
+        (b"GET /healthz HTTP/1.1\r\n\r\n", b" 403 "),
+        (b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\n\r\n", b" 403 "),
+        (b"POST /v1/realtime/client_secrets HTTP/1.1\r\n" + HOST + b"Content-Length: -5\r\n\r\n", b" 413 "),
+        (b"POST /v1/realtime/client_secrets HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n", b" 413 "),
+        (b"POST /v1/realtime HTTP/1.1\r\n" + UPGRADE + b"Connection: close\r\n\r\n", b" 404 "),
+        (b"GET /v1/realtime HTTP/1.1\r\n" + UPGRADE.replace(b"13", b"8") + b"\r\n", b" 400 "),
+        (b"GET /v1/realtime HTTP/1.1\r\n" + HOST + b"Upgrade: websocket\r\n\r\n", b" 426 "),
+        (b"HEAD /healthz HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n", b" 200 "),
+    ],
+)
+def test_what_is_half_a_request_or_none_is_answered_and_the_next_client_served(request_: bytes, answer: bytes) -> None:
+    with serving() as serve:
+        with socket.create_connection(("127.0.0.1", serve.server.port), timeout=PATIENCE_S) as sock:
+            sock.sendall(request_)
+            first_line = sock.makefile("rb").readline()
+        assert answer in first_line
+        assert b"<" not in first_line
+        with serve.connect() as client:
+            client.until("session.created")
+
+
+def test_a_frame_that_breaks_the_rules_ends_its_own_connection_alone() -> None:
+    with serving() as serve:
+        with socket.create_connection(("127.0.0.1", serve.server.port), timeout=PATIENCE_S) as sock:
+            sock.sendall(b"GET /v1/realtime HTTP/1.1\r\n" + UPGRADE + b"\r\n" + b"\x81\x02{}")
+            received = b"".join(iter(lambda: sock.recv(65_536), b""))
+        assert b"\x03\xea" in received  # close code 1002: a client's frames are masked (RFC 6455, 5.1)
+        with serve.connect() as client:
+            client.until("session.created")
+
+
+def test_a_body_that_is_too_long_is_refused() -> None:
     with serving() as serve:
         assert http(serve, "/v1/realtime/client_secrets", b"x" * 1_000_001)[0] == 413
 
@@ -372,14 +420,36 @@ def test_a_beta_client_hears_a_reply() -> None:
         assert (done["output_audio_format"], done["output"][0]["content"][0]["type"]) == ("g711_ulaw", "audio")
 
 
-def test_a_client_that_does_not_read_does_not_hold_up_the_others() -> None:
-    with serving() as serve, serve.connect() as deaf, serve.connect() as other:
-        for _ in range(20):
-            deaf.say("Go.")
-            deaf.send("response.create")
+def test_a_client_that_gives_no_sign_of_life_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_module, "PING_S", 0.05)
+    monkeypatch.setattr(websocket_module, "TICK_S", 0.05)
+    with serving() as serve:
+        with socket.create_connection(("127.0.0.1", serve.server.port), timeout=PATIENCE_S) as dead:
+            dead.sendall(b"GET /v1/realtime HTTP/1.1\r\n" + UPGRADE + b"\r\n")
+            received = b"".join(iter(lambda: dead.recv(65_536), b""))
+        assert b"session.created" in received
+        assert b"\x89\x00" in received  # a ping
+        wait_for(lambda: serve.server.sessions == 0)
+
+
+def test_a_client_that_takes_nothing_loses_its_place_and_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_module, "SEND_S", 0.2)
+    with serving(lm=Reciter([f"{'x' * 400}. "] * 10)) as serve, serve.connect() as deaf, serve.connect() as other:
+        deaf.send("response.create")
         other.until("session.created")
         other.send("input_audio_buffer.clear")
         other.until("input_audio_buffer.cleared")
+        wait_for(lambda: serve.server.sessions == 1)
+        other.send("input_audio_buffer.clear")
+        other.until("input_audio_buffer.cleared")
+
+
+def test_a_client_that_takes_nothing_does_not_hold_up_the_end() -> None:
+    with serving(lm=Reciter([f"{'x' * 400}. "] * 10)) as serve, serve.connect() as deaf:
+        deaf.send("response.create")
+        wait_for(lambda: serve.lm.given == 10)
+        serve.server.close(0.1)
+        wait_for(lambda: serve.server.sessions == 0)
 
 
 class OneByOne(Beeper):
@@ -389,10 +459,10 @@ class OneByOne(Beeper):
         self.permits = threading.Semaphore(0)
         self.asked: list[str] = []
 
-    def synthesize(self, text: str, voice: str, speed: float) -> Any:
+    def synthesize(self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]) -> Any:
         self.asked.append(voice)
         assert self.permits.acquire(timeout=PATIENCE_S)
-        return super().synthesize(text, voice, speed)
+        yield from super().synthesize(text, voice, speed, cancelled)
 
 
 def wait_for(state: Callable[[], bool]) -> None:

@@ -34,7 +34,7 @@ def test_a_server_may_deviate_and_two_turns_are_told_all_the_same(deviation: str
     with ScriptedServer(scripts.text_turns("One.", "Two."), accent=accents.DEVIATIONS[deviation]) as server:
         done = run(*TWO_TURNS, "--base-url", server.url, stdin=b"first\nsecond\n")
     assert (done.returncode, done.stderr) == (0, "")
-    lines = [line for line in lines_of(done) if line["type"] != "assistant_delta"]
+    lines = [line for line in lines_of(done) if line["type"] not in ("assistant_delta", "cost")]
     kinds = [line["type"] for line in lines]
     assert kinds == ["session", "user", "assistant", "usage", "user", "assistant", "usage", "end"]
     assert [line["text"] for line in lines if line["type"] in ("user", "assistant")] == [
@@ -158,6 +158,36 @@ def test_xai_opens_with_its_own_event_and_gets_its_own_session(tmp_path: Path) -
     }
     texts = [line["text"] for line in lines_of(done) if line["type"] in ("user", "assistant")]
     assert texts == ["what time is it", "Ten."]
+
+
+def test_speech_to_speech_gets_silence_behind_a_recording_and_answers_by_itself(tmp_path: Path) -> None:
+    question = spoken(tmp_path / "question.wav", 400)
+    with ScriptedServer(scripts.voice_turns("what time is it", "Ten.", audio_ms=200)) as server:
+        where = ("--provider", "speech-to-speech", "--base-url", server.url)
+        done = run("ask", str(question), "--json", *where)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    texts = [line["text"] for line in lines_of(done) if line["type"] in ("user", "assistant")]
+    assert texts == ["what time is it", "Ten."]
+    assert server.types == ["session.update"]
+
+
+def test_a_server_that_writes_where_sound_was_asked_for_is_said_to_and_no_empty_file_is_left(tmp_path: Path) -> None:
+    def script(talk: Talk) -> None:
+        talk.greet()
+        for _ in range(2):
+            talk.obey_until("response.create")
+            talk.reply("Only words.", audio_ms=0)
+        talk.obey_until_closed()
+
+    reply = tmp_path / "reply.wav"
+    with ScriptedServer(script, accent=accents.without("response.output_audio.")) as server:
+        done = run(*TWO_TURNS, "--speaker", str(reply), "--base-url", server.url, stdin=b"first\nsecond\n")
+    lines = lines_of(done)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert [line["text"] for line in lines if line["type"] == "notice"] == [
+        "the server sent words and no sound to play"
+    ]
+    assert not reply.exists()
 
 
 def test_speech_to_speech_that_serves_somebody_else_is_one_line_and_exit_4() -> None:

@@ -10,10 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from realtime_cli.conversation import facts as f
+from realtime_cli.conversation.effects import Show
+from realtime_cli.conversation.records import AssistantSaid, UserSaid
 from realtime_cli.journal.entries import read
 from realtime_cli.journal.folder import Folder, id_of
+from realtime_cli.protocol.dialects import from_wire
 from realtime_cli.server.engines.optional_packages import missing_parts
 from tests import scripts
+from tests.conversation_driver import Drive
 from tests.needs import need
 from tests.running import KEY, ROOT, lines_of, run
 from tests.saved import AT, save
@@ -96,6 +101,28 @@ def test_the_embedded_server_answers_from_what_was_said_in_a_conversation_before
     run("say", "--local", "My name is Ada.", **data).check_returncode()
     done = run("say", "--local", "--resume", "What is my name?", **data)
     assert "Ada" in done.stdout
+
+
+def test_the_wire_log_of_a_recording_replays_to_the_same_conversation_and_holds_no_key(
+    data: dict[str, str], folder: Folder
+) -> None:
+    with ScriptedServer(scripts.text_turns("It is noon.", "It is one.")) as server:
+        talk = ("say", "--interactive", "--record", "--base-url", server.url)
+        run(*talk, stdin=b"What time is it?\nAnd now?\n", OPENAI_API_KEY=KEY, **data).check_returncode()
+    (path,) = folder.paths()
+    log = path.with_suffix(".wire").read_text()
+    assert KEY not in log
+    told = Drive(listens=False, server_decides_turns=False, plays=False)
+    told.tell(f.Opened())
+    for line in map(json.loads, log.splitlines()):
+        message = line["message"]
+        if line["direction"] == "received":
+            told.tell(from_wire(json.dumps(message)), at=line["t"])
+        elif message["type"] == "conversation.item.create":
+            told.tell(f.Typed(message["item"]["content"][0]["text"]), at=line["t"])
+    records = [effect.record for effect in told.effects if isinstance(effect, Show)]
+    said = [record.text for record in records if isinstance(record, UserSaid | AssistantSaid)]
+    assert said == [entry.text for entry in read(path).said]
 
 
 def test_no_save_keeps_nothing(data: dict[str, str], folder: Folder) -> None:

@@ -308,6 +308,22 @@ def test_a_server_may_leave_ids_out(named: str) -> None:
     assert driver.records(Ended) == [Ended(reason="done", exit_code=0)]
 
 
+def test_a_transcript_may_come_in_the_item_and_is_told_once_if_it_comes_again() -> None:
+    driver = Driver(recording="talk")
+    driver.begin()
+    driver.tell(f.Fed())
+    driver.says("session.updated", session=BODY)
+    driver.says("input_audio_buffer.speech_stopped", item_id="", audio_end_ms=0)
+    driver.says("input_audio_buffer.committed", item_id="")
+    item = {"id": "a", "type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": "hello"}]}
+    driver.says("conversation.item.created", item=item)
+    driver.says("conversation.item.done", item=item)
+    driver.completed("a", "hello")
+    driver.wait()
+    assert driver.texts == ["hello"]
+    assert driver.records(Ended) == [Ended(reason="done", exit_code=0)]
+
+
 def test_a_commit_without_an_id_is_that_of_the_speech_that_ended() -> None:
     driver = Driver()
     driver.begin()
@@ -378,6 +394,18 @@ def test_a_beta_server_that_knows_only_session_update_gets_one() -> None:
     assert lean == {"input_audio_transcription": {"model": "m"}}
     driver.says("error", error=unknown)
     assert "no transcription sessions" in driver.records(Trouble)[0].message
+
+
+def test_a_session_that_is_refused_without_an_event_id_and_cannot_be_leaner_is_no_endless_wait() -> None:
+    driver = Driver()
+    driver.begin()
+    driver.says("error", error={"message": "bad session"})
+    assert driver.records(Ended) == [Ended(reason="failed", exit_code=2)]
+    driver = Driver(recording="talk")
+    driver.begin()
+    driver.says("session.updated", session=BODY)
+    driver.says("error", error={"message": "a hiccup"})
+    assert driver.records(Ended) == []
 
 
 def test_a_server_without_transcription_sessions_is_said_to_have_none() -> None:

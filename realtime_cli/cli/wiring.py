@@ -34,6 +34,9 @@ from realtime_cli.session.drivers import (
     MakeSink,
     MakeSource,
     OpenRecording,
+    OtherSink,
+    OtherSource,
+    no_other,
     no_recordings,
     nothing,
 )
@@ -71,6 +74,8 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     *,
     make_source: MakeSource = nothing,
     make_sink: MakeSink = nothing,
+    other_source: OtherSource = no_other,
+    other_sink: OtherSink = no_other,
     make_echo_control: MakeEchoControl = nothing,
     open_recording: OpenRecording = no_recordings,
     plays: bool = False,
@@ -90,10 +95,10 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     server = find_server(settings, environment)
     settings = server.careful(settings)
     provider, notices = server.provider, server.notices
-    if provider is LOCAL:
-        from realtime_cli.cli.fetch import fetch_weights_visibly  # the optional part
+    if server.engines is not None:
+        from realtime_cli.cli.fetch import fetch_visibly  # the optional part
 
-        notices += fetch_weights_visibly()
+        notices += fetch_visibly(server.engines.weights())
     wanted = session_options(settings, provider, shape, spoken=plays)
     remote = remote_servers(settings, environment, provider, server.dialect)
     wanted = replace(wanted, tools=remote)
@@ -142,6 +147,8 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             make_encoder=server.encoder,
             make_source=make_source,
             make_sink=make_sink,
+            other_source=other_source,
+            other_sink=other_sink,
             make_echo_control=make_echo_control,
             open_recording=open_recording,
             meters=meters,
@@ -203,6 +210,7 @@ def conversation_options(
         reconnect_s=server.reconnect_s(settings),
         seed=secrets.randbits(31),
         plays=plays,
+        wants_sound=plays and not wanted.text_only,
         prices=prices,
         transcription_model=wanted.transcription_model or "",
         budget_usd=settings.budget,

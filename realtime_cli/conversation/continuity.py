@@ -184,6 +184,7 @@ class Continuity:
         self._calls.reset()
         self._out_of_band.reset()
         self._restored.clear()
+        self._history.new_connection()
         return effects
 
     def _tell_past(self) -> list[Effect]:

@@ -164,6 +164,10 @@ class History:
         entry.server_id = item_id
         self._by_id[item_id] = entry
 
+    def new_connection(self) -> None:
+        """Another server may count its ids from the beginning again: what was told is no item of its."""
+        self._told = Recent()
+
     def drop(self, entry: Entry) -> None:
         """What was taken for a turn was none: it is not told."""
         self._remove(entry)

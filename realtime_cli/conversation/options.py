@@ -63,6 +63,8 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """There is a microphone; without one, turns are typed or recorded, and wait for each other."""
     plays: bool = True
     """There is somewhere to play audio; without it, audio that a server sends all the same is passed by."""
+    wants_sound: bool = False
+    """Spoken replies were asked for, and there is somewhere to play them."""
     can_cancel: bool = True
     can_truncate: bool = True
     side_channels: tuple[SideChannel, ...] = ()

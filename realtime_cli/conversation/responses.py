@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import msgspec
 
-from realtime_cli.conversation.effects import Effect, Flush, Send
+from realtime_cli.conversation.effects import Effect, Flush, Send, Show
 from realtime_cli.conversation.facts import Flushed, Heard
 from realtime_cli.conversation.history import UNNAMED, Entry, History
 from realtime_cli.conversation.options import ConversationOptions
+from realtime_cli.conversation.records import Notice
 from realtime_cli.conversation.reply import ContentEvent, Reply, Wish
 from realtime_cli.conversation.states import Recent, ResponseEvent, ResponseState
 from realtime_cli.protocol.client_events import ConversationItemDelete, ConversationItemTruncate, ResponseCancel
@@ -39,6 +40,7 @@ class Responses:
         self._history = history
         self.wish: Wish | None = None
         """What is to be asked for as soon as nothing else is going on."""
+        self._told_soundless = False
         self.reset()
 
     def reset(self) -> None:
@@ -189,6 +191,7 @@ class Responses:
             for index, item in enumerate(response.output or ()):
                 reply.called = reply.called or item.type != "message"
                 effects += reply.complete_from(self._history, item, index, now)
+            effects += self._soundless(reply)
         return effects + self._end(now, cut=not ours and response.status == "cancelled"), reply
 
     def heard(self, fact: Heard) -> None:
@@ -247,6 +250,14 @@ class Responses:
             entry.interrupted = entry.final = True
             for part in entry.parts.values():
                 part.finished = True
+
+    def _soundless(self, reply: Reply) -> list[Effect]:
+        """Say once that a server writes where sound was asked for: nothing will be heard of it."""
+        spoken = any(entry.parts for entry in reply.entries)
+        if not self._options.wants_sound or self._told_soundless or spoken or not any(it.text for it in reply.entries):
+            return []
+        self._told_soundless = True
+        return [Show(Notice(text="the server sent words and no sound to play"))]
 
     def _alive(self, response_id: str, now: float) -> tuple[list[Effect], Reply | None]:
         """The response of this id, which begins now if nothing was heard of it before; None for one that is over."""

@@ -8,9 +8,11 @@ never left out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from realtime_cli.conversation.effects import Effect, Send, Show, Speak
+from realtime_cli.conversation.facts import Reconfigured
 from realtime_cli.conversation.records import Notice
 from realtime_cli.errors import InputError
 from realtime_cli.protocol.client_events import ClientEvent, SessionUpdate
@@ -18,6 +20,12 @@ from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.error_codes import BENIGN, TURN, code_of
 from realtime_cli.protocol.items import ErrorDetail
 from realtime_cli.protocol.session_body import body_of, dialect_of_update, leaner, settings_of
+
+ANSWERING = ("create_response", "interrupt_response")
+"""What is not about how turns are found."""
+
+CHANGE = "change_"
+"""How the ids of updates begin that the user asked for in mid-conversation."""
 
 MAX_WORDS = 160
 """How much of what a server says is repeated: some send pages of a validator's output."""
@@ -36,9 +44,11 @@ class SessionSetup:
         self._session = session
         self._otherwise = otherwise
         self._own = own
+        self._before_change = session, otherwise
+        self._numbers = count(1)
         self._shown: Dialect | None = None
         self._spoken: Dialect | None = None
-        self._unanswered = False
+        self._unanswered = self._tried = False
         self.tools: Sequence[Mapping[str, Any]] = ()
         """Functions for the model, which look the same in all dialects."""
 
@@ -62,46 +72,91 @@ class SessionSetup:
         text = f"this server speaks the {shown.value} dialect: going on in that"
         return [Speak(shown), Show(Notice(text=text))]
 
+    def change(self, change: Reconfigured) -> list[Effect]:
+        """What the user changes in mid-conversation, in an update of its own: refused, it ends nothing."""
+        self._before_change = self._session, self._otherwise
+        after, changed = _changed(self._session, change)
+        self._session = after
+        self._otherwise = {dialect: _changed(body, change)[0] for dialect, body in self._otherwise.items()}
+        return [Send(SessionUpdate(session=changed, event_id=f"{CHANGE}{next(self._numbers)}"))]
+
+    def change_refused(self, cause: ClientEvent | None) -> bool:
+        """Whether an error is about a change, which is then undone."""
+        if not isinstance(cause, SessionUpdate) or not (cause.event_id or "").startswith(CHANGE):
+            return False
+        self._session, self._otherwise = self._before_change
+        return True
+
     def answered(self) -> None:
         """The server confirmed the update, or answered what was sent behind it."""
         self._unanswered = False
 
-    def is_refused_by(self, error: ErrorDetail, cause: ClientEvent | None) -> bool:
-        """Whether an error is about the update. Servers that do not repeat ids of events answer them in order."""
-        if isinstance(cause, SessionUpdate):
-            return True
-        if cause is not None or error.event_id or not self._unanswered:
-            return False
-        code = code_of(error)
-        return (error.param or "").startswith("session.") or (code not in TURN and code not in BENIGN)
+    def refused(
+        self, error: ErrorDetail, cause: ClientEvent | None, event_id: str | None = None
+    ) -> list[Effect] | InputError | None:
+        """What an error means for the update: None where it is about something else, as far as can be told.
 
-    def again(self, error: ErrorDetail, event_id: str | None = None) -> list[Effect]:
-        """The update without what was refused, and a word about it; nothing when there is nothing to leave out."""
+        Else the update again, without what was refused and with a word about it; or, where there is nothing to leave
+        out, the error to end with. Servers that do not repeat ids of events answer them in order.
+        """
+        if not self.may_be_about_update(error, cause):
+            return None
         settings = settings_of(self._session)
-        if "type" in settings and dialect_of_update(self._session) is Dialect.BETA:
+        named = _named(settings, (error.param or "").removeprefix("session."))
+        if again := self._again(error, settings, named, event_id):
+            return again
+        return self.refusal(error) if named or self._tried or isinstance(cause, SessionUpdate) else None
+
+    def may_be_about_update(self, error: ErrorDetail, cause: ClientEvent | None) -> bool:
+        """Whether an error may be the answer to the update."""
+        if cause is not None or error.event_id:
+            return isinstance(cause, SessionUpdate)
+        code = code_of(error)
+        of_session = (error.param or "").startswith("session.")
+        return self._unanswered and (of_session or (code not in TURN and code not in BENIGN))
+
+    def _again(
+        self, error: ErrorDetail, settings: Mapping[str, Any], named: set[str], event_id: str | None
+    ) -> list[Effect]:
+        if settings.get("type") == "transcription" and dialect_of_update(self._session) is Dialect.BETA:
             # A transcription's: without its type it goes out as session.update, and some servers know no other event.
             self._session = {name: value for name, value in self._session.items() if name != "type"}
             return [self.update(event_id)]
         kept = leaner(settings, self._own)
-        if named := _named(settings, (error.param or "").removeprefix("session.")):
+        if named:
             if named & kept.keys():
                 return []
             kept = {path: value for path, value in settings.items() if path not in named}
         left_out = sorted({path.rpartition(".")[2] for path in settings.keys() - kept.keys()})
         if not left_out:
             return []
-        self._session = body_of(kept)
+        self._session, self._tried = body_of(kept), True
         text = f"the server refuses some options ({words_of(error)}): going on without {', '.join(left_out)}"
         return [Show(Notice(text=text)), self.update(event_id)]
 
     def refusal(self, error: ErrorDetail) -> InputError:
-        """The error to end with when the update cannot be sent in another way."""
+        """The error to end with where the session cannot be had as it was asked for."""
         spoken, shown = dialect_of_update(self._session), self._shown
         if shown is not None and shown is not spoken:
             remedy = f"it speaks the {shown.value} dialect: leave out --dialect {spoken.value}"
         else:
             remedy = "change it or leave it out"
         return InputError(f"the server refuses an option: {words_of(error)}", remedy)
+
+
+def _changed(body: Mapping[str, Any], change: Reconfigured) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A session with a change in it, and that change alone."""
+    nested = dialect_of_update(body) is Dialect.GA
+    before = settings_of(body)
+    settings: dict[str, Any] = {} if change.instructions is None else {"instructions": change.instructions}
+    if change.voice is not None:
+        settings["audio.output.voice" if nested else "voice"] = change.voice
+    if change.vad is not None:
+        path = "audio.input.turn_detection" if nested else "turn_detection"
+        kept = {name: value for name, value in (before.get(path) or {}).items() if name in ANSWERING}
+        settings[path] = {"type": f"{change.vad}_vad", **kept}
+    kind = {"type": body["type"]} if "type" in body else {}
+    return body_of(before | settings), kind | body_of(settings)
 
 
 def words_of(error: ErrorDetail) -> str:

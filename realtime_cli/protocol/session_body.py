@@ -116,9 +116,9 @@ def leaner(settings: Mapping[str, Any], own: frozenset[str] = frozenset()) -> di
 
 def dialect_of_update(body: Mapping[str, Any]) -> Dialect:
     """The dialect that the body of a ``session.update`` is in."""
-    if "audio" not in body:
-        return Dialect.BETA
-    return Dialect.GA if "type" in body else Dialect.XAI
+    if body.get("type") == "realtime" or {"audio", "type"} <= body.keys():
+        return Dialect.GA
+    return Dialect.XAI if "audio" in body else Dialect.BETA
 
 
 def _conversation(options: SessionOptions) -> dict[str, Any]:

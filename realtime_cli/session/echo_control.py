@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from realtime_cli.audio.core.half_duplex import HalfDuplex
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,6 +27,8 @@ def choose_echo_control(settings: Settings, on_notice: Callable[[str], None]) ->
         return None
     if settings.half_duplex:
         on_notice(HALF_DUPLEX)
+        from realtime_cli.audio.core.gates import HalfDuplex  # numpy: written turns do without
+
         return HalfDuplex()
     from realtime_cli.audio.drivers.choose import is_device  # loads the drivers
 

@@ -31,6 +31,9 @@ METER_FLOOR_DBFS = -60.0
 
 FULL_CELLS, EMPTY_CELLS = "━", "─"
 
+SMALL_USD = 0.1
+"""Below this, a tenth of a cent is worth showing."""
+
 GAP = "  "
 """Between the state, each level, the facts and the keys."""
 
@@ -120,7 +123,7 @@ def _state_text(snapshot: Snapshot, controls: Controls, talking_s: int) -> tuple
 
 
 def _meters(gauges: Gauges) -> list[Part]:
-    ends = (("mic", gauges.microphone, 1, "green"), ("out", gauges.speaker, 6, "magenta"))
+    ends = (("mic", gauges.microphone, 1, "green"), ("out", gauges.speaker, 5, "magenta"))
     return [Part(_meter(name, full, style), rank, name) for name, full, rank, style in ends if full is not None]
 
 
@@ -136,7 +139,7 @@ def _facts(snapshot: Snapshot, gauges: Gauges) -> list[Part]:
     facts = [
         # A server that serves one model is often called like it.
         (snapshot.provider if snapshot.provider != snapshot.model else "", 9),
-        (snapshot.model, 5),
+        (snapshot.model, 6),
         (clock(gauges.elapsed_s) if connected else "", 4),
         (_money(totals), 3),
         (f"{totals.turns} turn{'s' * (totals.turns != 1)}" if totals.turns else "", 8),
@@ -153,7 +156,10 @@ def clock(seconds: int) -> str:
 
 def _money(totals: Totals) -> str:
     """What it cost so far; a plus where something had no known price, and nothing where nothing had one."""
-    return f"${totals.usd:.2f}{'' if totals.priced else '+'}" if totals.usd else ""
+    if not totals.usd:
+        return ""
+    digits = 2 if totals.usd >= SMALL_USD else 3
+    return f"${totals.usd:.{digits}f}{'' if totals.priced else '+'}"
 
 
 def _short(number: int) -> str:

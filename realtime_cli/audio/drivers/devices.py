@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from realtime_cli.audio.drivers.library import portaudio
+from realtime_cli.audio.drivers.no_devices import here, way_out
 from realtime_cli.errors import AudioError
 
 Direction = Literal["input", "output"]
@@ -39,19 +40,17 @@ class Device:
         return self.is_default_input if direction == "input" else self.is_default_output
 
 
-def list_devices() -> tuple[Device, ...]:
+def list_devices(wanted: Direction | None = None) -> tuple[Device, ...]:
     """All devices that PortAudio knows, in its own order. Blocks for as long as PortAudio takes to start.
 
-    Raises AudioError when PortAudio is missing or there are no devices at all.
+    ``wanted`` is what the caller looks for. Raises AudioError when PortAudio is missing or there are no devices at all.
     """
     with portaudio() as sounddevice:
         infos: list[dict[str, Any]] = list(sounddevice.query_devices())
         host_apis = [str(api["name"]) for api in sounddevice.query_hostapis()]
         default_input, default_output = sounddevice.default.device
     if not infos:
-        raise AudioError(
-            "there are no sound devices", "plug one in or start the sound server, or use --mic/--speaker FILE.wav"
-        )
+        raise _no_devices(wanted)
     return tuple(
         Device(
             index=index,
@@ -64,6 +63,16 @@ def list_devices() -> tuple[Device, ...]:
             is_default_output=index == default_output,
         )
         for index, info in enumerate(infos)
+    )
+
+
+def _no_devices(wanted: Direction | None) -> AudioError:
+    helps = way_out(here())
+    if wanted is None:
+        return AudioError("there are no sound devices", f"{helps}, or use --mic/--speaker FILE.wav, - or none")
+    flag = "--mic" if wanted == "input" else "--speaker"
+    return AudioError(
+        f"there is no {WHAT[wanted]}, nor any other sound device", f"{helps}, or use {flag} FILE.wav, - or none"
     )
 
 

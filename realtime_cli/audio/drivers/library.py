@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,24 @@ from typing import Any
 from realtime_cli.audio.drivers.stderr_guard import libraries_silenced, silence_libraries, unsilence_libraries
 from realtime_cli.errors import AudioError
 
-_INSTALL = (
-    ("/etc/debian_version", "sudo apt-get install libportaudio2"),
-    ("/etc/fedora-release", "sudo dnf install portaudio"),
-    ("/etc/redhat-release", "sudo dnf install portaudio"),
-    ("/etc/arch-release", "sudo pacman -S portaudio"),
-    ("/etc/SUSE-brand", "sudo zypper install libportaudio2"),
-    ("/etc/alpine-release", "sudo apk add portaudio"),
+_DISTRIBUTIONS = (
+    ("/etc/debian_version", "debian"),
+    ("/etc/fedora-release", "fedora"),
+    ("/etc/redhat-release", "fedora"),
+    ("/etc/arch-release", "arch"),
+    ("/etc/SUSE-brand", "suse"),
+    ("/etc/alpine-release", "alpine"),
 )
-"""What marks a Linux distribution, and its command. Wheels for macOS and Windows bring their own PortAudio."""
+"""What marks a Linux distribution."""
+
+_INSTALL = {
+    "debian": "sudo apt-get install libportaudio2",
+    "fedora": "sudo dnf install portaudio",
+    "arch": "sudo pacman -S portaudio",
+    "suse": "sudo zypper install libportaudio2",
+    "alpine": "sudo apk add portaudio",
+}
+"""Wheels for macOS and Windows bring their own PortAudio."""
 
 _LOCK = threading.RLock()
 _STREAM_ENDERS: set[Callable[[], None]] = set()
@@ -51,8 +60,13 @@ def install_command() -> str:
         return "brew install portaudio"
     if sys.platform == "win32":
         return "pip install --force-reinstall sounddevice"
-    commands = (command for marker, command in _INSTALL if Path(marker).exists())
-    return next(commands, "install the package portaudio with your package manager")
+    return for_this_distribution(_INSTALL)
+
+
+def for_this_distribution(commands: Mapping[str, str]) -> str:
+    """Which of the commands, by kind of Linux distribution (``debian``, ``fedora`` …), is this system's."""
+    found = next((name for marker, name in _DISTRIBUTIONS if Path(marker).exists()), None)
+    return commands[found] if found else f"install the package that is elsewhere got with: {commands['debian']}"
 
 
 def unmute_remedy(platform: str = sys.platform) -> str:
@@ -65,7 +79,7 @@ def unmute_remedy(platform: str = sys.platform) -> str:
     return "unmute it in the system's sound settings (pactl set-source-mute @DEFAULT_SOURCE@ 0, or alsamixer)"
 
 
-def hold(end: Callable[[], None]) -> None:
+def register_stream(end: Callable[[], None]) -> None:
     """Keep PortAudio's messages off the screen for as long as a stream is open.
 
     ``end`` is called before PortAudio is started again, and must abandon the stream. May be called again.
@@ -76,8 +90,8 @@ def hold(end: Callable[[], None]) -> None:
             silence_libraries()
 
 
-def release(end: Callable[[], None]) -> None:
-    """Take back :func:`hold`. May be called again, or without it."""
+def forget_stream(end: Callable[[], None]) -> None:
+    """Take back :func:`register_stream`. May be called again, or without it."""
     with _LOCK:
         if end in _STREAM_ENDERS:
             _STREAM_ENDERS.discard(end)

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from realtime_cli.audio.core.digital_silence import DigitalSilence
 from realtime_cli.audio.core.pcm import BLOCK_BYTES, RATE_HZ
+from realtime_cli.audio.core.silence import DigitalSilence
 from realtime_cli.audio.drivers.device_stream import CALLBACK_MS, DeviceStream, Notice, StreamCallback
 from realtime_cli.audio.drivers.devices import choose_device, list_devices
-from realtime_cli.audio.drivers.library import hold, portaudio, release, unmute_remedy
+from realtime_cli.audio.drivers.library import forget_stream, portaudio, register_stream, unmute_remedy
 from realtime_cli.conversation.records import SourceState
 from realtime_cli.errors import AudioError
 from realtime_cli.ports import Deliver, Pull
@@ -51,7 +51,7 @@ class PortAudioSource(DeviceStream):
     def open(self) -> None:
         """Open and start the device, or on demand only look whether it is there. Main thread. Raises AudioError."""
         if self._on_demand:
-            choose_device(list_devices(), self._wanted, self._direction)
+            choose_device(list_devices(self._direction), self._wanted, self._direction)
         else:
             super().open()
 
@@ -65,14 +65,14 @@ class PortAudioSource(DeviceStream):
             if not self._on_demand:
                 self._watch(stopping)
                 return
-            hold(self._abandon)
+            register_stream(self._abandon)
             try:
                 self._take(stopping)
                 self._watch(stopping)
             finally:
                 with portaudio():
                     self._abandon()
-                release(self._abandon)
+                forget_stream(self._abandon)
 
     def _take(self, stopping: threading.Event) -> None:
         """Open the device, or when it has gone since, another one. Blocks for that. Raises AudioError."""

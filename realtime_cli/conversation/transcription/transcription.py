@@ -31,11 +31,11 @@ from realtime_cli.conversation.talk_key import MIN_COMMIT_MS
 from realtime_cli.conversation.transcription.segments import Segment, Segments
 from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
 from realtime_cli.protocol import conversation_events as c
-from realtime_cli.protocol.client_events import InputAudioBufferCommit
+from realtime_cli.protocol.client_events import InputAudioBufferCommit, SessionUpdate
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import Dialect, dialect_of
 from realtime_cli.protocol.error_codes import SESSION_EXPIRED, Key, Severity, classify, dialect_shown_by, fatal_error
-from realtime_cli.protocol.items import ErrorDetail, Usage
+from realtime_cli.protocol.items import ErrorDetail, Item, Usage
 
 SETUP, MARKER = "evt_setup", "evt_marker"
 """Ids of the two ``session.update`` events. The second repeats the first when all audio is sent: servers answer in
@@ -189,7 +189,9 @@ class Transcription:
     def _server_said(self, event: ServerEvent | UnknownEvent, now: float) -> list[Effect]:
         if isinstance(event, _OF_SPEECH):
             self._speech_found = True
-            self._setup.answered()
+            if not isinstance(event, c.SpeechStarted | c.SpeechStopped):
+                # Those may overtake the answer to the update: the audio is right behind it.
+                self._setup.answered()
         match event:
             case c.SessionCreated() if not self._session_id:
                 return self._session_created(event, now)
@@ -211,6 +213,8 @@ class Transcription:
             case c.TranscriptionCompleted():
                 self._segments.completed(event.item_id, event.transcript.strip(), now)
                 return [*map(Show, self._segments.whole()), *_usage(event.item_id, event.usage)]
+            case c.ConversationItemAdded() | c.ConversationItemCreated() | c.ConversationItemDone():
+                return self._item(event.item, now)
             case c.TranscriptionFailed():
                 self._segments.completed(event.item_id, "", now)
                 self._failed = True
@@ -220,6 +224,14 @@ class Transcription:
             case c.ErrorEvent():
                 return self._error(event.error, now)
         return []
+
+    def _item(self, item: Item, now: float) -> list[Effect]:
+        """What the user said enters the conversation; some servers tell the transcript there, and only there."""
+        words = item.words.strip()
+        if item.role != "user" or not words:
+            return []
+        self._segments.completed(item.id or "", words, now)
+        return list(map(Show, self._segments.whole()))
 
     def _session_created(self, event: c.SessionCreated, now: float) -> list[Effect]:
         self._links.link.greeted(event.session)
@@ -309,12 +321,15 @@ class Transcription:
             return [*corrected, self._setup.update(SETUP)]
         if severity is Severity.FATAL or not self._session_id:
             return self._fail(fatal_error(error, self.options.key))
-        if error.event_id == MARKER or (self._all_sent and self._setup.is_refused_by(error, None)):
+        if error.event_id == MARKER or (self._all_sent and self._setup.may_be_about_update(error, None)):
             self._setup.answered()
             self._all_heard = True
             return []
-        if error.event_id == SETUP or self._setup.is_refused_by(error, None):
-            return self._setup.again(error, SETUP) or self._fail(self._refusal(error))
+        cause = SessionUpdate(session={}) if error.event_id == SETUP else None
+        if self._setup.may_be_about_update(error, cause):
+            # Nothing but audio was sent besides, which no server answers with an error before it knows the session.
+            outcome = self._setup.refused(error, cause, SETUP) or self._setup.refusal(error)
+            return outcome if isinstance(outcome, list) else self._fail(self._no_session(error, outcome))
         if error.code == COMMIT_EMPTY and self._segments.commits:
             self._segments.commits.popleft()
         if severity is Severity.BENIGN:
@@ -322,13 +337,13 @@ class Transcription:
         self._failed = True
         return [Show(trouble_of(error))]
 
-    def _refusal(self, error: ErrorDetail) -> RealtimeError:
+    def _no_session(self, error: ErrorDetail, refusal: InputError) -> InputError:
         """Why there is no session: many compatible servers have conversations only."""
         if error.param in ("session.type", "type") or "transcription_session" in error.message:
             return InputError(
                 f"the server has no transcription sessions ({words_of(error)})", "use --local, or name another server"
             )
-        return self._setup.refusal(error)
+        return refusal
 
     def _quit(self, exit_code: int, now: float) -> list[Effect]:
         """Ctrl-C is the usual end of a microphone's transcript: what was said before it is waited for."""

@@ -82,11 +82,23 @@ class Entry:
     """The client truncated it; what is still being made of it does not count."""
     chars: int = 0
     """What it counted for in memory when it was added."""
+    _read: tuple[Item, Message, int] | None = None
+    """What the model reads of the item, and how long that is; kept, as every reply reads hundreds of items."""
 
     @property
     def id(self) -> str:
         """The item's id."""
         return self.item.id or ""
+
+    @property
+    def message(self) -> Message:
+        """What the model reads of a message."""
+        return self._reading()[1]
+
+    @property
+    def read_chars(self) -> int:
+        """How much there is to read."""
+        return self._reading()[2]
 
     def recognised(self, text: str) -> None:
         """The user's audio said ``text``."""
@@ -96,7 +108,9 @@ class Entry:
         self.item = replace(self.item, content=heard)
 
     def say(self, sentence: Sentence) -> None:
-        """The assistant's audio got longer."""
+        """The assistant's audio got longer; without words it is more of the sentence before."""
+        if self.sentences and not sentence.text:
+            sentence = Sentence(self.sentences[-1].text, self.sentences.pop().start_ms, sentence.end_ms)
         self.sentences.append(sentence)
         self.audio_ms = sentence.end_ms
 
@@ -111,6 +125,11 @@ class Entry:
         transcript = "".join(one.text for one in self.sentences).rstrip()
         self.item = replace(self.item, content=(Content(type="output_audio", transcript=transcript),))
         self.cut = True
+
+    def _reading(self) -> tuple[Item, Message, int]:
+        if self._read is None or self._read[0] is not self.item:
+            self._read = (self.item, _message(self.item), _read_chars(self.item))
+        return self._read
 
 
 class Items:
@@ -179,11 +198,11 @@ class Items:
         change seldom, and not while the user waits: reading anew takes about a second.
         """
         kept = self._order[self._first_read :]
-        if sum(_read_chars(entry.item) for entry in kept) <= self._context_chars:
+        if sum(entry.read_chars for entry in kept) <= self._context_chars:
             return False
         room = self._context_chars // 2
         for at in range(len(kept) - 2, -1, -1):
-            room -= _read_chars(kept[at].item)
+            room -= kept[at].read_chars
             if room < 0:
                 for old in kept[: at + 1]:
                     old.sentences = []
@@ -231,12 +250,14 @@ def messages(instructions: str, entries: Iterable[Entry]) -> tuple[Message, ...]
 
     Chat completions want each call's output right behind the message that made the call, and no call without one.
     """
-    items = [entry.item for entry in entries]
-    outputs = {item.call_id: item.output or "" for item in items if item.type == "function_call_output"}
-    called = {item.call_id for item in items if item.type == "function_call"}
+    read = tuple(entries)
+    others = [entry.item for entry in read if entry.item.type != "message"]
+    outputs = {item.call_id: item.output or "" for item in others if item.type == "function_call_output"}
+    called = {item.call_id for item in others if item.type == "function_call"}
     found = [Message("system", instructions)] if instructions else []
     answers: list[Message] = []
-    for item in items:
+    for entry in read:
+        item = entry.item
         if item.type == "function_call":
             call_id = item.call_id or ""
             if call_id in outputs:
@@ -248,7 +269,7 @@ def messages(instructions: str, entries: Iterable[Entry]) -> tuple[Message, ...]
                 found += [*answers, Message("system", f"A function returned: {item.output}")]
                 answers = []
             continue
-        message = _message(item)
+        message = entry.message
         if message.text or message.images:
             found += [*answers, message]
             answers = []
@@ -257,7 +278,7 @@ def messages(instructions: str, entries: Iterable[Entry]) -> tuple[Message, ...]
 
 def tokens(instructions: str, entries: Sequence[Entry]) -> InputTokens:
     """What reading these costs: the user's speech by its length, all else by its letters."""
-    letters = len(instructions) + sum(_read_chars(entry.item) for entry in entries if not entry.speech_ms)
+    letters = len(instructions) + sum(entry.read_chars for entry in entries if not entry.speech_ms)
     speech_ms = sum(entry.speech_ms for entry in entries)
     return InputTokens(
         text_tokens=-(-letters // CHARS_PER_TOKEN),

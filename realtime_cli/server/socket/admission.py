@@ -61,7 +61,7 @@ class Asked(msgspec.Struct, frozen=True):
     @property
     def wants_websocket(self) -> bool:
         """It asks to become a WebSocket (RFC 6455, 4.1)."""
-        return self.headers.get("upgrade", "").lower() == "websocket"
+        return self.method == "GET" and self.headers.get("upgrade", "").lower() == "websocket"
 
     @property
     def speaks_beta(self) -> bool:

@@ -11,7 +11,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from realtime_cli.errors import ConfigError
 from realtime_cli.protocol.conversation_events import ErrorEvent
 from realtime_cli.protocol.items import ErrorDetail
 from realtime_cli.protocol.server_events import server_event_to_json
-from realtime_cli.server.connection import Ending
+from realtime_cli.server.connection import Connection, Ending
 from realtime_cli.server.core.core import GOING_AWAY, SessionPlan
 from realtime_cli.server.local_server import LocalServer, new_id
 from realtime_cli.server.socket.admission import Asked, NotAllowed, Wanted, no_room
@@ -34,7 +35,7 @@ from realtime_cli.server.socket.http_routes import (
     answer,
     error,
 )
-from realtime_cli.server.socket.websocket import BINARY, Gone, WebSocket
+from realtime_cli.server.socket.websocket import BINARY, READ_BYTES, Gone, WebSocket
 
 _LOG = logging.getLogger(__name__)
 
@@ -49,6 +50,9 @@ REQUEST_S = 10.0
 CLOSING_POLL_S = 0.1
 """How often the accepting thread looks whether it is to end."""
 
+MOST_DISCARDED_BYTES = 16_000_000
+"""Of a request's body that is too long."""
+
 MOST_WAITING = 64
 """Clients beyond the sessions: HTTP requests, and handshakes under way. More are turned away unread."""
 
@@ -62,7 +66,10 @@ class Held(Protocol):
     """As it is called where sessions are told of."""
 
     def close(self, code: int, reason: str) -> None:
-        """Ask it to end. Any thread; does not block for long."""
+        """Ask it to end. Any thread; does not block."""
+
+    def drop(self) -> None:
+        """Let go of a client that does not take its end. Any thread; does not block."""
 
 
 class SocketServer:
@@ -130,7 +137,8 @@ class SocketServer:
         for session in sessions:
             session.close(GOING_AWAY, "the server is shutting down")
         for session in sessions:
-            session.over.wait(max(0.0, deadline - time.monotonic()))
+            if not session.over.wait(max(0.0, deadline - time.monotonic())):
+                session.drop()
 
     def enter(self) -> bool:
         """A client has connected; False: there are too many."""
@@ -201,11 +209,12 @@ class _Session:
         self._socket = socket_
         self._beta = beta
         self.model = model
+        self._connection: Connection | None = None
         self.over = threading.Event()
 
     def run(self, voice: LocalServer, plan: SessionPlan) -> None:
         """Carry messages both ways until one side ends. Blocks."""
-        connection = voice.connect(self._deliver, self._ended, plan)
+        connection = self._connection = voice.connect(self._deliver, self._ended, plan)
         try:
             for message in self._socket.messages():
                 if message is BINARY or isinstance(message, bytes):
@@ -219,6 +228,12 @@ class _Session:
     def close(self, code: int, reason: str) -> None:
         """Ask it to end. Any thread."""
         self._socket.close(code, reason)
+        if self._connection is not None:
+            self._connection.close()
+
+    def drop(self) -> None:
+        """Let go of the client. Any thread."""
+        self._socket.drop()
 
     def _deliver(self, text: str) -> None:
         for message in beta_from_server(text) if self._beta else (text,):
@@ -291,6 +306,8 @@ class _Client(BaseHTTPRequestHandler):
     """One client's thread: HTTP requests until it leaves, or becomes a session."""
 
     protocol_version = "HTTP/1.1"
+    default_request_version = "HTTP/1.0"
+    """Of what names none; as HTTP/0.9 it would get an answer without a status."""
     timeout = REQUEST_S
     rbufsize = 0
     """Unbuffered: what follows a handshake is the WebSocket's."""
@@ -306,6 +323,11 @@ class _Client(BaseHTTPRequestHandler):
         """Says nothing of versions."""
         return "realtime-cli"
 
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """What is no HTTP at all gets the same kind of answer as everything else."""
+        self.close_connection = True
+        self._send(error(code, "invalid_request_error", None, f"{HTTPStatus(code).phrase}."), None)
+
     def log_message(self, format: str, *args: Any) -> None:
         """Requests are not logged: their lines may hold keys."""
 
@@ -316,7 +338,7 @@ class _Client(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         headers = {name.lower(): ", ".join(self.headers.get_all(name) or ()) for name in self.headers}
-        asked = Asked(self.command, self.path, headers)
+        asked = Asked("GET" if self.command == "HEAD" else self.command, self.path, headers)
         try:
             origin = self._owner.site.policy.check_page(asked)
         except NotAllowed as problem:
@@ -344,13 +366,20 @@ class _Client(BaseHTTPRequestHandler):
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             return None
         length = self.headers.get("Content-Length", "0")
-        if not length.isdecimal() or int(length) > MOST_BODY_BYTES:
+        if not length.isdecimal():
             return None
-        left, parts = int(length), []
-        while left and (part := self.rfile.read(left)):
-            parts.append(part)
+        if int(length) > MOST_BODY_BYTES:
+            # A client that still writes when the connection is closed never reads why.
+            for _ in self._parts(min(int(length), MOST_DISCARDED_BYTES)):
+                pass
+            return None
+        return b"".join(self._parts(int(length)))
+
+    def _parts(self, left: int) -> Iterator[bytes]:
+        """So many bytes of the request, as they come."""
+        while left and (part := self.rfile.read(min(left, READ_BYTES))):
+            yield part
             left -= len(part)
-        return b"".join(parts)
 
     def _become_websocket(self, asked: Asked) -> None:
         self.close_connection = True

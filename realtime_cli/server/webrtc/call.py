@@ -107,6 +107,10 @@ class Call:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(lambda: self._run(self._end()))
 
+    def drop(self) -> None:
+        """Nothing is waited for here that a caller could hold up: as :meth:`close`. Any thread."""
+        self.close()
+
     def _run(self, work: Any) -> None:
         """Do it beside the rest, until it or the call ends."""
         task = asyncio.ensure_future(work)
