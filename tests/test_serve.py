@@ -469,10 +469,10 @@ class OneByOne(Beeper):
         self.permits = threading.Semaphore(0)
         self.asked: list[str] = []
 
-    def synthesize(self, text: str, voice: str, speed: float) -> Any:
+    def synthesize(self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]) -> Any:
         self.asked.append(voice)
         assert self.permits.acquire(timeout=PATIENCE_S)
-        return super().synthesize(text, voice, speed)
+        yield from super().synthesize(text, voice, speed, cancelled)
 
 
 def wait_for(state: Callable[[], bool]) -> None:
