@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import shlex
 import subprocess
 import sys
 import time
@@ -58,10 +59,11 @@ def chatting(
     module: str = "realtime_cli",
     hear: Callable[[dict[str, Any]], None] = lambda _append: None,
     output: int = subprocess.DEVNULL,
+    peer: str = "",
 ) -> Iterator[Client]:
     """Run ``chat`` while the block lasts; ``hear`` gets each append, on the server's thread.
 
-    ``output`` is where its standard error goes.
+    ``output`` is where its standard error goes. ``peer`` is the command of another client to run in its place.
     """
     ready: SimpleQueue[Talk] = SimpleQueue()
 
@@ -73,9 +75,11 @@ def chatting(
             hear(talk.obey_until("input_audio_buffer.append"))
 
     with ScriptedServer(script, checked=False) as server:
+        command = [sys.executable, "-m", module, "chat", "--base-url", server.url, *options]
+        address = {"OPENAI_BASE_URL": server.url.replace("ws://", "http://"), "OPENAI_API_KEY": "sk-none"}
         process = subprocess.Popen(
-            [sys.executable, "-m", module, "chat", "--base-url", server.url, *options],
-            env=environment(**devices.environment),
+            shlex.split(peer) if peer else command,
+            env=environment(**devices.environment, **(address if peer else {})),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=output,

@@ -47,13 +47,14 @@ def _bare_name(blocksize_ms: int) -> str:
     return f"bare client, {blocksize_ms} ms blocks"
 
 
-FLOOR = _bare_name(CALLBACK_MS)
+FLOOR = _bare_name(5)
+"""What clients do that give latency the first place."""
 
 
 def main() -> None:
     """Measure and print."""
-    given = arguments(__doc__, seconds=20, options="")
-    options = str(given["options"]).split()
+    given = arguments(__doc__, seconds=20, options="", peer="")
+    options, peer = str(given["options"]).split(), str(given["peer"])
     with devices_if_any() as devices:
         if devices is None:
             return
@@ -61,11 +62,16 @@ def main() -> None:
             "bare imports": partial(_bare, devices, IMPORTS),
             **{
                 _bare_name(blocksize_ms): partial(_bare, devices, BARE.format(frames=blocksize_ms * 24))
-                for blocksize_ms in (10, 20)
+                for blocksize_ms in (5, CALLBACK_MS, 20)
             },
             "chat listens": partial(_listening, devices, options),
             "chat plays": partial(_playing, devices, options),
         }
+        if peer:
+            subjects |= {
+                "peer listens": partial(_listening, devices, [], peer),
+                "peer plays": partial(_playing, devices, [], peer),
+            }
         costs = {name: Cost() for name in subjects}
         for _ in range(ROUNDS):
             for name, subject in subjects.items():
@@ -115,13 +121,13 @@ def _bare(devices: VirtualDevices, code: str) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _listening(devices: VirtualDevices, options: list[str]) -> Iterator[int]:
-    with chatting(devices, *options) as client:
+def _listening(devices: VirtualDevices, options: list[str], peer: str = "") -> Iterator[int]:
+    with chatting(devices, *options, peer=peer) as client:
         yield client.process.pid
 
 
 @contextlib.contextmanager
-def _playing(devices: VirtualDevices, options: list[str]) -> Iterator[int]:
+def _playing(devices: VirtualDevices, options: list[str], peer: str = "") -> Iterator[int]:
     """One reply that goes on, with words and sound at the pace of speech, a second ahead of the loudspeaker."""
     stopping = threading.Event()
     sound = tone(DELTA_MS)
@@ -134,7 +140,7 @@ def _playing(devices: VirtualDevices, options: list[str]) -> Iterator[int]:
             client.talk.send(audio_delta(spoken, sound))
             due_s += DELTA_MS / 1000
 
-    with chatting(devices, *options) as client:
+    with chatting(devices, *options, peer=peer) as client:
         thread = threading.Thread(target=reply, args=(client,))
         thread.start()
         try:
@@ -146,13 +152,12 @@ def _playing(devices: VirtualDevices, options: list[str]) -> Iterator[int]:
 
 def _show(costs: dict[str, Cost]) -> None:
     rows = []
-    for unit, goal, of in (("% CPU", "2.5", "percent"), ("MB", "70", "megabytes")):
+    goals = {("chat listens", "% CPU"): "0.67 x", ("chat plays", "% CPU"): "1.00 x"}
+    for unit, of in (("% CPU", "percent"), ("MB", "megabytes")):
         series = {name: Series(name, unit, getattr(cost, of)) for name, cost in costs.items()}
-        floor = series[FLOOR]
         for name, row in series.items():
-            chat = name.startswith("chat")
-            wanted = goal if chat and (unit == "MB" or name == "chat listens") else ""
-            rows.append(Series(name, unit, row.values, floor if chat else None, goal=wanted))
+            floor = series[FLOOR] if name.startswith(("chat", "peer")) else None
+            rows.append(Series(name, unit, row.values, floor, ratio=True, goal=goals.get((name, unit), "")))
     show("Cost", rows)
 
 

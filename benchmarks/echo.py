@@ -17,7 +17,7 @@ import soxr
 from benchmarks.figures import arguments, quantile
 from benchmarks.linear_filter import LinearFilter
 from realtime_cli.audio.core.echo_canceller import DELAY_FRAMES, EchoCanceller, webrtc_canceller
-from realtime_cli.audio.core.half_duplex import HalfDuplex
+from realtime_cli.audio.core.gates import HalfDuplex
 from realtime_cli.audio.core.pcm import RATE_HZ
 from tests.echo_scene import PATHS, Clean, Floats, Samples, Scene, controlled, judge, scene, send_through, started_ms
 

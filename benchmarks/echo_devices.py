@@ -13,8 +13,9 @@ import numpy as np
 from benchmarks.figures import arguments, quantile
 from benchmarks.sound import devices_if_any
 from realtime_cli.audio.core.pcm import RATE_HZ
-from tests.echo_scene import PATHS, interruption, judge, loudness, replies, started_ms, to_pcm
+from tests.echo_scene import PATHS, interruption, judge, replies, started_ms, to_pcm
 from tests.echo_take import Take, Words, take
+from tests.speech_sounds import loudness
 
 LOUDER_DB = 5.0
 SOON_MS = 500

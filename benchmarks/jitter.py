@@ -55,23 +55,30 @@ def gaps(sound: Samples) -> list[tuple[float, float]]:
 
 def main() -> None:
     """Measure and print."""
-    given = arguments(__doc__, seconds=20, seed=1, options="")
+    given = arguments(__doc__, seconds=20, seed=1, options="", peer="")
     seconds, seed = float(given["seconds"]), int(given["seed"])
     rows = []
     with devices_if_any() as devices:
         if devices:
             rows += _rows("bare client, no network", [gaps(_bare(devices, seconds))])
-            with chatting(devices, *str(given["options"]).split()) as client, Ear(devices) as ear:
-                reply, piece = client.begin_reply(), tone(DELTA_MS)
-                began_s = time.monotonic()
-                for at_s in arrivals(seconds, seed):
-                    time.sleep(max(0.0, began_s + at_s - time.monotonic()))
-                    client.talk.send(audio_delta(reply, piece))
-                reply.finish()
-                time.sleep(1)
-                rows += _rows("chat", [gaps(ear.heard())])
+            rows += _rows("chat", [gaps(_heard(devices, seconds, seed, str(given["options"])))])
+            if peer := str(given["peer"]):
+                rows += _rows("peer", [gaps(_heard(devices, seconds, seed, "", peer))])
     rows += _rows("simulated networks", [gaps(simulated(seconds, seed)) for seed in range(NETWORKS)])
     show(f"Gaps in {seconds:.0f} s of reply", rows)
+
+
+def _heard(devices: VirtualDevices, seconds: float, seed: int, options: str, peer: str = "") -> Samples:
+    """What is recorded of a reply over a bad network, as this program or a ``peer`` plays it."""
+    with chatting(devices, *options.split(), peer=peer) as client, Ear(devices) as ear:
+        reply, piece = client.begin_reply(), tone(DELTA_MS)
+        began_s = time.monotonic()
+        for at_s in arrivals(seconds, seed):
+            time.sleep(max(0.0, began_s + at_s - time.monotonic()))
+            client.talk.send(audio_delta(reply, piece))
+        reply.finish()
+        time.sleep(1)
+        return ear.heard()
 
 
 def _bare(devices: VirtualDevices, seconds: float) -> Samples:

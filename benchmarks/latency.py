@@ -11,6 +11,7 @@ import base64
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -32,16 +33,17 @@ Figures = dict[str, list[float]]
 
 def main() -> None:
     """Measure and print."""
-    given = arguments(__doc__, rounds=20, options="")
-    rounds, options = int(given["rounds"]), str(given["options"]).split()
+    given = arguments(__doc__, rounds=20, options="", peer="")
+    rounds, options, peer = int(given["rounds"]), str(given["options"]).split(), str(given["peer"])
+    clients = [("bare ", _bare), ("", _program), *([("peer ", partial(_program, peer=peer))] if peer else [])]
     with devices_if_any() as devices:
         if devices is None:
             return
         figures: Figures = {}
         for _ in range(2):
-            for measure in (_bare, _program):
+            for of, measure in clients:
                 for name, values in measure(devices, rounds // 2, options).items():
-                    figures.setdefault(name, []).extend(values)
+                    figures.setdefault(f"{of}{name}", []).extend(values)
         figures["wire to playout buffer"] = _to_playout(devices, 2 * rounds, options)
     _show(figures)
 
@@ -56,6 +58,8 @@ def _show(figures: Figures) -> None:
     for name, goal in goals.items():
         floor = Series(f"{name}: bare client", "ms", figures[f"bare {name}"])
         rows += [floor, Series(f"{name}: chat", "ms", figures[name], floor, goal=goal)]
+        if f"peer {name}" in figures:
+            rows.append(Series(f"{name}: peer", "ms", figures[f"peer {name}"], floor))
     rows.append(Series("wire to playout buffer: chat", "ms", figures["wire to playout buffer"], goal="under 2"))
     show("Latency", rows)
 
@@ -100,11 +104,11 @@ def _bare(devices: VirtualDevices, rounds: int, _options: list[str]) -> Figures:
 
     with sounddevice.OutputStream(callback=play, **form), Ear(devices) as ear:
         heard, silent = _sounds(ear, rounds, begin, stop)
-    return {"bare microphone to wire": spoken, "bare wire to speaker": heard, "bare barge-in to silence": silent}
+    return {"microphone to wire": spoken, "wire to speaker": heard, "barge-in to silence": silent}
 
 
-def _program(devices: VirtualDevices, rounds: int, options: list[str]) -> Figures:
-    """The same through the program."""
+def _program(devices: VirtualDevices, rounds: int, options: list[str], peer: str = "") -> Figures:
+    """The same through the program, or the ``peer`` in its place."""
     clicks: SimpleQueue[float] = SimpleQueue()
     sound = tone(2000)
 
@@ -112,7 +116,7 @@ def _program(devices: VirtualDevices, rounds: int, options: list[str]) -> Figure
         if np.abs(np.frombuffer(base64.b64decode(append["audio"]), "<i2").astype(np.int32)).max() > LOUD:
             clicks.put(time.monotonic())
 
-    with chatting(devices, *options, hear=hear) as client:
+    with chatting(devices, *options, hear=hear, peer=peer) as client:
         with Mouth() as mouth:
             spoken = _clicks(mouth, clicks, rounds)
 

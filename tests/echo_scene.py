@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soxr
 
 from realtime_cli.audio.core.pcm import BLOCK_FRAMES, RATE_HZ
 from realtime_cli.server.listening.endpointing import Endpointing, SpeechStarted
 from realtime_cli.server.listening.input_audio import InputAudio
+from tests.speech_sounds import VOICES, loudness, spoken
 
 Samples = npt.NDArray[np.int16]
 Floats = npt.NDArray[np.float32]
@@ -28,9 +27,6 @@ T60_S = 0.15
 DIRECT_TO_REVERB_DB = 3.0
 FULL_SCALE = 32768.0
 NOISE_DBFS = -65.0
-
-_ESPEAK_RATE_HZ = 22_050
-_WAV_HEADER_BYTES = 44
 
 _REPLIES = """The old harbour lies an hour north of the city. Every morning the boats come back before the sun is
 up. People say that the lighthouse was built by a man who had never seen the sea. He had read about
@@ -56,7 +52,6 @@ _INTERRUPTIONS = (
     "Hang on, my phone is ringing.",
     "Can we talk about something else?",
 )
-_PERSONS = ("en-us+m3", "en-gb+f2", "en-us+f4", "en-gb+m7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,24 +177,10 @@ def replies(seconds: float) -> Floats:
     return np.concatenate(parts)[: int(seconds * RATE_HZ)]
 
 
-@cache
 def interruption(number: int) -> Floats:
     """A person's words, without silence around them, at a loudness of 1."""
-    voice, pace = _PERSONS[number % len(_PERSONS)], 150 + 10 * (number % 4)
     text = _INTERRUPTIONS[number % len(_INTERRUPTIONS)]
-    command = ["espeak-ng", "-v", voice, "-s", str(pace), "--stdout", text]
-    wav = subprocess.run(command, check=True, capture_output=True).stdout[_WAV_HEADER_BYTES:]
-    words: Floats = soxr.resample(np.frombuffer(wav, "<i2").astype(np.float32), _ESPEAK_RATE_HZ, RATE_HZ)
-    loud = np.flatnonzero(np.abs(words) > 0.02 * np.abs(words).max())
-    words = words[loud[0] : loud[-1]]
-    return words / np.float32(loudness(words))
-
-
-def loudness(signal: Floats) -> float:
-    """Root mean square over the blocks that are not silent."""
-    blocks = signal[: len(signal) // BLOCK_FRAMES * BLOCK_FRAMES].reshape(-1, BLOCK_FRAMES)
-    power = np.square(blocks).mean(axis=1)
-    return float(np.sqrt(power[power > power.max() * 1e-3].mean()))
+    return spoken(text, VOICES[number % len(VOICES)], 150 + 10 * (number % 4))
 
 
 def room(gain_db: float, delay_ms: float) -> Floats:

@@ -11,7 +11,7 @@ from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.audio.drivers.choose import open_reply_sink, open_sink, open_source
 from realtime_cli.audio.drivers.device_stream import formats
 from realtime_cli.audio.drivers.devices import Device, choose_device, list_devices
-from realtime_cli.audio.drivers.null import NullSink, NullSource
+from realtime_cli.audio.drivers.pacing import NullSink, NullSource
 from realtime_cli.audio.drivers.pipe import PipeSink, PipeSource
 from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.audio.drivers.wav import WavSink, WavSource

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from realtime_cli.audio.core.pcm import BLOCK_BYTES, BLOCK_FRAMES, RATE_HZ
-from realtime_cli.audio.drivers.null import NullSink, NullSource
+from realtime_cli.audio.drivers.pacing import NullSink, NullSource
 from realtime_cli.audio.drivers.pipe import PipeSink, PipeSource
 from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.audio.drivers.wav import WavSink, WavSource

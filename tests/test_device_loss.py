@@ -27,10 +27,10 @@ MIC_GONE = 'the microphone "default" is gone; looking for it'
 
 IMPATIENT = """
 import sys
-from realtime_cli.audio.core import digital_silence
+from realtime_cli.audio.core import silence
 from realtime_cli.audio.drivers import device_stream
 device_stream._GIVE_UP_S = 2.0
-digital_silence.LATER_S = 1
+silence.LATER_S = 1
 from realtime_cli.cli.main import main
 main()
 """

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from realtime_cli.audio.core.echo_canceller import DELAY_FRAMES, GATED, MISSING, POOR, EchoCanceller, webrtc_canceller
-from realtime_cli.audio.core.half_duplex import HANGOVER_FRAMES, HalfDuplex
-from realtime_cli.audio.core.loudness_gate import FIRST_BLOCKS, HOLD_BLOCKS, LoudnessGate
+from realtime_cli.audio.core.gates import FIRST_BLOCKS, HANGOVER_FRAMES, HOLD_BLOCKS, HalfDuplex, LoudnessGate
 from realtime_cli.audio.core.pcm import BLOCK_FRAMES, RATE_HZ
 from realtime_cli.audio.core.reference import LEAST_LEAD, MOST_LEAD, START_LEAD, STOPPED, WINDOW, Reference
 from realtime_cli.session.echo_control import HALF_DUPLEX, choose_echo_control, overheard

@@ -11,9 +11,10 @@ from test_voice import Chat, speech
 from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.session.echo_control import HALF_DUPLEX
 from tests.audio_signals import find
-from tests.echo_scene import interruption, judge, loudness, replies, started_ms, through_room, to_pcm
+from tests.echo_scene import interruption, judge, replies, started_ms, through_room, to_pcm
 from tests.echo_take import Take, Words, take
 from tests.needs import need_espeak
+from tests.speech_sounds import loudness
 from tests.virtual_devices import VirtualDevices
 
 REPLY_S = 16.0

@@ -10,7 +10,7 @@ from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Snapshot, ToolAsked
 from realtime_cli.terminal.history_file import MAX_BYTES, append_line, read_lines_of
-from realtime_cli.terminal.key_bindings import Answered, Entered, KeyBindings, Mute, Stop, Talk
+from realtime_cli.terminal.key_bindings import Answered, Entered, KeyBindings, Left, Mute, Stop, Talk
 from realtime_cli.terminal.key_parser import KeyParser
 from realtime_cli.terminal.keys import Key
 from realtime_cli.terminal.line_editor import LineEditor, LineHistory
@@ -151,8 +151,8 @@ def test_ctrl_c_is_for_a_line_that_holds_something_and_ctrl_d_quits_without_one(
     assert bindings.claims_ctrl_c()
     assert press_all(bindings, "\x03") == []
     assert bindings.controls.typing is None
-    assert press_all(bindings, "\x04") == [Entered("/quit")]
-    assert press_all(bindings, "\r\x04") == [Entered("/quit")]
+    assert press_all(bindings, "\x04") == [Left()]
+    assert press_all(bindings, "\r\x04") == [Left()]
 
 
 @pytest.mark.parametrize(("key", "answer"), [("y", "yes"), ("N", "no"), ("a", "always")])

@@ -25,7 +25,7 @@ FULL = Snapshot(
     phase=Phase.LISTENING,
     provider="openai",
     model="gpt-realtime-2",
-    totals=Totals(turns=3, input_tokens=1200, output_tokens=350, usd=0.0449),
+    totals=Totals(turns=3, input_tokens=1200, output_tokens=350, usd=0.449),
 )
 KEYS = Controls(keyboard=True)
 FAMILY = "👨\u200d👩\u200d👧"
@@ -180,11 +180,13 @@ def test_the_status_line_says_the_most_useful_first() -> None:
     gauges = Gauges(microphone=2, speaker=0, elapsed_s=192)
     lines = {width: plain(status_line(FULL, KEYS, width, gauges)) for width in (39, 59, 79, 199)}
     assert lines == {
-        39: "● listening  mic ━━────  3:12 · $0.04",
-        59: "● listening  mic ━━────  gpt-realtime-2 · 3:12 · $0.04",
-        79: "● listening  mic ━━────  out ──────  gpt-realtime-2 · 3:12 · $0.04 · 3 turns",
-        199: "● listening  mic ━━────  out ──────  openai · gpt-realtime-2 · 3:12 · $0.04 · 3 turns · 1.6k tokens",
+        39: "● listening  mic ━━────  3:12 · $0.45",
+        59: "● listening  mic ━━────  gpt-realtime-2 · 3:12 · $0.45",
+        79: "● listening  mic ━━────  out ──────  gpt-realtime-2 · 3:12 · $0.45 · 3 turns",
+        199: "● listening  mic ━━────  out ──────  openai · gpt-realtime-2 · 3:12 · $0.45 · 3 turns · 1.6k tokens",
     }
+    little = msgspec.structs.replace(FULL, totals=Totals(usd=0.0042, priced=False))
+    assert "$0.004+" in plain(status_line(little, KEYS, 79))
     local = msgspec.structs.replace(FULL, provider="local", model="local")
     assert plain(status_line(local, KEYS, 199)).count("local") == 1
 

@@ -25,6 +25,8 @@ def run(settings: Settings, environment: Environment, *, resume: str | None) -> 
         resume=resume,
         make_source=lambda note: open_source(settings.mic, note, on_demand=settings.ptt),
         make_sink=lambda note, _pending: open_sink(settings.speaker, note, source=settings.mic),
+        other_source=lambda name, note: open_source(name, note, on_demand=settings.ptt),
+        other_sink=open_sink,
         make_echo_control=partial(choose_echo_control, settings),
         plays=not settings.text_only,
         inputs=typed.inputs,

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
+from realtime_cli.cli.slash_commands import session_commands, sound_commands
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
+from realtime_cli.journal.folder import data_folder
 from realtime_cli.ports import Input
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.terminal.json_commands import json_commands
 from realtime_cli.terminal.keys import talk_key_named
+from realtime_cli.terminal.slash_commands import SlashCommand
 from realtime_cli.terminal.typed_turns import MuteSwitch, typed_turns
 from realtime_cli.view.choose import is_live
+
+HISTORY_FILE = "typed.jsonl"
+"""What was typed, beside the saved conversations."""
 
 HOW_TO_TYPE = "write a message and press Enter; /help lists commands, Ctrl-D ends"
 """Said where no line of keys is on the screen."""
@@ -38,6 +45,7 @@ def chat_inputs(settings: Settings, environment: Environment) -> Inputs:
     Where standard input is no terminal, a program may drive the chat (``--json``). Raises InputError.
     """
     half_duplex = settings.half_duplex and not settings.ptt
+    commands = (*session_commands(), *sound_commands(settings.mic, settings.speaker))
     if not has_keyboard(settings):
         return Inputs(_json_commands(settings), lambda: Controls(half_duplex=half_duplex))
     if settings.ptt or is_live(settings, streaming=False, environ=environment):
@@ -48,23 +56,31 @@ def chat_inputs(settings: Settings, environment: Environment) -> Inputs:
                 talk_limit_s=settings.ptt_max_s,
                 muted=settings.mute,
                 half_duplex=half_duplex,
-            )
+            ),
+            commands,
+            _history_path(settings, environment),
         )
-    return Inputs((typed_turns(sys.stdin.buffer, [MuteSwitch(on=settings.mute).command()], at_end=f.Quit()),))
+    mute = MuteSwitch(on=settings.mute).command()
+    return Inputs((typed_turns(sys.stdin.buffer, [*commands, mute], at_end=f.Quit()),))
 
 
 def interactive_inputs(settings: Settings, environment: Environment) -> Inputs:
     """A typed conversation's: a line to edit under the live view, else lines of standard input."""
     if sys.stdin.isatty() and is_live(settings, streaming=False, environ=environment):
-        return _single_keys(Controls(listens=False))
+        return _single_keys(Controls(listens=False), session_commands(), _history_path(settings, environment))
     hints = (HOW_TO_TYPE,) if sys.stdin.isatty() else ()
-    return Inputs((typed_turns(sys.stdin.buffer),), hints=hints)
+    return Inputs((typed_turns(sys.stdin.buffer, session_commands()),), hints=hints)
 
 
-def _single_keys(controls: Controls) -> Inputs:
+def _history_path(settings: Settings, environment: Environment) -> Path | None:
+    """Where typed lines are kept between conversations, unless the user wants nothing kept."""
+    return data_folder(environment) / HISTORY_FILE if settings.save else None
+
+
+def _single_keys(controls: Controls, commands: tuple[SlashCommand, ...], history_path: Path | None) -> Inputs:
     from realtime_cli.terminal.chat_keyboard import ChatKeyboard  # wcwidth: only where there is a keyboard
 
-    keys = ChatKeyboard(controls)
+    keys = ChatKeyboard(controls, commands=commands, history_path=history_path)
     return Inputs((keys,), lambda: keys.controls)
 
 

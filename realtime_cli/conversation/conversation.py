@@ -19,7 +19,19 @@ import msgspec
 
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.continuity import Continuity
-from realtime_cli.conversation.effects import CloseMic, Drop, Effect, End, FeedSilence, Mute, OpenMic, Play, Send, Show
+from realtime_cli.conversation.effects import (
+    ChangeDevice,
+    CloseMic,
+    Drop,
+    Effect,
+    End,
+    FeedSilence,
+    Mute,
+    OpenMic,
+    Play,
+    Send,
+    Show,
+)
 from realtime_cli.conversation.event_ids import EventIds
 from realtime_cli.conversation.failures import (
     CANCELLED,
@@ -29,11 +41,12 @@ from realtime_cli.conversation.failures import (
     trouble_of,
     unanswered,
 )
-from realtime_cli.conversation.history import History
+from realtime_cli.conversation.history import UNNAMED, History
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.out_of_band import OutOfBand
 from realtime_cli.conversation.records import (
     AssistantDelta,
+    AssistantSaid,
     Ended,
     MicChanged,
     Notice,
@@ -56,7 +69,7 @@ from realtime_cli.conversation.usage import UsageMeter
 from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol import response_events as r
-from realtime_cli.protocol.client_events import ConversationItemCreate, ResponseCreate
+from realtime_cli.protocol.client_events import ConversationItemCreate, ConversationItemDelete, ResponseCreate
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import dialect_of
 from realtime_cli.protocol.error_codes import SESSION_EXPIRED, Severity, classify, dialect_shown_by, fatal_error
@@ -95,6 +108,8 @@ class Conversation:
         """What became of the latest turn; cancelled by the server without anybody's word."""
         self._failed_before = False
         self._early_press = False
+        self._last_reply = ""
+        """Id of the last reply's item, where the server has it."""
 
     def handle(self, fact: f.Fact, now: float) -> list[Effect]:
         """What is to be done about ``fact``, which came at ``now`` seconds of a monotonic clock. Never blocks."""
@@ -173,6 +188,14 @@ class Conversation:
             case f.Typed() | f.Spoken():
                 self._turns.waiting.append(fact)
                 return self._responses.interrupt(server_cancels=False) if self.options.listens else []
+            case f.Retried():
+                return self._retry()
+            case f.ToolsAsked():
+                return [Show(Notice(text=text)) for text in _described(self._tools or ())]
+            case f.Reconfigured() if self._begun:
+                return self._setup.change(fact)
+            case f.DeviceChosen():
+                return [ChangeDevice(fact.end, fact.name)]
             case f.StopReply():
                 return self._turns.talk_key.discard() if self._turns.talk_key.talking else self._responses.stop()
             case f.Fed():
@@ -388,6 +411,8 @@ class Conversation:
         if error.code == ALREADY_ACTIVE:
             self._responses.refused(because_active=True)
             return []
+        if self._setup.change_refused(cause):
+            return [Show(trouble_of(error))]
         if corrected := self._setup.correct(dialect_shown_by(error)):
             return [*corrected, self._setup.update()]
         if severity is Severity.FATAL or not self._session_id:
@@ -413,6 +438,17 @@ class Conversation:
         elif cause is None:
             self._responses.suspect(now)
         return [Show(trouble_of(error))]
+
+    def _retry(self) -> list[Effect]:
+        """Another reply: the last one is interrupted, or taken out of the conversation."""
+        if not self._turns.count:
+            return [Show(Notice(text="there is nothing to answer yet"))]
+        effects = self._responses.interrupt(server_cancels=False)
+        last, self._last_reply = self._last_reply, ""
+        if last:
+            effects.append(Send(ConversationItemDelete(item_id=last)))
+        self._turns.waiting.append(f.Wanted())
+        return effects
 
     def _refused_session(self, error: ErrorDetail, severity: Severity, now: float) -> list[Effect]:
         """The server opens no session, or ends it for good; what may pass is tried again where there was one before."""
@@ -550,6 +586,9 @@ class Conversation:
             match effect:
                 case Show(record=AssistantDelta()):
                     self._meter.arrived("text", now)
+                case Show(record=AssistantSaid() as said):
+                    unknown = said.item_id.startswith(UNNAMED) or said.heard_ms == 0
+                    self._last_reply = "" if unknown else said.item_id
                 case Play():
                     self._meter.arrived("audio", now)
                 case Send(event=ResponseCreate()) | FeedSilence():
@@ -578,3 +617,10 @@ _ANSWERS_TO_UPDATE = (
 
 def _is_due(at: float | None, now: float) -> bool:
     return at is not None and now >= at
+
+
+def _described(tools: tuple[ToolDefinition, ...]) -> list[str]:
+    """What the model may call, a line each."""
+    if not tools:
+        return ["the model is offered no functions: see --tools and --mcp"]
+    return [f"{tool.name}: {tool.description.strip().split(chr(10), 1)[0] or 'no description'}" for tool in tools]

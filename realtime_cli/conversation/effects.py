@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -122,6 +122,13 @@ class Mute(msgspec.Struct, frozen=True):
     on: bool
 
 
+class ChangeDevice(msgspec.Struct, frozen=True):
+    """Take another microphone or loudspeaker; the conversation goes on meanwhile."""
+
+    end: Literal["microphone", "speaker"]
+    name: str
+
+
 class RunTool(msgspec.Struct, frozen=True):
     """Run a function on a thread of its own, then tell its outcome (``facts.ToolReturned``).
 
@@ -171,6 +178,7 @@ Effect: TypeAlias = (
     | OpenMic
     | CloseMic
     | Mute
+    | ChangeDevice
     | RunTool
     | CancelTool
     | Show

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -57,6 +57,29 @@ class Wanted(msgspec.Struct, frozen=True):
 
     instructions: str | None = None
     """For this reply only, in place of the session's."""
+
+
+class Retried(msgspec.Struct, frozen=True):
+    """The user wants another reply in the place of the last one."""
+
+
+class ToolsAsked(msgspec.Struct, frozen=True):
+    """The user wants to know what the model may call."""
+
+
+class Reconfigured(msgspec.Struct, frozen=True, kw_only=True):
+    """The user changes the session while it lasts; what is None stays as it is."""
+
+    instructions: str | None = None
+    voice: str | None = None
+    vad: Literal["server", "semantic"] | None = None
+
+
+class DeviceChosen(msgspec.Struct, frozen=True):
+    """The user wants another microphone or loudspeaker, by a unique part of its name or its number."""
+
+    end: Literal["microphone", "speaker"]
+    name: str
 
 
 class Spoken(msgspec.Struct, frozen=True):
@@ -191,6 +214,10 @@ Fact: TypeAlias = (
     | Typed
     | Wanted
     | Spoken
+    | Retried
+    | ToolsAsked
+    | Reconfigured
+    | DeviceChosen
     | Fed
     | InputsEnded
     | MicEnded

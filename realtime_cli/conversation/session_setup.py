@@ -8,9 +8,11 @@ never left out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from typing import Any
 
 from realtime_cli.conversation.effects import Effect, Send, Show, Speak
+from realtime_cli.conversation.facts import Reconfigured
 from realtime_cli.conversation.records import Notice
 from realtime_cli.errors import InputError
 from realtime_cli.protocol.client_events import ClientEvent, SessionUpdate
@@ -18,6 +20,12 @@ from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.error_codes import BENIGN, TURN, code_of
 from realtime_cli.protocol.items import ErrorDetail
 from realtime_cli.protocol.session_body import body_of, dialect_of_update, leaner, settings_of
+
+ANSWERING = ("create_response", "interrupt_response")
+"""What is not about how turns are found."""
+
+CHANGE = "change_"
+"""How the ids of updates begin that the user asked for in mid-conversation."""
 
 MAX_WORDS = 160
 """How much of what a server says is repeated: some send pages of a validator's output."""
@@ -36,6 +44,8 @@ class SessionSetup:
         self._session = session
         self._otherwise = otherwise
         self._own = own
+        self._before_change = session, otherwise
+        self._numbers = count(1)
         self._shown: Dialect | None = None
         self._spoken: Dialect | None = None
         self._unanswered = self._tried = False
@@ -61,6 +71,21 @@ class SessionSetup:
         self._spoken = shown
         text = f"this server speaks the {shown.value} dialect: going on in that"
         return [Speak(shown), Show(Notice(text=text))]
+
+    def change(self, change: Reconfigured) -> list[Effect]:
+        """What the user changes in mid-conversation, in an update of its own: refused, it ends nothing."""
+        self._before_change = self._session, self._otherwise
+        after, changed = _changed(self._session, change)
+        self._session = after
+        self._otherwise = {dialect: _changed(body, change)[0] for dialect, body in self._otherwise.items()}
+        return [Send(SessionUpdate(session=changed, event_id=f"{CHANGE}{next(self._numbers)}"))]
+
+    def change_refused(self, cause: ClientEvent | None) -> bool:
+        """Whether an error is about a change, which is then undone."""
+        if not isinstance(cause, SessionUpdate) or not (cause.event_id or "").startswith(CHANGE):
+            return False
+        self._session, self._otherwise = self._before_change
+        return True
 
     def answered(self) -> None:
         """The server confirmed the update, or answered what was sent behind it."""
@@ -117,6 +142,21 @@ class SessionSetup:
         else:
             remedy = "change it or leave it out"
         return InputError(f"the server refuses an option: {words_of(error)}", remedy)
+
+
+def _changed(body: Mapping[str, Any], change: Reconfigured) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A session with a change in it, and that change alone."""
+    nested = dialect_of_update(body) is Dialect.GA
+    before = settings_of(body)
+    settings: dict[str, Any] = {} if change.instructions is None else {"instructions": change.instructions}
+    if change.voice is not None:
+        settings["audio.output.voice" if nested else "voice"] = change.voice
+    if change.vad is not None:
+        path = "audio.input.turn_detection" if nested else "turn_detection"
+        kept = {name: value for name, value in (before.get(path) or {}).items() if name in ANSWERING}
+        settings[path] = {"type": f"{change.vad}_vad", **kept}
+    kind = {"type": body["type"]} if "type" in body else {}
+    return body_of(before | settings), kind | body_of(settings)
 
 
 def words_of(error: ErrorDetail) -> str:

@@ -39,7 +39,7 @@ _NO_CANCELLER = {
 }
 
 
-def level_dbfs(samples: Samples) -> float:
+def peak_dbfs(samples: Samples) -> float:
     """The peak, beside full scale; minus infinity for digital silence."""
     peak = int(np.abs(samples.astype(np.int32)).max(initial=0))
     return 20 * math.log10(peak / 32_768) if peak else -math.inf
@@ -52,7 +52,7 @@ def judge_microphone(name: str, opened: str, samples: Samples, platform: str = s
             name,
             AudioError(f"{opened} delivers no sound at all", "close what else uses it, or choose another with --mic"),
         )
-    level = level_dbfs(samples)
+    level = peak_dbfs(samples)
     if level == -math.inf:
         return failed(name, AudioError(f"{opened} delivers nothing but digital silence", unmute_remedy(platform)))
     finding = f"{opened}; peak {level:.0f} dBFS"

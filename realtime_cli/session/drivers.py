@@ -19,11 +19,13 @@ there may be several connections in one session.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 import msgspec
 
 from realtime_cli.audio.core.meters import Meters
 from realtime_cli.conversation.facts import Fact
+from realtime_cli.errors import InputError
 from realtime_cli.ports import (
     AudioSink,
     AudioSource,
@@ -57,6 +59,16 @@ Raises InputError. May be called again for the same recording.
 """
 
 
+OtherSource = Callable[[str, Note], AudioSource]
+OtherSink = Callable[[str, Note], AudioSink]
+"""Makes the device of this name that is to take the place of another. Main thread. Raises InputError."""
+
+
+def no_other(_name: str, _note: Note) -> NoReturn:
+    """There is no device to be changed."""
+    raise InputError("this conversation has no device to change", "name one when you start it")
+
+
 def nothing(*_: object) -> None:
     """Make nothing, or do nothing."""
 
@@ -78,6 +90,8 @@ class Drivers(msgspec.Struct, frozen=True, kw_only=True):
     make_source: MakeSource = nothing
     make_sink: MakeSink = nothing
     make_echo_control: MakeEchoControl = nothing
+    other_source: OtherSource = no_other
+    other_sink: OtherSink = no_other
     open_recording: OpenRecording = no_recordings
     meters: Meters | None = None
     """Are told what passes at both ends."""

@@ -27,7 +27,7 @@ def choose_echo_control(settings: Settings, on_notice: Callable[[str], None]) ->
         return None
     if settings.half_duplex:
         on_notice(HALF_DUPLEX)
-        from realtime_cli.audio.core.half_duplex import HalfDuplex  # numpy: written turns do without
+        from realtime_cli.audio.core.gates import HalfDuplex  # numpy: written turns do without
 
         return HalfDuplex()
     from realtime_cli.audio.drivers.choose import is_device  # loads the drivers

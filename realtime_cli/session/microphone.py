@@ -63,6 +63,15 @@ class Microphone:
             self._closed.set()
         return f.MicClosed(self._spoken_ms, self._cutter.has_speech if self._cutter else True)
 
+    def reopen(self) -> tuple[Deliver, threading.Event] | None:
+        """Where another source is to deliver, if the microphone is open; the one before is heard no more."""
+        with self._passing:
+            if self._closed.is_set():
+                return None
+            self._closed.set()
+            self._closed = closed = threading.Event()
+        return (lambda pcm: self._hear(closed, pcm)), closed
+
     def hold(self) -> None:
         """There is no connection: keep what comes."""
         with self._passing:
@@ -91,8 +100,6 @@ class Microphone:
         for block in blocks:
             if not queue.put_recorded(block, stopping):
                 return
-            if self.meters:
-                self.meters.heard(block)
             if self.recorder:
                 self.recorder.spoke(block)
             if cutter:
@@ -121,6 +128,8 @@ class Microphone:
             self._total_ms += length_ms
             block = bytes(len(pcm)) if self.muted else pcm
             self._kept.append((time.monotonic(), block))
+            if self.meters:
+                self.meters.heard(block)
             if self.recorder:
                 self.recorder.spoke(block)
             self._send(block)

@@ -17,6 +17,7 @@ from realtime_cli.audio.core.pcm import BLOCK_MS
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.effects import (
     CancelTool,
+    ChangeDevice,
     CloseMic,
     Connect,
     Drop,
@@ -41,7 +42,7 @@ from realtime_cli.conversation.effects import (
 from realtime_cli.conversation.records import AudioReported, Ended, Record, SourceState
 from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, RealtimeError, in_words
-from realtime_cli.ports import AudioSink, AudioSource, Journal, Keeper, Recorder
+from realtime_cli.ports import AudioSink, AudioSource, Deliver, EchoControl, Journal, Keeper, Recorder
 from realtime_cli.session.clock import Clock
 from realtime_cli.session.connection import FIRST_EPOCH, Connection
 from realtime_cli.session.connections import Connections
@@ -91,6 +92,7 @@ class Session:
         self._source: AudioSource | None = None
         self._sink: AudioSink | None = None
         self._stopping = threading.Event()
+        self._speaker_stopping = threading.Event()
         self._threads = Threads(self._ended_badly)
         self._connections = Connections(
             lambda: drivers.make_transport(self.note),
@@ -179,18 +181,50 @@ class Session:
             self._mic.echo = echo = self._drivers.make_echo_control(self.note)
             self._sink.open()
             self._threads.start("playback", self._player.run)
-            pull = overheard(self._player.playout.pull, echo) if echo else self._player.playout.pull
-            if self._drivers.meters:
-                pull = metered(pull, self._drivers.meters)
-            if self._recorder:
-                pull = recorded(pull, self._recorder, self._sink)
-            self._threads.start("speaker", self._sink.run, pull, self._stopping)
+            self._play_at(self._sink, self._player, echo)
         if self._source:
             self._source.open()
+
+    def _play_at(self, sink: AudioSink, player: Player, echo: EchoControl | None) -> None:
+        """Let a loudspeaker that is open pull what is to be played."""
+        pull = overheard(player.playout.pull, echo) if echo else player.playout.pull
+        if self._drivers.meters:
+            pull = metered(pull, self._drivers.meters)
+        if self._recorder:
+            pull = recorded(pull, self._recorder, sink)
+        self._speaker_stopping = threading.Event()
+        self._threads.start("speaker", sink.run, pull, self._speaker_stopping)
+
+    def _change_device(self, effect: ChangeDevice) -> None:
+        """Open another device and let go of the one before; where that cannot be, the one before stays.
+
+        Main thread; blocks for the device's start. What is to be played waits, and goes on where it was.
+        """
+        drivers = self._drivers
+        try:
+            if effect.end == "microphone" and self._source:
+                source, before = drivers.other_source(effect.name, self.note), self._source
+                source.open()
+                self._source = source
+                if opened := self._mic.reopen():
+                    self._listen_to(source, *opened)
+                before.close()
+            elif effect.end == "speaker" and self._sink and self._player:
+                sink, playing = drivers.other_sink(effect.name, self.note), self._sink
+                sink.open()
+                self._speaker_stopping.set()
+                playing.close()
+                self._sink = sink
+                self._play_at(sink, self._player, self._mic.echo)
+        except RealtimeError as error:
+            self.note(f"the {effect.end} stays as it is: {error}")
+        else:
+            self.note(f"the {effect.end} is now: {effect.name}")
 
     def _stop(self) -> None:
         """Ask everything to end, then join under one deadline; what is still to be sent or shown goes out first."""
         self._stopping.set()
+        self._speaker_stopping.set()
         self._mic.close()
         current = self._connections.current
         if current:
@@ -326,11 +360,10 @@ class Session:
                 self._player.playout.resume()
             case Mute():
                 self._mic.muted = effect.on
-            case Show(record=Ended()) if self._source or self._sink:
-                self._show(self._audio_report())
-                self._show(effect.record)
             case Show():
                 self._show(effect.record)
+            case ChangeDevice():
+                self._change_device(effect)
             case OpenMic():
                 self._open_mic(cut=effect.cut)
             case CloseMic():
@@ -348,6 +381,8 @@ class Session:
                 self._exit_code = effect.exit_code
 
     def _show(self, record: Record) -> None:
+        if isinstance(record, Ended) and (self._source or self._sink):
+            self._show(self._audio_report())
         t = time.monotonic() - self._began
         self._screen.put(record, t)
         if self._journal:
@@ -365,8 +400,10 @@ class Session:
         """Run the source until the microphone is closed; not before, lest a recording begins while nobody listens."""
         opened = self._mic.open(cut=cut)
         if self._source and opened:
-            deliver, closed = opened
-            self._threads.start("microphone", self._source.run, deliver, lambda: self.post(f.MicEnded()), closed)
+            self._listen_to(self._source, *opened)
+
+    def _listen_to(self, source: AudioSource, deliver: Deliver, closed: threading.Event) -> None:
+        self._threads.start("microphone", source.run, deliver, lambda: self.post(f.MicEnded()), closed)
 
     def _feed(self, effect: Feed) -> None:
         """Send a recording over the current connection; when that is lost, the core asks for it again."""

@@ -15,7 +15,7 @@ from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Phase, Snapshot
 from realtime_cli.terminal.history_file import append_line, read_lines_of
-from realtime_cli.terminal.key_bindings import Action, Answered, Entered, KeyBindings, Mute, Stop, Talk
+from realtime_cli.terminal.key_bindings import Action, Answered, Entered, KeyBindings, Left, Mute, Stop, Talk
 from realtime_cli.terminal.keyboard import Keyboard
 from realtime_cli.terminal.keys import Key
 from realtime_cli.terminal.line_editor import LineHistory
@@ -98,6 +98,8 @@ class ChatKeyboard:
                 post(f.Muted(action.on))
             case Answered():
                 post(f.Decided(action.answer))
+            case Left():
+                post(f.Quit())
             case Stop():
                 post(f.StopReply())
             case Entered(text):

@@ -72,7 +72,12 @@ class Entered:
     text: str
 
 
-Action: TypeAlias = Talk | Mute | Stop | Answered | Entered
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The user wants the end."""
+
+
+Action: TypeAlias = Talk | Mute | Stop | Answered | Entered | Left
 
 
 class KeyBindings:
@@ -155,7 +160,7 @@ class KeyBindings:
             case "escape":
                 return [Answered("no")] if snapshot.question else [Stop()]
             case "ctrl+d":
-                return [Entered("/quit")]
+                return [Left()]
             case "?":
                 self.controls = replace(self.controls, help=True)
                 return []
@@ -188,7 +193,7 @@ class KeyBindings:
     def _edit(self, editor: LineEditor, key: Key) -> list[Action]:
         if key.name == "ctrl+c" or (key.name == "ctrl+d" and not editor.text):
             self._show(None)
-            return [Entered("/quit")] if key.name == "ctrl+d" else []
+            return [Left()] if key.name == "ctrl+d" else []
         outcome = editor.press(key)
         if outcome == "editing":
             self._show(editor)

@@ -31,6 +31,9 @@ METER_FLOOR_DBFS = -60.0
 
 FULL_CELLS, EMPTY_CELLS = "━", "─"
 
+SMALL_USD = 0.1
+"""Below this, a tenth of a cent is worth showing."""
+
 GAP = "  "
 """Between the state, each level, the facts and the keys."""
 
@@ -153,7 +156,10 @@ def clock(seconds: int) -> str:
 
 def _money(totals: Totals) -> str:
     """What it cost so far; a plus where something had no known price, and nothing where nothing had one."""
-    return f"${totals.usd:.2f}{'' if totals.priced else '+'}" if totals.usd else ""
+    if not totals.usd:
+        return ""
+    digits = 2 if totals.usd >= SMALL_USD else 3
+    return f"${totals.usd:.{digits}f}{'' if totals.priced else '+'}"
 
 
 def _short(number: int) -> str:

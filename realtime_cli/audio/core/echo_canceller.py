@@ -18,10 +18,10 @@ import numpy.typing as npt
 
 from realtime_cli.audio.core.echo_tracking import LOOKED_AT_FRAMES, EchoTracker
 from realtime_cli.audio.core.echo_watch import CancellerWatch
-from realtime_cli.audio.core.levels import is_audible
-from realtime_cli.audio.core.loudness_gate import LoudnessGate
+from realtime_cli.audio.core.gates import LoudnessGate
 from realtime_cli.audio.core.pcm import FRAME_BYTES, RATE_HZ, ms_to_frames
 from realtime_cli.audio.core.reference import Reference
+from realtime_cli.audio.core.silence import is_audible
 
 Samples = npt.NDArray[np.int16]
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from realtime_cli.audio.core.levels import silence
 from realtime_cli.audio.core.pcm import RATE_HZ, frames_to_ms, ms_to_frames
+from realtime_cli.audio.core.silence import silence
 
 Samples = npt.NDArray[np.int16]
 

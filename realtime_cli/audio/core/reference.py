@@ -12,8 +12,8 @@ import threading
 import numpy as np
 import numpy.typing as npt
 
-from realtime_cli.audio.core.levels import silence
 from realtime_cli.audio.core.pcm import RATE_HZ, ms_to_frames
+from realtime_cli.audio.core.silence import silence
 
 Samples = npt.NDArray[np.int16]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from realtime_cli.audio.drivers.device_stream import Notice
-from realtime_cli.audio.drivers.null import NullSink, NullSource
+from realtime_cli.audio.drivers.pacing import NullSink, NullSource
 from realtime_cli.audio.drivers.pipe import PipeSink, PipeSource
 from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.audio.drivers.recordings import Recording

@@ -17,7 +17,7 @@ from typing import Any
 
 from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.audio.drivers.devices import WHAT, Device, Direction, choose_device, list_devices
-from realtime_cli.audio.drivers.library import hold, look_for_devices, portaudio, release
+from realtime_cli.audio.drivers.library import forget_stream, look_for_devices, portaudio, register_stream
 from realtime_cli.errors import AudioError
 
 Notice = Callable[[str], None]
@@ -118,11 +118,11 @@ class DeviceStream(ABC):
 
     def open(self) -> None:
         """Open and start the device. Main thread; blocks while it starts. Raises AudioError."""
-        hold(self._abandon)
+        register_stream(self._abandon)
         try:
             self._connect(self._wanted)
         except AudioError:
-            release(self._abandon)
+            forget_stream(self._abandon)
             raise
 
     def close(self) -> None:
@@ -131,7 +131,7 @@ class DeviceStream(ABC):
         if self._stream is not None:
             with portaudio():
                 self._abandon()
-        release(self._abandon)
+        forget_stream(self._abandon)
 
     @abstractmethod
     def _callback(self, rate_hz: int, channels: int) -> StreamCallback:

@@ -79,7 +79,7 @@ def unmute_remedy(platform: str = sys.platform) -> str:
     return "unmute it in the system's sound settings (pactl set-source-mute @DEFAULT_SOURCE@ 0, or alsamixer)"
 
 
-def hold(end: Callable[[], None]) -> None:
+def register_stream(end: Callable[[], None]) -> None:
     """Keep PortAudio's messages off the screen for as long as a stream is open.
 
     ``end`` is called before PortAudio is started again, and must abandon the stream. May be called again.
@@ -90,8 +90,8 @@ def hold(end: Callable[[], None]) -> None:
             silence_libraries()
 
 
-def release(end: Callable[[], None]) -> None:
-    """Take back :func:`hold`. May be called again, or without it."""
+def forget_stream(end: Callable[[], None]) -> None:
+    """Take back :func:`register_stream`. May be called again, or without it."""
     with _LOCK:
         if end in _STREAM_ENDERS:
             _STREAM_ENDERS.discard(end)

@@ -1,13 +1,14 @@
-"""The clock of drivers that have no device: block after block, each when a device would have it ready."""
+"""The clock of drivers that have no device, block after block, and those that have nothing else: no sound at all."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from realtime_cli.audio.core.pcm import BLOCK_BYTES, BLOCK_MS
-from realtime_cli.ports import Deliver
+from realtime_cli.audio.core.pcm import BLOCK_BYTES, BLOCK_FRAMES, BLOCK_MS
+from realtime_cli.conversation.records import SourceState
+from realtime_cli.ports import Deliver, Pull
 
 BLOCK_S = BLOCK_MS / 1000
 
@@ -56,3 +57,48 @@ def deliver_silence(deliver: Deliver, pacer: Pacer) -> None:
     silence = bytes(BLOCK_BYTES)
     while pacer.wait():
         deliver(silence)
+
+
+class NullSource:
+    """A microphone that never hears anything, and never ends."""
+
+    overflows = 0
+    state: SourceState = "works"
+
+    def __init__(self) -> None:
+        self._closed = threading.Event()
+
+    def open(self) -> None:
+        """Nothing to do."""
+
+    def run(self, deliver: Deliver, at_end: Callable[[], None], stopping: threading.Event) -> None:  # noqa: ARG002
+        """Deliver nothing and wait. Own thread; blocks until ``stopping`` is set or the source closed."""
+        while not self._closed.is_set() and not stopping.wait(BLOCK_S):
+            pass
+
+    def close(self) -> None:
+        """End :meth:`run`. Any thread; may be called twice."""
+        self._closed.set()
+
+
+class NullSink:
+    """A loudspeaker that plays at a device's pace, unheard: so replies take their time and end as they would aloud."""
+
+    underflows = 0
+    latency_ms = 0.0
+
+    def __init__(self) -> None:
+        self._closed = threading.Event()
+
+    def open(self) -> None:
+        """Nothing to do."""
+
+    def run(self, pull: Pull, stopping: threading.Event) -> None:
+        """Pull a block every 20 ms. Own thread; blocks until ``stopping`` is set or the sink closed."""
+        pacer = Pacer(stopping, self._closed)
+        while pacer.wait():
+            pull(BLOCK_FRAMES)
+
+    def close(self) -> None:
+        """End :meth:`run`. Any thread; may be called twice."""
+        self._closed.set()

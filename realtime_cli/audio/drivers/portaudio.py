@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from realtime_cli.audio.core.digital_silence import DigitalSilence
 from realtime_cli.audio.core.pcm import BLOCK_BYTES, RATE_HZ
+from realtime_cli.audio.core.silence import DigitalSilence
 from realtime_cli.audio.drivers.device_stream import CALLBACK_MS, DeviceStream, Notice, StreamCallback
 from realtime_cli.audio.drivers.devices import choose_device, list_devices
-from realtime_cli.audio.drivers.library import hold, portaudio, release, unmute_remedy
+from realtime_cli.audio.drivers.library import forget_stream, portaudio, register_stream, unmute_remedy
 from realtime_cli.conversation.records import SourceState
 from realtime_cli.errors import AudioError
 from realtime_cli.ports import Deliver, Pull
@@ -65,14 +65,14 @@ class PortAudioSource(DeviceStream):
             if not self._on_demand:
                 self._watch(stopping)
                 return
-            hold(self._abandon)
+            register_stream(self._abandon)
             try:
                 self._take(stopping)
                 self._watch(stopping)
             finally:
                 with portaudio():
                     self._abandon()
-                release(self._abandon)
+                forget_stream(self._abandon)
 
     def _take(self, stopping: threading.Event) -> None:
         """Open the device, or when it has gone since, another one. Blocks for that. Raises AudioError."""

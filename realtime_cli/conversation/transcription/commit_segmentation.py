@@ -49,7 +49,7 @@ class Cutter:
 
     def hear(self, block: bytes) -> Cut | None:
         """Take the next block; the cut that is to be made right behind it, if any."""
-        frames, level = len(block) // FRAME_BYTES, level_dbfs(block)
+        frames, level = len(block) // FRAME_BYTES, rms_dbfs(block)
         self._heard_frames += frames
         self._loudest_dbfs = max(self._loudest_dbfs, level)
         is_quiet = level < SPEECH_DBFS or level < self._loudest_dbfs - PAUSE_DB
@@ -70,7 +70,7 @@ class Cutter:
         return cut
 
 
-def level_dbfs(block: bytes) -> float:
+def rms_dbfs(block: bytes) -> float:
     """The effective value of PCM16 samples in dB of full scale; minus infinity for digital silence and for nothing."""
     samples = array.array("h", block[: len(block) // FRAME_BYTES * FRAME_BYTES])
     if sys.byteorder == "big":

@@ -1,14 +1,21 @@
-"""Telling the user from the loudspeaker by loudness alone: for where no canceller can be had or trusted.
+"""Gates in the place of an echo canceller: one tells the user from the loudspeaker by loudness, one is simply shut.
 
-The gate learns how loud the loudspeaker can be in the microphone. While the model is audible it opens only for what is
-clearly louder than that; a person who sits nearer to the microphone than to the loudspeaker is, one far away is not.
+The loudness gate is for where no canceller can be had or trusted. It learns how loud the loudspeaker can be in the
+microphone. While the model is audible it opens only for what is clearly louder than that; a person who sits nearer to
+the microphone than to the loudspeaker is, one far away is not.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
-from realtime_cli.audio.core.pcm import BLOCK_MS
+from realtime_cli.audio.core.pcm import BLOCK_MS, FRAME_BYTES, ms_to_frames
+from realtime_cli.audio.core.silence import is_audible
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 LONGEST_ECHO_BLOCKS = 400 // BLOCK_MS
 """A Bluetooth loudspeaker is heard up to 250 ms late, and a living room rings on for some 150 ms."""
@@ -50,6 +57,10 @@ is no reason to let its first words through."""
 
 _QUIET_DB = -55.0
 """Below this nobody speaks into a microphone (of full scale)."""
+
+HANGOVER_FRAMES = ms_to_frames(400)
+"""For so long after its last sound the model may still be heard: a Bluetooth loudspeaker is 250 ms late, and a living
+room rings on for some 150 ms."""
 
 
 class LoudnessGate:
@@ -112,3 +123,27 @@ class LoudnessGate:
         else:
             change_db = _RISE_DB if above_db > 0 else -_FALL_DB
         self._echo_db = min(max(self._echo_db + change_db, _LEAST_ECHO_DB), _MOST_ECHO_DB)
+
+
+class HalfDuplex:
+    """The microphone hears nothing while the model is audible: sure on any device, but only keys interrupt the model.
+
+    ``played`` belongs to the playback thread, ``clean`` to the capture thread.
+    """
+
+    def __init__(self) -> None:
+        # Both threads set it, and a lost subtraction would only lengthen the hangover by a block.
+        self._shut_frames = 0
+
+    def played(self, samples: npt.NDArray[np.int16]) -> None:
+        """Take exactly what the device plays next: int16, shape ``(frames,)``, 24 kHz. Playback thread."""
+        if is_audible(samples):
+            self._shut_frames = HANGOVER_FRAMES
+
+    def clean(self, pcm: bytes) -> bytes:
+        """The block as it is, or as much silence: the server's clock must go on. Capture thread."""
+        shut = self._shut_frames
+        if not shut:
+            return pcm
+        self._shut_frames = max(0, shut - len(pcm) // FRAME_BYTES)
+        return bytes(len(pcm))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from realtime_cli.audio.core.digital_silence import FIRST_S, LATER_S, DigitalSilence
 from realtime_cli.audio.core.pcm import BLOCK_BYTES, BLOCK_MS
+from realtime_cli.audio.core.silence import FIRST_S, LATER_S, DigitalSilence
 
 ZEROS, SOUND = bytes(BLOCK_BYTES), bytes(BLOCK_BYTES - 1) + b"\1"
 
