@@ -308,6 +308,22 @@ def test_a_server_may_leave_ids_out(named: str) -> None:
     assert driver.records(Ended) == [Ended(reason="done", exit_code=0)]
 
 
+def test_a_transcript_may_come_in_the_item_and_is_told_once_if_it_comes_again() -> None:
+    driver = Driver(recording="talk")
+    driver.begin()
+    driver.tell(f.Fed())
+    driver.says("session.updated", session=BODY)
+    driver.says("input_audio_buffer.speech_stopped", item_id="", audio_end_ms=0)
+    driver.says("input_audio_buffer.committed", item_id="")
+    item = {"id": "a", "type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": "hello"}]}
+    driver.says("conversation.item.created", item=item)
+    driver.says("conversation.item.done", item=item)
+    driver.completed("a", "hello")
+    driver.wait()
+    assert driver.texts == ["hello"]
+    assert driver.records(Ended) == [Ended(reason="done", exit_code=0)]
+
+
 def test_a_commit_without_an_id_is_that_of_the_speech_that_ended() -> None:
     driver = Driver()
     driver.begin()

@@ -95,10 +95,10 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     server = find_server(settings, environment)
     settings = server.careful(settings)
     provider, notices = server.provider, server.notices
-    if provider is LOCAL:
-        from realtime_cli.cli.fetch import fetch_weights_visibly  # the optional part
+    if server.engines is not None:
+        from realtime_cli.cli.fetch import fetch_visibly  # the optional part
 
-        notices += fetch_weights_visibly()
+        notices += fetch_visibly(server.engines.weights())
     wanted = session_options(settings, provider, shape, spoken=plays)
     remote = remote_servers(settings, environment, provider, server.dialect)
     wanted = replace(wanted, tools=remote)

@@ -218,7 +218,11 @@ class LiveView:
     def _painted(self, paragraph: Paragraph, row: Spans) -> Row:
         if self._orders:
             body = plain(paragraph.body)
-            head = len(paragraph.head) if row[: len(paragraph.head)] == paragraph.head else 0
+            begins = row[: len(paragraph.head)] == paragraph.head
+            # Later rows begin with a margin in the label's place.
+            head = (
+                len(paragraph.head) if begins else int(bool(paragraph.head) and row[:1] != [] and row[0].text.isspace())
+            )
             row = row[:head] + visual(row[head:], leftwards=goes_left(body))
         return self._painter.row(row)
 

@@ -35,7 +35,7 @@ from realtime_cli.protocol.client_events import InputAudioBufferCommit, SessionU
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import Dialect, dialect_of
 from realtime_cli.protocol.error_codes import SESSION_EXPIRED, Key, Severity, classify, dialect_shown_by, fatal_error
-from realtime_cli.protocol.items import ErrorDetail, Usage
+from realtime_cli.protocol.items import ErrorDetail, Item, Usage
 
 SETUP, MARKER = "evt_setup", "evt_marker"
 """Ids of the two ``session.update`` events. The second repeats the first when all audio is sent: servers answer in
@@ -189,7 +189,9 @@ class Transcription:
     def _server_said(self, event: ServerEvent | UnknownEvent, now: float) -> list[Effect]:
         if isinstance(event, _OF_SPEECH):
             self._speech_found = True
-            self._setup.answered()
+            if not isinstance(event, c.SpeechStarted | c.SpeechStopped):
+                # Those may overtake the answer to the update: the audio is right behind it.
+                self._setup.answered()
         match event:
             case c.SessionCreated() if not self._session_id:
                 return self._session_created(event, now)
@@ -211,6 +213,8 @@ class Transcription:
             case c.TranscriptionCompleted():
                 self._segments.completed(event.item_id, event.transcript.strip(), now)
                 return [*map(Show, self._segments.whole()), *_usage(event.item_id, event.usage)]
+            case c.ConversationItemAdded() | c.ConversationItemCreated() | c.ConversationItemDone():
+                return self._item(event.item, now)
             case c.TranscriptionFailed():
                 self._segments.completed(event.item_id, "", now)
                 self._failed = True
@@ -220,6 +224,14 @@ class Transcription:
             case c.ErrorEvent():
                 return self._error(event.error, now)
         return []
+
+    def _item(self, item: Item, now: float) -> list[Effect]:
+        """What the user said enters the conversation; some servers tell the transcript there, and only there."""
+        words = item.words.strip()
+        if item.role != "user" or not words:
+            return []
+        self._segments.completed(item.id or "", words, now)
+        return list(map(Show, self._segments.whole()))
 
     def _session_created(self, event: c.SessionCreated, now: float) -> list[Effect]:
         self._links.link.greeted(event.session)

@@ -120,7 +120,8 @@ class WebSocket:
             self._collect()
             self._close_by = time.monotonic() + CLOSE_S
         with suppress(Gone):
-            self._flush()
+            # A client that takes nothing keeps who sends to it waiting, but not who ends it.
+            self._flush(wait=False)
 
     def drop(self) -> None:
         """Let go of the socket at once. Any thread; may be called twice."""
