@@ -41,6 +41,7 @@ FLOORS = {
     "server": 9,
     "journal": 9,
     "server.socket": 10,
+    "server.webrtc": 11,
     "transport": 10,
     "session": 11,
     "doctor": 12,

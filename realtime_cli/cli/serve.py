@@ -28,6 +28,7 @@ from realtime_cli.server.local_server import load_server
 from realtime_cli.server.socket.admission import Limits, Policy
 from realtime_cli.server.socket.client_secrets import KeyMaker
 from realtime_cli.server.socket.http_routes import Site
+from realtime_cli.server.webrtc.calls import Calls
 from realtime_cli.settings.settings import Environment, Settings
 
 TOKEN_VARIABLE = "REALTIME_CLI_SERVE_TOKEN"  # noqa: S105 -- a name
@@ -75,6 +76,8 @@ def run(
         for line in fetch_visibly((*engines.weights(), SMART_TURN)):
             tell(line)
         voice = load_server(tell, choice=engines)
+        calls = Calls(server, voice)
+        server.routes = {**server.routes, **calls.routes}
         try:
             with _stopped_by_signals() as stopped:
                 server.start(voice)
@@ -82,6 +85,7 @@ def run(
                 code = stopped()
             server.close(CLOSING_S)
         finally:
+            calls.close(CLOSING_S)
             voice.close(CLOSING_S)
     finally:
         server.close(0.0)

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
@@ -62,6 +63,8 @@ class Held(Protocol):
 
     over: threading.Event
     """It has ended."""
+    model: str
+    """As it is called where sessions are told of."""
 
     def close(self, code: int, reason: str) -> None:
         """Ask it to end. Any thread; does not block."""
@@ -155,22 +158,20 @@ class SocketServer:
         """Hold the session that a client asks for, until either ends it. On the client's thread."""
         try:
             wanted = self.site.policy.session(asked, time.time())
-            session = _Session(socket_, asked.speaks_beta)
+            plan = self.plan(wanted)
+            session = _Session(socket_, asked.speaks_beta, plan.model)
             self.take_place(session)
         except NotAllowed as problem:
             _turn_away(socket_, problem, beta=asked.speaks_beta)
             return
         voice = self._voice
         assert voice is not None, "nobody is served before the start"  # noqa: S101 -- for the type
-        name = wanted.model or self.site.models[0]
-        self._on_session(f"session of {name} began ({self.sessions} of {self.site.limits.sessions})")
         try:
-            session.run(voice, self.plan(wanted))
+            session.run(voice, plan)
         finally:
             # The place first: a client that comes back at once must find it.
             self.give_up_place(session)
             session.over.set()
-            self._on_session(f"session of {name} ended ({self.sessions} of {self.site.limits.sessions})")
 
     def take_place(self, session: Held) -> None:
         """Count a session, by whatever way its client came. Any thread. Raises NotAllowed when all places are taken."""
@@ -178,11 +179,16 @@ class SocketServer:
             if self._closing.is_set() or len(self._sessions) >= self.site.limits.sessions:
                 raise no_room(self.site.limits.sessions)
             self._sessions.add(session)
+        self._tell(session, "began")
 
     def give_up_place(self, session: Held) -> None:
         """The session is over. Any thread."""
         with self._lock:
             self._sessions.discard(session)
+        self._tell(session, "ended")
+
+    def _tell(self, session: Held, what: str) -> None:
+        self._on_session(f"session of {session.model} {what} ({self.sessions} of {self.site.limits.sessions})")
 
     def plan(self, wanted: Wanted) -> SessionPlan:
         """What a session is to be that begins now."""
@@ -200,9 +206,10 @@ class SocketServer:
 class _Session:
     """One WebSocket joined to one connection of the voice server."""
 
-    def __init__(self, socket_: WebSocket, beta: bool) -> None:
+    def __init__(self, socket_: WebSocket, beta: bool, model: str) -> None:
         self._socket = socket_
         self._beta = beta
+        self.model = model
         self._connection: Connection | None = None
         self.over = threading.Event()
 
@@ -217,7 +224,7 @@ class _Session:
                     connection.receive(ga_from_client(message) if self._beta else message)
         finally:
             connection.close()
-            self._socket.drop()
+            self._socket.finish()
 
     def close(self, code: int, reason: str) -> None:
         """Ask it to end. Any thread."""
@@ -231,10 +238,9 @@ class _Session:
 
     def _deliver(self, text: str) -> None:
         for message in beta_from_server(text) if self._beta else (text,):
-            try:
+            # The reading thread ends the session: it may be about to tell the client why.
+            with suppress(Gone):
                 self._socket.send(message)
-            except Gone:
-                self._socket.drop()
 
     def _ended(self, ending: Ending) -> None:
         if ending.problem:
@@ -255,7 +261,7 @@ def _turn_away(socket_: WebSocket, problem: NotAllowed, *, beta: bool) -> None:
     except Gone:
         pass
     finally:
-        socket_.drop()
+        socket_.finish()
 
 
 class _Listener(ThreadingHTTPServer):
