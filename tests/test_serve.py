@@ -224,6 +224,16 @@ def test_the_end_of_the_server_ends_sessions_with_1001() -> None:
         assert serve.server.sessions == 0
 
 
+def test_a_client_that_leaves_in_the_middle_of_a_reply_is_bidden_farewell() -> None:
+    with serving(lm=Reciter([f"{'x' * 20}. "] * 5)) as serve:
+        for _ in range(5):
+            with serve.connect(check=lambda _event: None) as client:
+                client.send("response.create")
+                client.until("response.output_audio.delta")
+                client.socket.send_close()
+                assert client.closed().code == 1000
+
+
 def test_two_sessions_do_not_hear_each_other() -> None:
     lm = Reciter(("One. ", "Two. "))
     with serving(lm=lm) as serve, serve.connect() as first, serve.connect() as second:

@@ -26,13 +26,13 @@ from realtime_cli.conversation.effects import (
 )
 from realtime_cli.conversation.records import ConnectionChanged, Ended, Notice, Transcribed, Trouble
 from realtime_cli.conversation.transcription.commit_segmentation import LONGEST_MS, Cutter
+from realtime_cli.conversation.transcription.options import TranscriptionOptions
 from realtime_cli.conversation.transcription.segments import OVERTAKEN_S
 from realtime_cli.conversation.transcription.transcription import (
     FAREWELL_S,
     MARKER,
     SETUP,
     Transcription,
-    TranscriptionOptions,
 )
 from realtime_cli.errors import ConnectionFailed
 from realtime_cli.protocol.client_events import InputAudioBufferCommit, SessionUpdate

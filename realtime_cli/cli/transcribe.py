@@ -19,7 +19,8 @@ from realtime_cli.cli.which_server import Server, find_server, way_to
 from realtime_cli.cli.wiring import mic_end_grace_s, on_failure, session_options, with_progress
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Snapshot
-from realtime_cli.conversation.transcription.transcription import Transcription, TranscriptionOptions
+from realtime_cli.conversation.transcription.options import TranscriptionOptions
+from realtime_cli.conversation.transcription.transcription import Transcription
 from realtime_cli.errors import InputError
 from realtime_cli.ports import View
 from realtime_cli.protocol.session_body import MODELS_WITHOUT_VAD, transcription_session

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
@@ -223,7 +224,7 @@ class _Session:
                     connection.receive(ga_from_client(message) if self._beta else message)
         finally:
             connection.close()
-            self._socket.drop()
+            self._socket.finish()
 
     def close(self, code: int, reason: str) -> None:
         """Ask it to end. Any thread."""
@@ -237,10 +238,9 @@ class _Session:
 
     def _deliver(self, text: str) -> None:
         for message in beta_from_server(text) if self._beta else (text,):
-            try:
+            # The reading thread ends the session: it may be about to tell the client why.
+            with suppress(Gone):
                 self._socket.send(message)
-            except Gone:
-                self._socket.drop()
 
     def _ended(self, ending: Ending) -> None:
         if ending.problem:
@@ -261,7 +261,7 @@ def _turn_away(socket_: WebSocket, problem: NotAllowed, *, beta: bool) -> None:
     except Gone:
         pass
     finally:
-        socket_.drop()
+        socket_.finish()
 
 
 class _Listener(ThreadingHTTPServer):
