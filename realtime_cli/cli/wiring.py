@@ -44,6 +44,7 @@ from realtime_cli.session.session import Session
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.settings.sources import read_text
 from realtime_cli.view.choose import choose_view
+from realtime_cli.view.screen import is_screen
 
 if TYPE_CHECKING:
     from realtime_cli.view.progress import Status
@@ -229,11 +230,11 @@ def _check_files(settings: Settings, *, listens: bool, speaks: bool) -> None:
 
 def with_progress(view: View, settings: Settings, environment: Environment, status: Status) -> View:
     """The view with a line of progress on standard error, if that is a terminal and no flag speaks against it."""
-    if settings.quiet or settings.plain or not sys.stderr.isatty():
+    if settings.quiet or settings.plain or not is_screen(sys.stderr, environment):
         return view
-    from realtime_cli.view.progress import ProgressView, can_show_progress  # rich: for terminals only
+    from realtime_cli.view.progress import ProgressView  # wcwidth: for terminals only
 
-    return ProgressView(view, sys.stderr, status) if can_show_progress(sys.stderr, environment) else view
+    return ProgressView(view, sys.stderr, status)
 
 
 def on_failure(settings: Settings, environment: Environment) -> Callable[[BaseException], None]:
