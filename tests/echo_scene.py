@@ -13,6 +13,7 @@ import numpy.typing as npt
 from realtime_cli.audio.core.pcm import BLOCK_FRAMES, RATE_HZ
 from realtime_cli.server.listening.endpointing import Endpointing, SpeechStarted
 from realtime_cli.server.listening.input_audio import InputAudio
+from tests.real_engines import sound
 from tests.speech_sounds import VOICES, loudness, spoken
 
 Samples = npt.NDArray[np.int16]
@@ -159,7 +160,7 @@ def _sentences() -> tuple[Floats, ...]:
     sentences = _REPLIES.replace("\n", " ").replace("?", ".").split(". ")
     voices = ("marin", "cedar", "coral", "verse")
     return tuple(
-        speech.synthesize(f"{text}.", voices[number // 5 % len(voices)], 1.0).astype(np.float32) / np.float32(65536)
+        sound(speech, f"{text}.", voices[number // 5 % len(voices)]).astype(np.float32) / np.float32(65536)
         for number, text in enumerate(sentences)
     )
 

@@ -30,12 +30,16 @@ class LoudnessVad:
 class SecondsHeard:
     """Recognises how many seconds long the speech is, and that silence is silence."""
 
+    serial = True
+
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.gate.set()
         self.calls = 0
 
-    def transcribe(self, speech: np.ndarray[Any, Any], language: str | None = None) -> Transcription:
+    def transcribe(
+        self, speech: np.ndarray[Any, Any], language: str | None, cancelled: Callable[[], bool]
+    ) -> Transcription:
         self.calls += 1
         assert self.gate.wait(PATIENCE_S)
         if not float(np.abs(speech).mean()) > 0.05:
@@ -112,15 +116,17 @@ class Caller:
 class Beeper:
     """A tenth of a second for each letter."""
 
+    serial = True
     voices = ("beep",)
 
-    def synthesize(self, text: str, voice: str, speed: float) -> Audio:
-        return np.full(2400 * len(text), 1000, np.int16)
+    def synthesize(self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+        yield np.full(2400 * len(text), 1000, np.int16)
 
 
 class Broken:
     """Every engine in one, and all of them fail."""
 
+    serial = True
     voices = ("none",)
 
     def probability(self, frame: np.ndarray[Any, Any]) -> float:
@@ -129,7 +135,9 @@ class Broken:
     def reset(self) -> None:
         """Works."""
 
-    def transcribe(self, speech: np.ndarray[Any, Any], language: str | None = None) -> Transcription:
+    def transcribe(
+        self, speech: np.ndarray[Any, Any], language: str | None, cancelled: Callable[[], bool]
+    ) -> Transcription:
         raise RuntimeError("the recogniser is broken")
 
     def reply(
@@ -141,7 +149,7 @@ class Broken:
     def prepare(self, messages: Sequence[Message], tools: Tools, cancelled: Callable[[], bool]) -> None:
         raise RuntimeError("the model is broken")
 
-    def synthesize(self, text: str, voice: str, speed: float) -> Audio:
+    def synthesize(self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]) -> Iterator[Audio]:
         raise RuntimeError("the voice is broken")
 
     def close(self) -> None:

@@ -67,6 +67,7 @@ def check_order(events: Iterable[Mapping[str, Any]]) -> None:
     """A whole stream of GA server events: session first, unique event ids, and no id used before or after its life."""
     seen: set[str] = set()
     alive: set[str] = set()
+    done: set[str] = set()
     open_items: set[str] = set()
     for number, event in enumerate(events):
         kind = event["type"]
@@ -79,6 +80,10 @@ def check_order(events: Iterable[Mapping[str, Any]]) -> None:
             identifier = event["response"]["id"]
             assert identifier in alive, f"{kind}: {identifier} was never created, or is done already"
             alive.remove(identifier)
+            done.add(identifier)
+        elif kind.startswith("output_audio_buffer."):
+            # A call's sound is sent at the pace of speech, long after it was made.
+            assert event["response_id"] in alive | done | {""}, f"{kind}: {event['response_id']} was never created"
         elif "response_id" in event:
             assert event["response_id"] in alive, f"{kind}: response {event['response_id']} is not in progress"
         if kind == "response.output_item.added":

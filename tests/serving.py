@@ -17,6 +17,7 @@ from realtime_cli.server.socket.admission import Limits, Policy
 from realtime_cli.server.socket.client_secrets import KeyMaker
 from realtime_cli.server.socket.http_routes import Site
 from realtime_cli.server.socket.socket_server import SocketServer
+from realtime_cli.server.webrtc.calls import Calls
 from tests.local_engines import PATIENCE_S, Beeper, LoudnessVad, Reciter, SecondsHeard
 from tests.schema_check import check_order, check_server_event
 
@@ -47,14 +48,20 @@ class Serving:
 
 @contextmanager
 def serving(
-    *, token: str | None = None, origins: tuple[str, ...] = (), lm: Any = None, tts: Any = None, **limits: Any
+    *,
+    token: str | None = None,
+    origins: tuple[str, ...] = (),
+    lm: Any = None,
+    tts: Any = None,
+    vad: Any = LoudnessVad,
+    **limits: Any,
 ) -> Iterator[Serving]:
     """A server on loopback until the end of the block."""
     model, stt = lm or Reciter(), SecondsHeard()
     voice = LocalServer(
         Engines(
             Loaders(
-                voice_activity=lambda: LoudnessVad,
+                voice_activity=lambda: vad,
                 speech_to_text=lambda: stt,
                 language_model=lambda: model,
                 text_to_speech=lambda: tts or Beeper(),
@@ -64,11 +71,14 @@ def serving(
     said: list[str] = []
     site = Site(Policy(token, KeyMaker(token), origins), ("local",), 1_700_000_000, Limits(**limits))
     server = SocketServer(site, (socket.AF_INET, "127.0.0.1", 0), on_session=said.append)
+    calls = Calls(server, voice)
+    server.routes = {**server.routes, **calls.routes}
     try:
         server.start(voice)
         yield Serving(server, model, stt, said)
     finally:
         server.close(PATIENCE_S)
+        calls.close(PATIENCE_S)
         voice.close(PATIENCE_S)
 
 

@@ -9,7 +9,8 @@ import pytest
 from realtime_cli.errors import InputError
 from realtime_cli.providers.profiles import PROVIDERS
 from realtime_cli.settings.environment import load_environment
-from realtime_cli.settings.settings import Environment, Field, fields
+from realtime_cli.settings.fields import Field, fields
+from realtime_cli.settings.settings import LM_KEY, STT_KEY, TTS_KEY, Environment
 from realtime_cli.settings.sources import resolve
 from tests.running import lines_of, run
 
@@ -142,5 +143,6 @@ def test_the_example_file_lists_every_variable_and_no_other() -> None:
         "REALTIME_CLI_CONFIG_DIR",
         "REALTIME_CLI_SERVE_TOKEN",
         "REALTIME_CLI_DATA_DIR",
+        *(LM_KEY, STT_KEY, TTS_KEY),
     }
     assert listed == wanted

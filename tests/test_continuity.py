@@ -484,3 +484,19 @@ def test_a_rate_limit_is_waited_for_as_long_as_it_says_and_asked_once_more(messa
     assert call.sent_types.count("response.create") == 2
     assert "wait a little" in call.shown(Trouble)[0].message
     assert call.exit_code == 1
+
+
+def test_a_server_that_counts_its_ids_from_the_beginning_again_is_understood() -> None:
+    call = Call().turn("One?", 1)
+    call.tell(*reply("resp_1", "item_1", seconds=2, text="The first."))
+    call.lose().regain()
+    call.tell(*reply("resp_1", "item_1", seconds=1, text="The second."), done("resp_1"))
+    names = [x.item_id for x in call.effects if isinstance(x, e.Play)]
+    assert len(set(names)) == 2
+    call.tell(f.Heard(names[0], 0, 2000, finished=True), f.Heard(names[-1], 0, 1000, finished=True))
+    assert [record.text for record in call.shown(UserSaid)] == ["One?"]
+    assert [(record.text, record.heard_ms) for record in call.shown(AssistantSaid)] == [
+        ("The first.", 2000),
+        ("The second.", 1000),
+    ]
+    assert call.core.snapshot().lines == ()

@@ -34,7 +34,13 @@ def nowhere() -> Iterator[str]:
 def test_what_is_here_is_not_fetched(tmp_path: Path, nowhere: str) -> None:
     (tmp_path / CACHED).write_bytes(bytes(2_000_000))
     done = run("fetch", REALTIME_CLI_CACHE_DIR=str(tmp_path), UV_DEFAULT_INDEX=nowhere)
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"2 MB in {tmp_path / CACHED}\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"smollm2: 2 MB in {tmp_path}\n", "")
+
+
+def test_weights_that_do_not_exist_are_one_line_and_exit_2() -> None:
+    done = run("fetch", "whisper-huge")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "one of: smollm2, whisper-base, smart-turn, all" in done.stderr
 
 
 def test_what_cannot_be_fetched_is_one_line_and_exit_3(tmp_path: Path, nowhere: str) -> None:

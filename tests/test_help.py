@@ -11,7 +11,7 @@ import pytest
 
 from realtime_cli.cli.commands import COMMANDS, Command
 from realtime_cli.cli.options import taken
-from realtime_cli.settings.settings import fields
+from realtime_cli.settings.fields import fields
 from tests.running import run
 
 EVERY = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)

@@ -181,7 +181,7 @@ def test_the_status_line_says_the_most_useful_first() -> None:
     lines = {width: plain(status_line(FULL, KEYS, width, gauges)) for width in (39, 59, 79, 199)}
     assert lines == {
         39: "● listening  mic ━━────  3:12 · $0.45",
-        59: "● listening  mic ━━────  gpt-realtime-2 · 3:12 · $0.45",
+        59: "● listening  mic ━━────  out ──────  3:12 · $0.45",
         79: "● listening  mic ━━────  out ──────  gpt-realtime-2 · 3:12 · $0.45 · 3 turns",
         199: "● listening  mic ━━────  out ──────  openai · gpt-realtime-2 · 3:12 · $0.45 · 3 turns · 1.6k tokens",
     }

@@ -328,8 +328,8 @@ def test_rows_that_the_terminal_wrapped_anew_are_all_erased() -> None:
     region = Region(written.append)
     region.draw([], [Row("a" * 70, 70), Row("b" * 30, 30), Row("c" * 50, 50)], 80, cursor=2)
     region.draw([], [Row("d", 1)], 35)
-    # Two rows of the first, one of the second, and the cursor is in the first row of the last.
-    assert "\r\x1b[3A\x1b[J" in written[-1]
+    # The cursor is in the first of the two rows of the last; above it are two of the first and one of the second.
+    assert "\r\x1b[2K\x1b[B\x1b[2K\x1b[1A" + "\x1b[A\x1b[2K" * 3 + "\x1b[?7l" in written[-1]
 
 
 def test_only_rows_that_changed_are_written() -> None:

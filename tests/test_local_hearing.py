@@ -15,6 +15,7 @@ from realtime_cli.server.engines.interface import EAR_RATE_HZ, VAD_FRAMES, Speec
 from realtime_cli.server.engines.loading import Engines
 from realtime_cli.server.engines.mel import log_mel
 from tests.needs import need_espeak
+from tests.real_engines import heard_in
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -107,13 +108,13 @@ def words(text: str) -> list[str]:
     ],
 )
 def test_what_is_said_is_recognised_word_by_word(ear: SpeechToText, said: str, voice: str) -> None:
-    found = ear.transcribe(spoken(said, voice))
+    found = heard_in(ear, spoken(said, voice))
     assert words(found.text) == words(said)
     assert found.no_speech_probability < 0.5
 
 
 def test_faint_speech_is_recognised_as_well(ear: SpeechToText) -> None:
-    found = ear.transcribe(spoken("Stop.") * np.float32(0.005))
+    found = heard_in(ear, spoken("Stop.") * np.float32(0.005))
     assert words(found.text) == ["stop"]
     assert found.no_speech_probability < 0.5
 
@@ -124,18 +125,18 @@ def test_faint_speech_is_recognised_as_well(ear: SpeechToText) -> None:
     ids=["silence", "longer silence", "faint noise", "noise", "loud noise"],
 )
 def test_where_nobody_speaks_nothing_is_recognised(ear: SpeechToText, sound: Speech) -> None:
-    heard = ear.transcribe(sound)
+    heard = heard_in(ear, sound)
     assert heard.text == ""
     assert heard.no_speech_probability > 0.8
 
 
 def test_a_hum_in_which_the_model_hears_you_stays_empty(ear: SpeechToText) -> None:
     hum = np.sin(np.arange(4 * SECOND) * 2 * np.pi * 120 / EAR_RATE_HZ).astype(np.float32)
-    assert ear.transcribe(hum).text == ""
+    assert heard_in(ear, hum).text == ""
 
 
 def test_no_audio_at_all_is_no_speech(ear: SpeechToText) -> None:
-    heard = ear.transcribe(silence(0))
+    heard = heard_in(ear, silence(0))
     assert (heard.text, heard.no_speech_probability) == ("", 1.0)
 
 
@@ -143,7 +144,7 @@ def test_speech_of_more_than_thirty_seconds_is_recognised_to_its_end(ear: Speech
     sentences = [f"Sentence number {n} is about the weather in the mountains." for n in range(1, 16)]
     speech = np.concatenate([np.concatenate((spoken(sentence), silence(0.4))) for sentence in sentences])
     assert len(speech) > 45 * SECOND
-    text = ear.transcribe(speech).text.lower()
+    text = heard_in(ear, speech).text.lower()
     assert text.count("weather") == text.count("mountains") == len(sentences)
     assert "15" in text or "fifteen" in text
 

@@ -11,6 +11,7 @@ import soxr
 from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.server.engines.interface import EAR_RATE_HZ, SpeechToText, TextToSpeech
 from realtime_cli.server.engines.loading import Engines
+from tests.real_engines import never, sound
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,24 +24,24 @@ def mouth(engines: Engines) -> TextToSpeech:
 
 def heard(ear: SpeechToText, speech: npt.NDArray[np.int16]) -> str:
     samples = speech.astype(np.float32) / 32768
-    return ear.transcribe(np.asarray(soxr.resample(samples, RATE_HZ, EAR_RATE_HZ), np.float32)).text
+    return ear.transcribe(np.asarray(soxr.resample(samples, RATE_HZ, EAR_RATE_HZ), np.float32), None, never).text
 
 
 def test_every_voice_says_what_it_is_told(ear: SpeechToText, mouth: TextToSpeech) -> None:
     sentence = "The capital of France is Paris."
-    assert {voice: heard(ear, mouth.synthesize(sentence, voice, 1.0)) for voice in mouth.voices} == dict.fromkeys(
+    assert {voice: heard(ear, sound(mouth, sentence, voice, 1.0)) for voice in mouth.voices} == dict.fromkeys(
         mouth.voices, sentence
     )
 
 
 def test_every_voice_sounds_different(mouth: TextToSpeech) -> None:
-    spoken_by = {mouth.synthesize("Hello there.", voice, 1.0).tobytes() for voice in mouth.voices}
+    spoken_by = {sound(mouth, "Hello there.", voice, 1.0).tobytes() for voice in mouth.voices}
     assert len(spoken_by) == len(mouth.voices) == 10
 
 
 def test_an_unknown_voice_is_the_first_one(mouth: TextToSpeech) -> None:
-    unknown = mouth.synthesize("Hello there.", "nobody", 1.0)
-    assert np.array_equal(unknown, mouth.synthesize("Hello there.", mouth.voices[0], 1.0))
+    unknown = sound(mouth, "Hello there.", "nobody", 1.0)
+    assert np.array_equal(unknown, sound(mouth, "Hello there.", mouth.voices[0], 1.0))
 
 
 def pitch_hz(speech: npt.NDArray[np.int16]) -> float:
@@ -55,23 +56,22 @@ def pitch_hz(speech: npt.NDArray[np.int16]) -> float:
 
 def test_a_deep_voice_is_deeper_than_a_high_one(mouth: TextToSpeech) -> None:
     sentence = "Where are you now? We are all in the garden."
-    deep, middle, high = (pitch_hz(mouth.synthesize(sentence, voice, 1.0)) for voice in ("echo", "marin", "shimmer"))
+    deep, middle, high = (pitch_hz(sound(mouth, sentence, voice, 1.0)) for voice in ("echo", "marin", "shimmer"))
     assert deep < 0.8 * middle
     assert middle < 0.9 * high
 
 
 def test_speed_makes_speech_shorter_or_longer(mouth: TextToSpeech) -> None:
     slow, plain, fast = (
-        len(mouth.synthesize("The quick brown fox jumps over the lazy dog.", "marin", speed))
-        for speed in (0.25, 1.0, 1.5)
+        len(sound(mouth, "The quick brown fox jumps over the lazy dog.", "marin", speed)) for speed in (0.25, 1.0, 1.5)
     )
     assert slow > 3 * plain
     assert fast < 0.75 * plain
 
 
-@pytest.mark.parametrize("text", ["", " \n", "😀", "你好"])
+@pytest.mark.parametrize("text", ["", " \n", "😀"])
 def test_what_cannot_be_spoken_is_empty_audio(mouth: TextToSpeech, text: str) -> None:
-    speech = mouth.synthesize(text, "marin", 1.0)
+    speech = sound(mouth, text, "marin", 1.0)
     assert speech.shape == (0,)
     assert speech.dtype == np.int16
 
@@ -79,13 +79,11 @@ def test_what_cannot_be_spoken_is_empty_audio(mouth: TextToSpeech, text: str) ->
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("# News of the day", "news"),
-        ("It is **very** cold.", "very"),
         ("That is rule ①, please.", "one"),
         ("9" * 50, "9"),
     ],
 )
-def test_marks_and_odd_numbers_are_read_sensibly(ear: SpeechToText, mouth: TextToSpeech, text: str, word: str) -> None:
-    said = heard(ear, mouth.synthesize(text, "marin", 1.0)).lower()
+def test_odd_numbers_are_read_sensibly(ear: SpeechToText, mouth: TextToSpeech, text: str, word: str) -> None:
+    said = heard(ear, sound(mouth, text, "marin", 1.0)).lower()
     assert word in said or {"one": "1", "9": "nine"}.get(word, word) in said
     assert "hash" not in said

@@ -15,7 +15,8 @@ from realtime_cli.errors import ConfigError, InputError
 from realtime_cli.providers.profiles import Provider
 from realtime_cli.providers.user import NAMES, known_providers
 from realtime_cli.settings.config_file import ConfigFile, config_path, read_config_file
-from realtime_cli.settings.settings import Environment, fields
+from realtime_cli.settings.fields import fields
+from realtime_cli.settings.settings import Environment
 from realtime_cli.settings.sources import look_up, resolve
 from realtime_cli.tools.mcp_targets import mcp_target
 from tests import scripts

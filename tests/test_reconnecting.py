@@ -336,7 +336,7 @@ def test_a_network_that_does_not_come_back_ends_it_with_one_line_and_exit_code_4
     assert states(running.lines)[0] == "lost"
 
 
-@pytest.mark.parametrize("code", [1001, 1011, 1012, 1013, 1014, 3000, 4004, 1008])
+@pytest.mark.parametrize("code", [1012, 4004])
 def test_only_closes_after_which_another_try_may_help_are_tried_again(code: int) -> None:
     def closes(talk: Talk) -> None:
         talk.greet()

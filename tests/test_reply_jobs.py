@@ -13,7 +13,7 @@ from realtime_cli.server.core.facts import CallPiece, ReplyFinished, ReplyPiece
 from realtime_cli.server.engines.interface import CallArguments, CallBegun, Ended, Message, Piece, Tools
 from realtime_cli.server.engines.loading import Engines, Loaders
 from realtime_cli.server.jobs import Made, ReplyJob
-from tests.local_engines import Beeper, LoudnessVad, SecondsHeard
+from tests.local_engines import Audio, Beeper, LoudnessVad, SecondsHeard
 
 
 class Scripted:
@@ -37,10 +37,10 @@ class Scripted:
         """Nothing to free."""
 
 
-def made(*pieces: Piece | Exception, voice: Voice | None = None) -> list[Made]:
+def made(*pieces: Piece | Exception, voice: Voice | None = None, mouth: type[Beeper] = Beeper) -> list[Made]:
     """What the job posts for these pieces of the model."""
     posted: list[Made] = []
-    loaders = Loaders(lambda: LoudnessVad, SecondsHeard, lambda: Scripted(pieces), Beeper)
+    loaders = Loaders(lambda: LoudnessVad, SecondsHeard, lambda: Scripted(pieces), mouth)
     with Engines(loaders) as engines:
         job = ReplyJob(engines, StartReply("r", (), None, 100, voice), posted.append)
         try:
@@ -83,6 +83,40 @@ def test_of_a_reply_that_fails_in_the_middle_of_a_sentence_its_beginning_is_give
     posted = made("It is ", "nearly ", TurnError("the line is dead"), voice=voice)
     assert "".join(piece.text for piece in posted if isinstance(piece, ReplyPiece)) == "It is nearly "
     assert outline(posted)[-1] == "ReplyFailed"
+
+
+class Mute(Beeper):
+    """Has no sound for what has no Latin letters."""
+
+    def synthesize(self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+        if text.isascii():
+            yield from super().synthesize(text, voice, speed, cancelled)
+
+
+class Stammerer(Beeper):
+    """Makes two sounds of each sentence."""
+
+    def synthesize(self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]) -> Iterator[Audio]:
+        yield from super().synthesize(text, voice, speed, cancelled)
+        yield from super().synthesize(text, voice, speed, cancelled)
+
+
+def test_a_sentence_that_comes_in_several_sounds_has_its_words_with_the_first() -> None:
+    posted = made("Hello there.", voice=ALOUD, mouth=Stammerer)
+    pieces = [piece for piece in posted if isinstance(piece, ReplyPiece)]
+    assert [(piece.text, bool(piece.audio)) for piece in pieces] == [("Hello there.", True), ("", True)]
+
+
+@pytest.mark.parametrize("words", ["🎉🎉", "你好。"])
+def test_a_reply_without_any_sound_is_announced(words: str) -> None:
+    pieces = [piece for piece in made(words, voice=ALOUD, mouth=Mute) if isinstance(piece, ReplyPiece)]
+    assert [(piece.text, bool(piece.audio)) for piece in pieces] == [(words, False), ("", True)]
+
+
+def test_marks_are_shown_and_not_said() -> None:
+    (piece,) = [piece for piece in made("It is **very** cold.", voice=ALOUD) if isinstance(piece, ReplyPiece)]
+    assert piece.text == "It is **very** cold."
+    assert len(piece.audio) == 2 * 2400 * len("It is very cold.")
 
 
 def test_a_reply_does_not_begin_with_white_space() -> None:

@@ -15,6 +15,7 @@ import pytest
 import websocket as websocket_client
 from openai.types.realtime import ClientSecretCreateResponse
 
+import realtime_cli.server.socket.websocket as websocket_module
 from realtime_cli.server.sharing import FairLock
 from tests.local_engines import PATIENCE_S, Beeper, Reciter
 from tests.schema_check import check_beta_server_event
@@ -223,6 +224,16 @@ def test_the_end_of_the_server_ends_sessions_with_1001() -> None:
         assert serve.server.sessions == 0
 
 
+def test_a_client_that_leaves_in_the_middle_of_a_reply_is_bidden_farewell() -> None:
+    with serving(lm=Reciter([f"{'x' * 20}. "] * 5)) as serve:
+        for _ in range(5):
+            with serve.connect(check=lambda _event: None) as client:
+                client.send("response.create")
+                client.until("response.output_audio.delta")
+                client.socket.send_close()
+                assert client.closed().code == 1000
+
+
 def test_two_sessions_do_not_hear_each_other() -> None:
     lm = Reciter(("One. ", "Two. "))
     with serving(lm=lm) as serve, serve.connect() as first, serve.connect() as second:
@@ -302,7 +313,7 @@ def test_a_frame_that_breaks_the_rules_ends_its_own_connection_alone() -> None:
             client.until("session.created")
 
 
-def test_a_body_that_is_too_long_is_refused_unread() -> None:
+def test_a_body_that_is_too_long_is_refused() -> None:
     with serving() as serve:
         assert http(serve, "/v1/realtime/client_secrets", b"x" * 1_000_001)[0] == 413
 
@@ -419,14 +430,36 @@ def test_a_beta_client_hears_a_reply() -> None:
         assert (done["output_audio_format"], done["output"][0]["content"][0]["type"]) == ("g711_ulaw", "audio")
 
 
-def test_a_client_that_does_not_read_does_not_hold_up_the_others() -> None:
-    with serving() as serve, serve.connect() as deaf, serve.connect() as other:
-        for _ in range(20):
-            deaf.say("Go.")
-            deaf.send("response.create")
+def test_a_client_that_gives_no_sign_of_life_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_module, "PING_S", 0.05)
+    monkeypatch.setattr(websocket_module, "TICK_S", 0.05)
+    with serving() as serve:
+        with socket.create_connection(("127.0.0.1", serve.server.port), timeout=PATIENCE_S) as dead:
+            dead.sendall(b"GET /v1/realtime HTTP/1.1\r\n" + UPGRADE + b"\r\n")
+            received = b"".join(iter(lambda: dead.recv(65_536), b""))
+        assert b"session.created" in received
+        assert b"\x89\x00" in received  # a ping
+        wait_for(lambda: serve.server.sessions == 0)
+
+
+def test_a_client_that_takes_nothing_loses_its_place_and_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket_module, "SEND_S", 0.2)
+    with serving(lm=Reciter([f"{'x' * 400}. "] * 10)) as serve, serve.connect() as deaf, serve.connect() as other:
+        deaf.send("response.create")
         other.until("session.created")
         other.send("input_audio_buffer.clear")
         other.until("input_audio_buffer.cleared")
+        wait_for(lambda: serve.server.sessions == 1)
+        other.send("input_audio_buffer.clear")
+        other.until("input_audio_buffer.cleared")
+
+
+def test_a_client_that_takes_nothing_does_not_hold_up_the_end() -> None:
+    with serving(lm=Reciter([f"{'x' * 400}. "] * 10)) as serve, serve.connect() as deaf:
+        deaf.send("response.create")
+        wait_for(lambda: serve.lm.given == 10)
+        serve.server.close(0.1)
+        wait_for(lambda: serve.server.sessions == 0)
 
 
 class OneByOne(Beeper):
@@ -436,10 +469,10 @@ class OneByOne(Beeper):
         self.permits = threading.Semaphore(0)
         self.asked: list[str] = []
 
-    def synthesize(self, text: str, voice: str, speed: float) -> Any:
+    def synthesize(self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]) -> Any:
         self.asked.append(voice)
         assert self.permits.acquire(timeout=PATIENCE_S)
-        return super().synthesize(text, voice, speed)
+        yield from super().synthesize(text, voice, speed, cancelled)
 
 
 def wait_for(state: Callable[[], bool]) -> None:

@@ -26,13 +26,13 @@ from realtime_cli.conversation.effects import (
 )
 from realtime_cli.conversation.records import ConnectionChanged, Ended, Notice, Transcribed, Trouble
 from realtime_cli.conversation.transcription.commit_segmentation import LONGEST_MS, Cutter
+from realtime_cli.conversation.transcription.options import TranscriptionOptions
 from realtime_cli.conversation.transcription.segments import OVERTAKEN_S
 from realtime_cli.conversation.transcription.transcription import (
     FAREWELL_S,
     MARKER,
     SETUP,
     Transcription,
-    TranscriptionOptions,
 )
 from realtime_cli.errors import ConnectionFailed
 from realtime_cli.protocol.client_events import InputAudioBufferCommit, SessionUpdate
@@ -305,6 +305,22 @@ def test_a_server_may_leave_ids_out(named: str) -> None:
         ("a!", 0, 5000),
         ("b!", 5000, 9000),
     ]
+    assert driver.records(Ended) == [Ended(reason="done", exit_code=0)]
+
+
+def test_a_transcript_may_come_in_the_item_and_is_told_once_if_it_comes_again() -> None:
+    driver = Driver(recording="talk")
+    driver.begin()
+    driver.tell(f.Fed())
+    driver.says("session.updated", session=BODY)
+    driver.says("input_audio_buffer.speech_stopped", item_id="", audio_end_ms=0)
+    driver.says("input_audio_buffer.committed", item_id="")
+    item = {"id": "a", "type": "message", "role": "user", "content": [{"type": "input_audio", "transcript": "hello"}]}
+    driver.says("conversation.item.created", item=item)
+    driver.says("conversation.item.done", item=item)
+    driver.completed("a", "hello")
+    driver.wait()
+    assert driver.texts == ["hello"]
     assert driver.records(Ended) == [Ended(reason="done", exit_code=0)]
 
 

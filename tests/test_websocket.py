@@ -15,7 +15,7 @@ from realtime_cli.transport.websocket import WebSocketTransport
 from tests import scripts
 from tests.scripted_server import Script, ScriptedServer
 from tests.scripted_talk import Talk
-from tests.wire_client import KEY, PATIENCE_S, Client, connected, failure_of, reach, send_until_it_fails
+from tests.wire_client import KEY, PATIENCE_S, Client, connected, error_of, failure_of, reach, send_until_it_fails
 
 
 def test_messages_go_both_ways_and_arrive_as_they_were_sent() -> None:
@@ -175,6 +175,39 @@ def test_each_way_a_server_closes_has_its_line(script: Script, said: str, remedy
     text = failure_of(script)
     assert said in text
     assert remedy in text
+
+
+@pytest.mark.parametrize("code", [1001, 1011, 1012, 1013, 1014])
+def test_after_these_closes_another_try_may_help(code: int) -> None:
+    assert error_of(scripts.closes(code)).recoverable
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        *(scripts.closes(code) for code in (1000, 1002, 1008, 3000, 4000, 4004)),
+        scripts.error_then_close("insufficient_quota", 1013),
+        scripts.http_status(401),
+        scripts.http_status(429),
+        scripts.not_http,
+    ],
+)
+def test_a_key_a_model_a_quota_and_what_is_no_server_are_not_tried_again(script: Script) -> None:
+    assert not error_of(script).recoverable
+
+
+@pytest.mark.parametrize(
+    "script", [scripts.http_status(503), scripts.hangs_up, scripts.error_then_close("session_expired", 1001)]
+)
+def test_a_server_in_trouble_is_tried_again(script: Script) -> None:
+    assert error_of(script).recoverable
+
+
+def test_a_name_that_is_unknown_for_now_is_tried_again() -> None:
+    transport = WebSocketTransport(reach("wss://no-such-host.invalid"))
+    with pytest.raises(ConnectionFailed, match="is unknown") as failed:
+        transport.run(lambda: None, lambda _: None)
+    assert failed.value.recoverable
 
 
 def test_the_wire_log_has_every_message_but_no_audio_and_no_secret() -> None:

@@ -88,15 +88,21 @@ def connected(url: str, **options: Any) -> Iterator[Client]:
         client.close()
 
 
-def failure_of(script: Script | HttpAnswer | Raw, **options: Any) -> str:
-    """What the user reads when the server does this."""
+def error_of(script: Script | HttpAnswer | Raw, **options: Any) -> ConnectionFailed:
+    """How the connection fails when the server does this."""
     with ScriptedServer(script) as server:
         transport = WebSocketTransport(reach(server.url), **options)
         with pytest.raises(ConnectionFailed) as failed:
             transport.run(lambda: None, lambda _: None)
-    text = str(failed.value)
+    return failed.value
+
+
+def failure_of(script: Script | HttpAnswer | Raw, **options: Any) -> str:
+    """What the user reads when the server does this."""
+    error = error_of(script, **options)
+    text = str(error)
     assert KEY not in text
-    assert KEY not in repr(failed.value)
+    assert KEY not in repr(error)
     assert "\n" not in text
     return text
 

@@ -15,7 +15,7 @@ import msgspec
 from typer import Argument, Option
 
 from realtime_cli.journal.folder import LAST, NAMES_ONE
-from realtime_cli.settings.settings import AUDIO, SAVING, SERVER, SESSION, TOOLS, TURNS, VIEW
+from realtime_cli.settings.settings import AUDIO, ENGINES, SAVING, SERVER, SESSION, TOOLS, TURNS, VIEW
 
 if TYPE_CHECKING:
     from realtime_cli.view.subtitles import Format
@@ -103,7 +103,7 @@ COMMANDS = (
             "chat --local --mic examples/question.wav --speaker reply.wav",
         ),
         own=(_RESUME,),
-        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, SAVING, VIEW),
+        groups=(AUDIO, SERVER, ENGINES, SESSION, TURNS, TOOLS, SAVING, VIEW),
     ),
     Command(
         name="say",
@@ -119,7 +119,7 @@ COMMANDS = (
             _RESUME,
             _own("image", list[Path] | None, Option(help="Show it a PNG or JPEG; repeatable", metavar="FILE")),
         ),
-        groups=(SERVER, SESSION, AUDIO, TOOLS, SAVING, VIEW),
+        groups=(SERVER, ENGINES, SESSION, AUDIO, TOOLS, SAVING, VIEW),
         without=(*LISTENING, "max_turns"),
     ),
     Command(
@@ -139,7 +139,7 @@ COMMANDS = (
             ),
             _flag("as_item", "--as-item", help="Send each as one item, not as a stream"),
         ),
-        groups=(SERVER, SESSION, AUDIO, TURNS, TOOLS, SAVING, VIEW),
+        groups=(SERVER, ENGINES, SESSION, AUDIO, TURNS, TOOLS, SAVING, VIEW),
         also=("language", "keywords", "transcription_model"),
         without=(
             *LISTENING,
@@ -168,14 +168,21 @@ COMMANDS = (
                 Option("--output", "-o", help="Write the transcript to this file", metavar="FILE"),
             ),
         ),
-        groups=(SERVER, TURNS, SAVING, VIEW),
+        groups=(SERVER, ENGINES, TURNS, SAVING, VIEW),
         also=("mic",),
-        without=("auto_response", "interruptions", "idle_timeout_ms", "stats"),
+        without=(
+            *("auto_response", "interruptions", "idle_timeout_ms", "stats"),
+            *("lm", "lm_model", "tts", "tts_model"),
+        ),
     ),
     Command(
         name="serve",
         help="Run the local voice server for any client of the Realtime API, until Ctrl-C.",
-        examples=("serve", "serve --host 0.0.0.0 --token-file ~/voice-token --max-sessions 4"),
+        examples=(
+            "serve",
+            "serve --lm http://localhost:11434/v1 --lm-model llama3.2",
+            "serve --host 0.0.0.0 --token-file ~/voice-token --max-sessions 4",
+        ),
         own=(
             _own("host", str, Option("--host", help="Address to listen on", metavar="ADDRESS"), "127.0.0.1"),
             _own("port", int, Option("--port", help="Port; 0 takes a free one", metavar="N"), 8765),
@@ -205,6 +212,7 @@ COMMANDS = (
                 Option("--allow-origin", help="A web page that may use it without a key; repeatable", metavar="URL"),
             ),
         ),
+        groups=(ENGINES,),
         also=("json", "debug"),
     ),
     Command(
@@ -221,7 +229,7 @@ COMMANDS = (
             _flag("no_sound", "--no-sound", help="Play no chirp"),
             _flag("no_turn", "--no-turn", help="Ask nothing, which costs a few tokens"),
         ),
-        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS),
+        groups=(AUDIO, SERVER, ENGINES, SESSION, TURNS, TOOLS),
         also=("json", "debug"),
         without=("max_turns",),
         listed=(
@@ -234,15 +242,24 @@ COMMANDS = (
         name="config show",
         help="Print each setting, its value and where it came from; add flags to see what they would change.",
         examples=("config show", "config show --profile work --json"),
-        groups=(AUDIO, SERVER, SESSION, TURNS, TOOLS, SAVING, VIEW),
+        groups=(AUDIO, SERVER, ENGINES, SESSION, TURNS, TOOLS, SAVING, VIEW),
         listed=("profile", "json", "debug"),
         more="It takes every option of chat, too, and shows what would count.",
         takes_flags=True,
     ),
     Command(
         name="fetch",
-        help="Fetch the embedded server's language model beforehand (93 MB); goes on with a broken download.",
-        examples=("fetch",),
+        help="Fetch weights of the embedded server beforehand; goes on with a broken download.\n\n"
+        "smollm2, its language model (93 MB), is needed by all; whisper-base (150 MB) understands a hundred languages, "
+        "smart-turn (12 MB) is for --vad semantic.",
+        examples=("fetch", "fetch whisper-base smart-turn"),
+        own=(
+            _own(
+                "names",
+                list[str] | None,
+                Argument(help="smollm2 (the default), whisper-base, smart-turn, or all", metavar="[NAME...]"),
+            ),
+        ),
         also=("debug",),
     ),
     Command(

@@ -9,7 +9,8 @@ from typing import Any
 from realtime_cli.printable import json_line, neutralise
 from realtime_cli.protocol.redaction import redact, redact_command, redact_url
 from realtime_cli.providers.user import known_providers
-from realtime_cli.settings.settings import Environment, Settings, fields
+from realtime_cli.settings.fields import fields
+from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.settings.sources import look_up
 
 OTHER_VARIABLES = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_API_VERSION")

@@ -4,52 +4,65 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from realtime_cli.cli.printing import tell
+from realtime_cli.errors import InputError
 from realtime_cli.server.engines.optional_packages import require_parts
-from realtime_cli.server.engines.weights import WeightsOutOfReach, fetch_weights, find_weights
+from realtime_cli.server.engines.weight_sets import LANGUAGE_MODEL, WEIGHT_SETS, WeightSet
+from realtime_cli.server.engines.weights import WeightsOutOfReach
 from realtime_cli.settings.settings import Environment, Settings
 
+ALL = "all"
 
-def run(_settings: Settings, _environment: Environment) -> int:
-    """Fetch what is not here yet, and say where it is. Blocks. Raises ConfigError where it cannot be had."""
+
+def run(_settings: Settings, _environment: Environment, *, names: list[str] | None) -> int:
+    """Fetch what is not here yet, and say where it is. Blocks. Raises InputError and ConfigError."""
     require_parts()
-    weights = find_weights() or _fetch()
-    sys.stdout.write(f"{weights.stat().st_size / 1e6:.0f} MB in {weights}\n")
+    known = {weights.name: weights for weights in WEIGHT_SETS}
+    for name in names or ():
+        if name not in known and name != ALL:
+            raise InputError(f"fetch {name}: there are no such weights", f"one of: {', '.join(known)}, {ALL}")
+    wanted = WEIGHT_SETS if ALL in (names or ()) else [known[name] for name in names or (LANGUAGE_MODEL.name,)]
+    for weights in wanted:
+        files = weights.find() or _fetch(weights)
+        size = sum(path.stat().st_size for path in files)
+        sys.stdout.write(f"{weights.name}: {size / 1e6:.0f} MB in {files[0].parent}\n")
     return 0
 
 
-def fetch_weights_visibly() -> list[str]:
-    """Fetch the weights unless they are here. Blocks; returns what the user should know when they cannot be had."""
-    if find_weights() is not None:
-        return []
-    try:
-        _fetch()
-    except WeightsOutOfReach as error:
-        return [str(error)]
-    return []
+def fetch_visibly(wanted: Iterable[WeightSet]) -> list[str]:
+    """Fetch the weights that are not here. Blocks; returns what the user should know where they cannot be had."""
+    notices = []
+    for weights in wanted:
+        try:
+            if weights.find() is None:
+                _fetch(weights)
+        except WeightsOutOfReach as error:
+            notices.append(str(error))
+    return notices
 
 
-def _fetch() -> Path:
+def _fetch(weights: WeightSet) -> tuple[Path, ...]:
     """With a progress bar on a terminal. Raises WeightsOutOfReach."""
     # rich: for those who have to wait.
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    columns = (TextColumn("fetching the language model, once"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    text = f"fetching {weights.title}, once"
+    columns = (TextColumn(text), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     console = Console(stderr=True)
     if not sys.stderr.isatty():
-        tell("fetching the language model, once (93 MB)")
+        tell(f"{text} ({weights.fetched_bytes / 1e6:.0f} MB)")
     with (
         _signals_unwind(),
         Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as bars,
     ):
         task = bars.add_task("", total=None)
-        return fetch_weights(lambda done, total: bars.update(task, completed=done, total=total))
+        return weights.fetch(lambda done, total: bars.update(task, completed=done, total=total))
 
 
 @contextmanager

@@ -5,18 +5,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
 from realtime_cli.cli.commands import Command
 from realtime_cli.cli.help import HelpfulCommand
-from realtime_cli.cli.printing import complain, tell_traceback
-from realtime_cli.errors import INTERRUPTED_EXIT_CODE, in_words
-from realtime_cli.settings.environment import load_environment
-from realtime_cli.settings.settings import Field, fields
-from realtime_cli.settings.sources import resolve
+from realtime_cli.settings.fields import Field, fields
 
 OFF = "no_"
 """Before the name of a flag that is off by default: switches off what a variable or a profile switched on."""
@@ -28,7 +23,10 @@ def add_command(app: typer.Typer, command: Command) -> None:
 
     def run(**values: Any) -> None:
         arguments = {parameter.name: values[parameter.name] for parameter in command.own}
-        raise typer.Exit(_run(command, flags_of(values), arguments))
+        # The settings' sources, and all that runs: not for --help.
+        from realtime_cli.cli.running import run_command
+
+        raise typer.Exit(run_command(command, flags_of(values), arguments))
 
     parameters = [
         *command.own,
@@ -52,33 +50,6 @@ def flags_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """What the parameters of a command line say about the settings; None where they say nothing."""
     flags = {field.name: values.get(field.name) for field in fields()}
     return flags | {name: False for name, flag in flags.items() if flag is None and values.get(OFF + name)}
-
-
-def _run(command: Command, flags: Mapping[str, Any], values: Mapping[str, Any]) -> int:
-    """Run a command; every error is one line on stderr and an exit code, with a traceback only for ``--debug``."""
-    debug = bool(flags.get("debug"))
-    secrets: tuple[str, ...] = ()
-    try:
-        environment = load_environment()
-        secrets = environment.secrets
-        for notice in environment.notices:
-            complain(notice)
-        settings = resolve(flags, environment)
-        debug = settings.debug
-        module, name = command.function
-        function = getattr(import_module(f"realtime_cli.cli.{module}"), name)
-        return int(function(settings, environment, **values, **({"flags": flags} if command.takes_flags else {})))
-    except KeyboardInterrupt:
-        return INTERRUPTED_EXIT_CODE
-    except BrokenPipeError:
-        # Whoever read standard output has enough.
-        return 0
-    except Exception as error:  # noqa: BLE001 -- the last place that can turn a bug into one line
-        if debug:
-            tell_traceback(error, secrets)
-        shown = in_words("main", error)
-        complain(shown, secrets)
-        return shown.exit_code
 
 
 def _parameter(field: Field, *, listed: bool) -> inspect.Parameter:

@@ -16,16 +16,19 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from realtime_cli.cli.fetch import fetch_weights_visibly
+from realtime_cli.cli.engine_choice import engines_of
+from realtime_cli.cli.fetch import fetch_visibly
 from realtime_cli.cli.printing import tell, tell_traceback
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConfigError, InputError
 from realtime_cli.printable import json_line
 from realtime_cli.server.core.core import SessionPlan
 from realtime_cli.server.engines.optional_packages import INSTALL, require_parts
+from realtime_cli.server.engines.weight_sets import SMART_TURN
 from realtime_cli.server.local_server import load_server
 from realtime_cli.server.socket.admission import Limits, Policy
 from realtime_cli.server.socket.client_secrets import KeyMaker
 from realtime_cli.server.socket.http_routes import Site
+from realtime_cli.server.webrtc.calls import Calls
 from realtime_cli.settings.settings import Environment, Settings
 
 TOKEN_VARIABLE = "REALTIME_CLI_SERVE_TOKEN"  # noqa: S105 -- a name
@@ -58,6 +61,7 @@ def run(
             f"put one of {SHORTEST_TOKEN} characters or more into a file for --token-file, or into {TOKEN_VARIABLE}",
         )
     require_parts()
+    engines = engines_of(settings, environment)
     site = Site(
         policy=Policy(token, KeyMaker(token), tuple(allow_origin or ())),
         models=(SessionPlan().model,),
@@ -69,9 +73,11 @@ def run(
     gc.enable()
     server = _listen(site, (family, address, port), _teller(settings))
     try:
-        for line in fetch_weights_visibly():
+        for line in fetch_visibly((*engines.weights(), SMART_TURN)):
             tell(line)
-        voice = load_server(tell)
+        voice = load_server(tell, choice=engines)
+        calls = Calls(server, voice)
+        server.routes = {**server.routes, **calls.routes}
         try:
             with _stopped_by_signals() as stopped:
                 server.start(voice)
@@ -79,6 +85,7 @@ def run(
                 code = stopped()
             server.close(CLOSING_S)
         finally:
+            calls.close(CLOSING_S)
             voice.close(CLOSING_S)
     finally:
         server.close(0.0)

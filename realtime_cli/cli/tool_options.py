@@ -16,7 +16,7 @@ from realtime_cli.settings.settings import Environment, Settings
 if TYPE_CHECKING:
     from realtime_cli.tools.toolbox import Toolbox
 
-NO_CALLS = "the embedded model is too small to call functions: it is offered none"
+NO_REMOTE_CALLS = "the embedded server reaches no MCP servers by itself: offer them with --mcp"
 
 
 def toolbox_of(
@@ -29,10 +29,9 @@ def toolbox_of(
     """
     if not (settings.tools or settings.mcp or settings.remote_mcp):
         return None, []
-    if provider is LOCAL:
-        return None, [NO_CALLS]
+    hints = [NO_REMOTE_CALLS] if provider is LOCAL and settings.remote_mcp else []
     if not (settings.tools or settings.mcp):
-        return None, []
+        return None, hints
     # pydantic and asyncio: for those who use tools.
     from realtime_cli.tools.loading import load_tools
     from realtime_cli.tools.mcp_servers import McpServer, require_mcp
@@ -43,7 +42,7 @@ def toolbox_of(
         require_mcp()
     servers = [McpServer(mcp_target(said, environment)) for said in settings.mcp]
     functions = [function for file in settings.tools for function in load_tools(file)]
-    return Toolbox(functions, servers, confirm=settings.confirm_tools, on_error=on_error), []
+    return Toolbox(functions, servers, confirm=settings.confirm_tools, on_error=on_error), hints
 
 
 def remote_servers(

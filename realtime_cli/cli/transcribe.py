@@ -19,11 +19,11 @@ from realtime_cli.cli.which_server import Server, find_server, way_to
 from realtime_cli.cli.wiring import mic_end_grace_s, on_failure, session_options, with_progress
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Snapshot
-from realtime_cli.conversation.transcription.transcription import Transcription, TranscriptionOptions
+from realtime_cli.conversation.transcription.options import TranscriptionOptions
+from realtime_cli.conversation.transcription.transcription import Transcription
 from realtime_cli.errors import InputError
 from realtime_cli.ports import View
 from realtime_cli.protocol.session_body import MODELS_WITHOUT_VAD, transcription_session
-from realtime_cli.providers.profiles import LOCAL
 from realtime_cli.session.drivers import Drivers, nothing
 from realtime_cli.session.session import Session
 from realtime_cli.settings.settings import Environment, Settings
@@ -112,8 +112,12 @@ def _options(
     if not server.provider.transcribes:
         raise InputError(f"{server.provider.title} has no transcription sessions", "use --local, or another server")
     wanted = session_options(settings, server.provider, "voice", spoken=False)
-    if server.provider is LOCAL:
-        server.notices.extend(_not_heard(settings))
+    if server.engines is not None:
+        from realtime_cli.cli.fetch import fetch_visibly  # the optional part
+
+        server.notices.extend(fetch_visibly(server.engines.weights()))
+        if settings.keywords:
+            server.notices.append("the embedded server takes no keywords: they change nothing")
     server_cuts = wanted.vad != "off" and wanted.transcription_model not in MODELS_WITHOUT_VAD
     patience_s = mic_end_grace_s(wanted)
     sessions = server.sessions(settings, wanted, transcription_session)
@@ -137,16 +141,6 @@ def _open_recording(silence_s: float, name: str, from_ms: int) -> Iterator[bytes
     """The recording of this path from so far into it, and a silence in which a server that listens hears its end."""
     silence = (bytes(RECORDED_BLOCK_BYTES) for _ in range(round(silence_s * 1000 / RECORDED_BLOCK_MS)))
     return later_part(chain(Recording(Path(name)).blocks(RECORDED_BLOCK_BYTES), silence), from_ms)
-
-
-def _not_heard(settings: Settings) -> list[str]:
-    """What the embedded server does not do."""
-    notices = []
-    if settings.keywords:
-        notices.append("the embedded server takes no keywords: they change nothing")
-    if (settings.language or "en") != "en":
-        notices.append(f"the embedded server understands English only, not {settings.language}")
-    return notices
 
 
 def _view(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec.structs import replace
 
+from realtime_cli.cli.engine_choice import engines_of, unused_engines
 from realtime_cli.cli.printing import tell_wire
 from realtime_cli.journal.writer import WireLog
 from realtime_cli.ports import Note, Transport
@@ -18,6 +20,7 @@ from realtime_cli.protocol.session_options import SessionOptions
 from realtime_cli.providers.endpoint import Endpoint, Intent, endpoint, is_loopback
 from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
 from realtime_cli.providers.user import known_providers
+from realtime_cli.server.engines.choice import EngineChoice
 from realtime_cli.server.engines.optional_packages import missing_parts, require_parts
 from realtime_cli.session.sending import Encoder
 from realtime_cli.settings.settings import ENV_PREFIX, Environment, Settings
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from realtime_cli.transport.loopback import Kind
 
 
-class Server(NamedTuple):
+class Server(msgspec.Struct, frozen=True):
     """Where a session is held; ``place`` is None for the embedded server."""
 
     provider: Provider
@@ -35,6 +38,8 @@ class Server(NamedTuple):
     """What the user should know about the choice."""
     of_folder: bool = False
     """Its address is from the ``.env`` of a folder that the user has not trusted."""
+    engines: EngineChoice | None = None
+    """What the embedded server is made of."""
 
     def careful(self, settings: Settings) -> Settings:
         """The settings for this server: a folder's may run nothing unasked, and is told no keys of MCP servers."""
@@ -83,7 +88,9 @@ def find_server(settings: Settings, environment: Environment, intent: Intent = "
     """The server that the settings ask for. Raises errors of the configuration."""
     provider, notices = find_provider(settings, environment)
     if provider is LOCAL:
-        return Server(provider, None, notices)
+        engines = engines_of(settings, environment, replies=intent == "conversation")
+        return Server(provider, None, notices, engines=engines)
+    notices.extend(unused_engines(settings))
     dialect = Dialect(settings.dialect) if settings.dialect else None
     place = endpoint(
         provider, environment, base_url=settings.base_url, model=settings.model, dialect=dialect, intent=intent
@@ -145,7 +152,7 @@ def way_to(
         from realtime_cli.server.local_server import load_server  # the optional part
         from realtime_cli.transport.loopback import LoopbackTransport
 
-        load = partial(load_server, speech=speech, replies=kind == "realtime")
+        load = partial(load_server, choice=server.engines, speech=speech, replies=kind == "realtime")
         return lambda note: LoopbackTransport(load, note, kind, on_wire=log)
     from realtime_cli.transport.liveness import Limits
     from realtime_cli.transport.websocket import WebSocketTransport  # only where there is a network

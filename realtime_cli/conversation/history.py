@@ -129,6 +129,10 @@ class History:
         self._open: list[Entry] = []
         self._by_id: dict[str, Entry] = {}
         self._told = Recent()
+        self._connections = 1
+        self._earlier = Recent()
+        """Names of items of earlier connections; those of them that are open are in the next."""
+        self._of_earlier: dict[str, Entry] = {}
         self.due: float | None = None
         """When something is to be told that waits for something earlier."""
 
@@ -141,15 +145,21 @@ class History:
         if known is not None or item_id in self._told:
             return known if known is not None and known.role == role else None
         server_id = "" if item_id.startswith(UNNAMED) else item_id
-        entry = Entry(item_id, role, now, server_id)
+        # Another server may count from the beginning again; who shows or plays items knows nothing of servers.
+        name = f"{item_id} ({self._connections})" if item_id in self._earlier else item_id
+        entry = Entry(name, role, now, server_id)
         previous = self._by_id.get(previous_item_id or "")
         if previous is not None:
             at = self._open.index(previous) + 1
         else:
             at = 0 if previous_item_id and previous_item_id in self._told else len(self._open)
         self._open.insert(at, entry)
-        self._by_id[item_id] = entry
+        self._by_id[item_id] = self._by_id[name] = entry
         return entry
+
+    def played(self, name: str) -> Entry | None:
+        """The open entry of which something was played, on whatever connection it came."""
+        return self._of_earlier.get(name) or self._by_id.get(name)
 
     def find(self, item_id: str) -> Entry | None:
         """The open entry of this id, if there is one."""
@@ -165,8 +175,13 @@ class History:
         self._by_id[item_id] = entry
 
     def new_connection(self) -> None:
-        """Another server may count its ids from the beginning again: what was told is no item of its."""
+        """Another server knows none of these items, and may use their ids for others."""
+        self._connections += 1
+        for name in (*self._told, *self._by_id):
+            self._earlier.add(name)
+        self._of_earlier |= {entry.item_id: entry for entry in self._open}
         self._told = Recent()
+        self._by_id.clear()
 
     def drop(self, entry: Entry) -> None:
         """What was taken for a turn was none: it is not told."""
@@ -235,15 +250,17 @@ class History:
         return Show(reply)
 
     def _close(self, entry: Entry) -> None:
+        earlier = entry.item_id in self._of_earlier
         self._remove(entry)
-        self._told.add(entry.item_id)
-        if entry.server_id:
-            self._told.add(entry.server_id)
+        if not earlier:
+            self._told.add(entry.item_id)
+            if entry.server_id:
+                self._told.add(entry.server_id)
 
     def _remove(self, entry: Entry) -> None:
         self._open.remove(entry)
-        self._by_id.pop(entry.item_id, None)
-        self._by_id.pop(entry.server_id, None)
+        self._of_earlier.pop(entry.item_id, None)
+        self._by_id = {name: known for name, known in self._by_id.items() if known is not entry}
 
 
 def _holds_until(earlier: Entry, whole_at: float) -> float:

@@ -196,7 +196,7 @@ class Responses:
 
     def heard(self, fact: Heard) -> None:
         """Playback went on."""
-        entry = self._history.find(fact.item_id)
+        entry = self._history.played(fact.item_id)
         if entry is None or fact.content_index not in entry.parts:
             return
         part = entry.parts[fact.content_index]

@@ -47,7 +47,7 @@ A function call::
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
 
@@ -161,6 +161,9 @@ class Recent:
         self._ids[name] = None
         if len(self._ids) > self._limit:
             del self._ids[next(iter(self._ids))]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
 
     def __contains__(self, name: str) -> bool:
         return name in self._ids

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -19,6 +19,8 @@ from realtime_cli.server.core.facts import (
 )
 from realtime_cli.server.engines.interface import CallArguments, CallBegun, Ended, Piece
 from realtime_cli.server.engines.sentences import SentenceSplitter
+from realtime_cli.server.engines.spoken_text import UNSPEAKABLE, SpokenText, is_sayable
+from realtime_cli.server.engines.text_language import language_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +65,7 @@ class TranscriptionJob:
         )
 
         speech = recording(self._speech) if isinstance(self._speech, Recording) else self._speech
-        found = self._engines.stt.transcribe(speech, self._language)
+        found = self._engines.stt.transcribe(speech, self._language, self._cancelled.is_set)
         self._post(Transcribed(self._number, found.text.strip()))
 
     def failed(self, problem: str) -> None:
@@ -96,7 +98,11 @@ class ReplyJob:
         self._post = post
         self._cancelled = threading.Event()
         self._splitter = SentenceSplitter()
+        self._spoken = SpokenText()
         self._begun = False
+        self._audible = False
+        self._shown = False
+        """Something was given without sound."""
         self._call: CallBegun | None = None
         self._tokens = 0
         """Tokens of the model since the last piece."""
@@ -119,6 +125,7 @@ class ReplyJob:
         finally:
             # Of a reply that fails in the middle of a sentence the beginning is said.
             self._say_rest()
+        self._announce_silence()
         if not self._cancelled.is_set():
             self._post(ReplyFinished(self._reply.response_id, ended.cut_off, ended))
 
@@ -164,16 +171,42 @@ class ReplyJob:
 
     def _speak(self, sentence: str) -> None:
         voice = self._reply.voice
-        if voice is not None:
-            self._give(sentence, self._sound(sentence, voice) if sentence.strip() else b"")
+        if voice is None:
+            return
+        text = sentence
+        for audio in self._sounds(self._spoken.say(sentence, language_of(sentence)), voice):
+            self._give(text, audio)
+            text = ""
+            self._audible = True
+        if text:
+            self._give(text, b"")
+            self._shown = self._shown or bool(text.strip())
 
-    def _sound(self, sentence: str, voice: Voice) -> bytes:
-        frames = self._engines.tts.synthesize(sentence.strip(), voice.name, voice.speed)
+    def _announce_silence(self) -> None:
+        """A reply of which nothing could be said would leave the user waiting."""
+        voice = self._reply.voice
+        if voice is not None and self._shown and not self._audible:
+            for audio in self._sounds(UNSPEAKABLE, voice):
+                self._give("", audio)
+
+    def _sounds(self, words: str, voice: Voice) -> Iterator[bytes]:
+        """The sound of some words in the wanted format, as it is made."""
+        if not is_sayable(words) or self._cancelled.is_set():
+            return
+        frames = self._engines.tts.synthesize(words.strip(), voice.name, voice.speed, self._cancelled.is_set)
         if voice.audio_format == "audio/pcm":
-            return frames.astype("<i2").tobytes()
-        from realtime_cli.audio.core import g711  # needs numpy, which a text session does without
+            for part in frames:
+                yield part.astype("<i2").tobytes()
+            return
+        # Both need numpy, which a text session does without.
+        import numpy as np
 
-        return g711.encode(g711.narrow(frames), voice.audio_format)
+        from realtime_cli.audio.core import g711
+
+        # The narrower band is filtered for the whole sentence: pieces would click where they meet.
+        whole = list(frames)
+        if whole:
+            yield g711.encode(g711.narrow(np.concatenate(whole)), voice.audio_format)
 
     def _give(self, text: str, audio: bytes) -> None:
         if not self._cancelled.is_set():

@@ -17,6 +17,7 @@ from realtime_cli.server.core.core import ServerCore, SessionPlan
 from realtime_cli.server.sharing import SharedEngines
 
 if TYPE_CHECKING:
+    from realtime_cli.server.engines.choice import EngineChoice
     from realtime_cli.server.engines.loading import Engines
 
 CLOSING_S = 3.0
@@ -74,18 +75,20 @@ def load_server(
     on_notice: Callable[[str], None],
     stopped: Callable[[], bool] = lambda: False,
     *,
+    choice: EngineChoice | None = None,
     speech: bool = True,
     replies: bool = True,
 ) -> LocalServer:
-    """A server with the bundled engines, loaded and warm; those of speech only if ``speech``, else on demand, and those
-    that make replies only if ``replies``.
+    """A server with the engines chosen (None: the bundled ones), loaded and warm.
+
+    Those of speech only if ``speech``, else on demand, and those that make replies only if ``replies``.
 
     Blocks for about 2 s. ``on_notice`` gets lines for the user on a loading thread. Raises ConfigError when a part is
     missing or broken, and CancelledError soon after ``stopped()`` is true.
     """
-    from realtime_cli.server.engines.loading import load_engines
+    from realtime_cli.server.engines.loading import BUNDLED, load_engines
 
-    engines = load_engines(on_notice, speech=speech, replies=replies)
+    engines = load_engines(on_notice, choice=choice or BUNDLED, speech=speech, replies=replies)
     wanted: tuple[tuple[bool, Callable[[], object]], ...] = (
         (replies, lambda: engines.lm),
         (speech, lambda: engines.stt),

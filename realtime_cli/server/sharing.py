@@ -7,10 +7,10 @@ what they share is the engine, and whoever has waited longest gets it next.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         SpeechToText,
         TextToSpeech,
         Transcription,
+        TurnDetection,
         VoiceActivity,
     )
     from realtime_cli.server.engines.loading import Engines
@@ -71,12 +72,19 @@ class SharedEngines:
     @property
     def stt(self) -> SpeechToText:
         """Speech recognition, an utterance at a time. Blocks until it is loaded."""
-        return _Recogniser(self._engines.stt, self._recognising)
+        engine = self._engines.stt
+        return _Recogniser(engine, self._recognising) if engine.serial else engine
 
     @property
     def tts(self) -> TextToSpeech:
         """Speech synthesis, a sentence at a time. Blocks until it is loaded."""
-        return _Voice(self._engines.tts, self._speaking)
+        engine = self._engines.tts
+        return _Voice(engine, self._speaking) if engine.serial else engine
+
+    @property
+    def turn_detection(self) -> TurnDetection | None:
+        """What hears whether a turn is over, None where it is not here. Blocks until it is loaded."""
+        return self._engines.turn_detection
 
     def voice_activity(self) -> VoiceActivity:
         """Voice activity for one stream of audio. Blocks until it is loaded."""
@@ -92,21 +100,29 @@ class SharedEngines:
 
 
 class _Recogniser:
+    serial = True
+
     def __init__(self, engine: SpeechToText, lock: FairLock) -> None:
         self._engine = engine
         self._lock = lock
 
-    def transcribe(self, speech: npt.NDArray[np.float32], *hints: Any) -> Transcription:
+    def transcribe(
+        self, speech: npt.NDArray[np.float32], language: str | None, cancelled: Callable[[], bool]
+    ) -> Transcription:
         with self._lock:
-            return self._engine.transcribe(speech, *hints)
+            return self._engine.transcribe(speech, language, cancelled)
 
 
 class _Voice:
+    serial = True
+
     def __init__(self, engine: TextToSpeech, lock: FairLock) -> None:
         self.voices: Sequence[str] = engine.voices
         self._engine = engine
         self._lock = lock
 
-    def synthesize(self, text: str, voice: str, speed: float) -> npt.NDArray[np.int16]:
+    def synthesize(
+        self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]
+    ) -> Iterator[npt.NDArray[np.int16]]:
         with self._lock:
-            return self._engine.synthesize(text, voice, speed)
+            yield from self._engine.synthesize(text, voice, speed, cancelled)

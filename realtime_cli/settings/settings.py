@@ -7,10 +7,9 @@ a profile; :mod:`realtime_cli.settings.sources` says which of them counts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_origin
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -20,10 +19,13 @@ from realtime_cli.settings.config_file import SECRET_ENDINGS, ConfigFile
 
 SERVER, SESSION, TURNS = "Server", "Session", "Your turns"
 TOOLS, AUDIO, SAVING, VIEW = "Tools", "Sound", "Saving", "Output"
+ENGINES = "Embedded server"
 ENV_PREFIX = "REALTIME_CLI_"
 CACHE_DIR = "REALTIME_CLI_CACHE_DIR"
 CONFIG_DIR = "REALTIME_CLI_CONFIG_DIR"
 DATA_DIR = "REALTIME_CLI_DATA_DIR"
+LM_KEY, STT_KEY, TTS_KEY = "REALTIME_CLI_LM_KEY", "REALTIME_CLI_STT_KEY", "REALTIME_CLI_TTS_KEY"
+"""The keys of the servers that the settings lm, stt and tts name."""
 
 LEAST_SECRET_CHARS = 8
 """What is shorter is a placeholder, and would be hidden in the middle of words."""
@@ -88,6 +90,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 60.0
     ping_s: Annotated[PingSeconds, _taste(SERVER, "Seconds of silence after which the server is pinged")] = 15.0
     profile: Annotated[str | None, _meta(SERVER, "Settings from [profiles.NAME] of config.toml", metavar="NAME")] = None
+
+    lm: Annotated[
+        str | None,
+        _meta(ENGINES, "Language model: a chat completions URL, or a GGUF file", metavar="URL|FILE.gguf"),
+    ] = None
+    lm_model: Annotated[str | None, _taste(ENGINES, "What the server at that URL calls the model")] = None
+    stt: Annotated[
+        str | None, _meta(ENGINES, "Recognition: English, a hundred languages, or a URL", metavar="tiny.en|base|URL")
+    ] = None
+    stt_model: Annotated[str | None, _taste(ENGINES, "What the server at that URL calls the model")] = None
+    tts: Annotated[str | None, _meta(ENGINES, "Voice: a speech URL", metavar="URL")] = None
+    tts_model: Annotated[str | None, _taste(ENGINES, "What the server at that URL calls the model")] = None
 
     instructions: Annotated[
         str | None,
@@ -191,31 +205,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     debug: Annotated[bool, _taste(VIEW, "Tracebacks, and the wire on stderr without secrets")] = False
 
 
-class Field(msgspec.Struct, frozen=True):
-    """One setting as the command line and the documentation see it."""
-
-    name: str
-    help: str
-    group: str
-    short: str
-    variable: str
-    metavar: str
-    allowed: str
-    """What its values are, for messages: ``a number from 0 to 1``."""
-    is_flag: bool
-    default: Any
-
-    repeatable: bool = False
-    folder: FolderMay = "never"
-    negatable: bool = False
-    """A flag that is on by default has a ``--no-`` form."""
-
-    @property
-    def flag(self) -> str:
-        """The long option."""
-        return "--" + self.name.replace("_", "-")
-
-
 class Environment(Mapping[str, str]):
     """The process environment over what counts of ``.env``, which of the two a value came from, and the config file.
 
@@ -272,66 +261,3 @@ class Environment(Mapping[str, str]):
     def in_dotenv(self, name: str) -> bool:
         """Whether the variable's value comes from ``.env``."""
         return name in self._values and name not in self._process
-
-
-@cache
-def fields() -> tuple[Field, ...]:
-    """All settings, in the order of the class."""
-    return tuple(_field(field) for field in msgspec.structs.fields(Settings))
-
-
-def _field(field: Any) -> Field:
-    meta = next(each for each in field.type.__metadata__ if isinstance(each, Meta) and each.extra)
-    extra = meta.extra or {}
-    kind = field.type.__origin__
-    limits = [each for each in field.type.__metadata__ if isinstance(each, Meta) and not each.extra]
-    return Field(
-        name=field.name,
-        help=meta.description or "",
-        group=extra["group"],
-        short=extra.get("short", ""),
-        variable=extra.get("env") or ENV_PREFIX + field.name.upper(),
-        metavar=extra.get("metavar") or _metavar(kind),
-        # A limited number that may not be left out has its limits beside the declaration.
-        allowed=_allowed(Annotated[kind, limits[0]] if limits else kind),
-        is_flag=kind is bool,
-        folder=extra.get("folder", "never"),
-        repeatable=get_origin(kind) is tuple,
-        default=field.default,
-        negatable=field.default is True,
-    )
-
-
-def _metavar(kind: Any) -> str:
-    """What stands for the value in the help: the choices of a literal, else the type."""
-    choices = [choice for each in _kinds(kind) for choice in _choices(each)]
-    first = _kinds(kind)[0]
-    return "|".join(choices) or {int: "N", float: "X"}.get(getattr(first, "__origin__", first), "TEXT")
-
-
-def _allowed(kind: Any) -> str:
-    """The values in words."""
-    words = [_in_words(each) for each in _kinds(kind) if not _choices(each)]
-    choices = [choice for each in _kinds(kind) for choice in _choices(each)]
-    if choices:
-        words.append(("one of " if len(choices) > 1 else "") + ", ".join(choices))
-    return " or ".join(words)
-
-
-def _kinds(kind: Any) -> list[Any]:
-    """The types that a value may have, but for None."""
-    kinds = kind.__args__ if isinstance(kind, UnionType) or get_origin(kind) is Union else (kind,)
-    return [each for each in kinds if each is not type(None)]
-
-
-def _choices(kind: Any) -> list[str]:
-    return list(kind.__args__) if get_origin(kind) is Literal else []
-
-
-def _in_words(kind: Any) -> str:
-    meta = next((each for each in getattr(kind, "__metadata__", ()) if isinstance(each, Meta)), Meta())
-    named = {int: "a whole number", float: "a number", bool: "yes or no", str: "a text"}
-    what = named.get(getattr(kind, "__origin__", kind), "texts")
-    least = f"from {meta.ge:g}" if meta.ge is not None else f"above {meta.gt:g}" if meta.gt is not None else ""
-    most = f"to {meta.le:g}" if meta.le is not None else "up" if least else ""
-    return " ".join(word for word in (what, least, most) if word)

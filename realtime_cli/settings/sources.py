@@ -14,7 +14,8 @@ import msgspec
 
 from realtime_cli.errors import InputError
 from realtime_cli.settings.config_file import Table
-from realtime_cli.settings.settings import Environment, Field, Settings, fields
+from realtime_cli.settings.fields import Field, fields
+from realtime_cli.settings.settings import Environment, Settings
 
 ALTERNATIVES = (("local", "provider"), ("plain", "json", "quiet"))
 """Settings that exclude each other: what is said nearer to the command line goes before what is said farther away."""

@@ -14,7 +14,8 @@ import msgspec
 from realtime_cli.providers.endpoint import is_loopback
 from realtime_cli.providers.profiles import GENERAL_KEY, PROVIDERS
 from realtime_cli.settings.config_file import SECRET_ENDINGS, ConfigFile
-from realtime_cli.settings.settings import CACHE_DIR, CONFIG_DIR, DATA_DIR, fields
+from realtime_cli.settings.fields import fields
+from realtime_cli.settings.settings import CACHE_DIR, CONFIG_DIR, DATA_DIR, LM_KEY, STT_KEY, TTS_KEY
 
 OF_THE_KEY = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 """What goes out beside the general key, and says who pays."""
@@ -94,7 +95,11 @@ def _rules(file: ConfigFile) -> Iterator[tuple[str, _May]]:
     for variable in {url for _, url in providers.values()} - {""}:
         keys = frozenset(key for key, url in providers.values() if url == variable and key)
         yield variable, lambda folder, url, keys=keys: folder.may_name_a_place(url, keys)  # type: ignore[misc]
-    secrets = all_keys | {name for name in _mcp_variables(file) if name.lower().endswith(SECRET_ENDINGS)}
+    secrets = (
+        all_keys
+        | {LM_KEY, STT_KEY, TTS_KEY}
+        | {name for name in _mcp_variables(file) if name.lower().endswith(SECRET_ENDINGS)}
+    )
     for variable in secrets - {field.variable for field in fields()}:
         yield variable, _always
     for variable in OF_THE_KEY:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
 SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
-ERASE_BELOW, ERASE_RIGHT = "\x1b[J", "\x1b[K"
+ERASE_ROW, ERASE_RIGHT = "\x1b[2K", "\x1b[K"
 
 
 class Row(str):
@@ -75,12 +75,16 @@ class Region:
 
     def _erase(self, width: int) -> str:
         """From the row of the cursor to the region's beginning, also after the window became narrower."""
-        height = sum(self._height(row.cells, width) for row in self._drawn[:-1])
-        if self._drawn:
-            # The cursor is not at the end of its row.
-            height += max(1, self._height(self._cursor + 1, width))
-        up = f"\x1b[{height - 1}A" if height > 1 else ""
-        return f"\r{up}{ERASE_BELOW}" if self._drawn else ""
+        if not self._drawn:
+            return ""
+        above = sum(self._height(row.cells, width) for row in self._drawn[:-1])
+        # The last row may have become several, and the cursor need not be in the last of them.
+        last, cursor = self._height(self._drawn[-1].cells, width), self._height(self._cursor + 1, width)
+        below = max(0, last - cursor)
+        down = f"\x1b[B{ERASE_ROW}" * below + (f"\x1b[{below}A" if below else "")
+        # Row by row: tmux keeps a copy in its history of what is erased from the top of the screen in one go
+        # (scroll-on-clear, https://man.openbsd.org/tmux.1).
+        return f"\r{ERASE_ROW}{down}" + f"\x1b[A{ERASE_ROW}" * (above + cursor - 1)
 
     def _height(self, cells: int, width: int) -> int:
         """The rows that a drawn row takes now: most terminals wrap rows that no longer fit, a few cut them off."""

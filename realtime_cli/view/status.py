@@ -123,7 +123,7 @@ def _state_text(snapshot: Snapshot, controls: Controls, talking_s: int) -> tuple
 
 
 def _meters(gauges: Gauges) -> list[Part]:
-    ends = (("mic", gauges.microphone, 1, "green"), ("out", gauges.speaker, 6, "magenta"))
+    ends = (("mic", gauges.microphone, 1, "green"), ("out", gauges.speaker, 5, "magenta"))
     return [Part(_meter(name, full, style), rank, name) for name, full, rank, style in ends if full is not None]
 
 
@@ -139,7 +139,7 @@ def _facts(snapshot: Snapshot, gauges: Gauges) -> list[Part]:
     facts = [
         # A server that serves one model is often called like it.
         (snapshot.provider if snapshot.provider != snapshot.model else "", 9),
-        (snapshot.model, 5),
+        (snapshot.model, 6),
         (clock(gauges.elapsed_s) if connected else "", 4),
         (_money(totals), 3),
         (f"{totals.turns} turn{'s' * (totals.turns != 1)}" if totals.turns else "", 8),

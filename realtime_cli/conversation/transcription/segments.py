@@ -23,6 +23,10 @@ PADDING_MS = 300
 """How much of the audio before speech is sent again with it: what servers keep as ``prefix_padding_ms``."""
 
 
+REMEMBERED_IDS = 64
+"""Of how many segments that are told a server may tell the transcript again, in the item and in an event of its own."""
+
+
 class Segment(msgspec.Struct, eq=False):
     """One stretch of speech; times of the audio in ms. An empty id: the server has not told it."""
 
@@ -51,6 +55,7 @@ class Segments:
         self.told_ms = 0
         """How much of the audio has been told of."""
         self._waiting: list[Segment] = []
+        self._told: deque[str] = deque(maxlen=REMEMBERED_IDS)
 
     @property
     def pending(self) -> bool:
@@ -113,8 +118,9 @@ class Segments:
 
     def completed(self, item_id: str, text: str, now: float) -> None:
         """All of a transcript is there; empty when nobody spoke, or when it came to nothing."""
-        segment = self._transcribed(item_id)
-        segment.text, segment.done_at = text, now
+        if item_id not in self._told:
+            segment = self._transcribed(item_id)
+            segment.text, segment.done_at = text, now
 
     def whole(self) -> list[Transcribed]:
         """The transcripts that may be told now. Each is handed out once."""
@@ -184,6 +190,8 @@ class Segments:
         self.told_ms = max(self.told_ms, segment.end_ms or start_ms)
         if not segment.text:
             return []
+        if segment.item_id:
+            self._told.append(segment.item_id)
         return [Transcribed(item_id=segment.item_id, text=segment.text, start_ms=start_ms, end_ms=segment.end_ms)]
 
 

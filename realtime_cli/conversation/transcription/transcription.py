@@ -7,11 +7,6 @@ by silence, so that its last words are found as well), or this side, which commi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import msgspec
-
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.effects import CloseMic, Drop, Effect, End, Feed, OpenMic, ResumeMic, Send, Show
 from realtime_cli.conversation.failures import trouble_of
@@ -23,19 +18,26 @@ from realtime_cli.conversation.records import (
     SessionStarted,
     Snapshot,
     TranscriptDelta,
-    TranscriptionUsage,
     Trouble,
 )
-from realtime_cli.conversation.session_setup import SessionSetup, words_of
+from realtime_cli.conversation.session_setup import SessionSetup
 from realtime_cli.conversation.talk_key import MIN_COMMIT_MS
+from realtime_cli.conversation.transcription.options import TranscriptionOptions
+from realtime_cli.conversation.transcription.reports import (
+    NO_SPEECH,
+    no_session,
+    silent_server,
+    untranscribed,
+    usage_of,
+)
 from realtime_cli.conversation.transcription.segments import Segment, Segments
-from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
+from realtime_cli.errors import ConnectionFailed, RealtimeError
 from realtime_cli.protocol import conversation_events as c
 from realtime_cli.protocol.client_events import InputAudioBufferCommit, SessionUpdate
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
-from realtime_cli.protocol.dialects import Dialect, dialect_of
-from realtime_cli.protocol.error_codes import SESSION_EXPIRED, Key, Severity, classify, dialect_shown_by, fatal_error
-from realtime_cli.protocol.items import ErrorDetail, Usage
+from realtime_cli.protocol.dialects import dialect_of
+from realtime_cli.protocol.error_codes import SESSION_EXPIRED, Severity, classify, dialect_shown_by, fatal_error
+from realtime_cli.protocol.items import ErrorDetail, Item
 
 SETUP, MARKER = "evt_setup", "evt_marker"
 """Ids of the two ``session.update`` events. The second repeats the first when all audio is sent: servers answer in
@@ -55,30 +57,6 @@ PAUSE_S = 0.5
 """How long before that nobody may have spoken."""
 
 COMMIT_EMPTY = "input_audio_buffer_commit_empty"
-
-
-class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How this transcription is made."""
-
-    provider: str
-    key: Key = Key()
-    model: str
-    session: Mapping[str, Any]
-    """The body of the ``session.update``, in the dialect that the server is taken to speak."""
-    session_otherwise: Mapping[Dialect, Mapping[str, Any]] = {}
-    """The same in the dialects that it may turn out to speak; none where there is no doubt."""
-    server_cuts: bool = True
-    """The server's voice detection finds the segments of speech (``turn_detection`` is not null)."""
-    recording: str | None = None
-    """The name of what to transcribe (``session.drivers.OpenRecording``); None for the microphone."""
-    settle_s: float = 1.0
-    """How long after the end of the audio the server may still find speech in it."""
-    answer_timeout_s: float = 60.0
-    hello_timeout_s: float = 15.0
-    reconnect_s: float = 0.0
-    """For how long a lost connection is tried again; 0: never."""
-    seed: int = 0
-    """Of the jitter of those tries."""
 
 
 class Transcription:
@@ -189,7 +167,9 @@ class Transcription:
     def _server_said(self, event: ServerEvent | UnknownEvent, now: float) -> list[Effect]:
         if isinstance(event, _OF_SPEECH):
             self._speech_found = True
-            self._setup.answered()
+            if not isinstance(event, c.SpeechStarted | c.SpeechStopped):
+                # Those may overtake the answer to the update: the audio is right behind it.
+                self._setup.answered()
         match event:
             case c.SessionCreated() if not self._session_id:
                 return self._session_created(event, now)
@@ -210,7 +190,9 @@ class Transcription:
                 return [Show(TranscriptDelta(item_id=event.item_id, text=event.delta))]
             case c.TranscriptionCompleted():
                 self._segments.completed(event.item_id, event.transcript.strip(), now)
-                return [*map(Show, self._segments.whole()), *_usage(event.item_id, event.usage)]
+                return [*map(Show, self._segments.whole()), *usage_of(event)]
+            case c.ConversationItemAdded() | c.ConversationItemCreated() | c.ConversationItemDone():
+                return self._item(event.item, now)
             case c.TranscriptionFailed():
                 self._segments.completed(event.item_id, "", now)
                 self._failed = True
@@ -220,6 +202,14 @@ class Transcription:
             case c.ErrorEvent():
                 return self._error(event.error, now)
         return []
+
+    def _item(self, item: Item, now: float) -> list[Effect]:
+        """What the user said enters the conversation; some servers tell the transcript there, and only there."""
+        words = item.words.strip()
+        if item.role != "user" or not words:
+            return []
+        self._segments.completed(item.id or "", words, now)
+        return list(map(Show, self._segments.whole()))
 
     def _session_created(self, event: c.SessionCreated, now: float) -> list[Effect]:
         self._links.link.greeted(event.session)
@@ -317,21 +307,13 @@ class Transcription:
         if self._setup.may_be_about_update(error, cause):
             # Nothing but audio was sent besides, which no server answers with an error before it knows the session.
             outcome = self._setup.refused(error, cause, SETUP) or self._setup.refusal(error)
-            return outcome if isinstance(outcome, list) else self._fail(self._no_session(error, outcome))
+            return outcome if isinstance(outcome, list) else self._fail(no_session(error, outcome))
         if error.code == COMMIT_EMPTY and self._segments.commits:
             self._segments.commits.popleft()
         if severity is Severity.BENIGN:
             return []
         self._failed = True
         return [Show(trouble_of(error))]
-
-    def _no_session(self, error: ErrorDetail, refusal: InputError) -> InputError:
-        """Why there is no session: many compatible servers have conversations only."""
-        if error.param in ("session.type", "type") or "transcription_session" in error.message:
-            return InputError(
-                f"the server has no transcription sessions ({words_of(error)})", "use --local, or name another server"
-            )
-        return refusal
 
     def _quit(self, exit_code: int, now: float) -> list[Effect]:
         """Ctrl-C is the usual end of a microphone's transcript: what was said before it is waited for."""
@@ -346,11 +328,11 @@ class Transcription:
         if self._links.lost and self._links.link.opened_at is None:
             return self._links.time_passed(now)
         if not self._session_id and self._links.lost and now >= changed_at + self.options.hello_timeout_s:
-            silent = self._silent_server()
+            silent = self._silence()
             passing = ConnectionFailed(silent.problem, silent.remedy, recoverable=True)
             return [Drop(self._links.link.epoch), *self._lose(f.Lost(passing), now)]
         if not self._session_id:
-            return self._fail(self._silent_server()) if now >= changed_at + self.options.hello_timeout_s else []
+            return self._fail(self._silence()) if now >= changed_at + self.options.hello_timeout_s else []
         told = self._links.time_passed(now) + self._renew(now) + self._untranscribed(self._segments.give_up(now))
         over = self._all_sent and not self._segments.pending
         if self._give_up_at is not None and (now >= self._give_up_at or over):
@@ -365,7 +347,7 @@ class Transcription:
         if self._segments.pending and self.options.recording is None:
             return self._untranscribed(self._segments.give_up(now, everything=True))
         if self._segments.pending:
-            return self._fail(self._silent_server())
+            return self._fail(self._silence())
         settled = not self.options.server_cuts or now >= changed_at + self.options.settle_s
         if not ((self._all_heard and settled) or overdue):
             return []
@@ -378,24 +360,17 @@ class Transcription:
         if not given_up:
             return []
         self._failed = True
-        at = ", ".join(_clock(segment.start_ms) for segment in given_up)
-        trouble = Trouble(message=f"no transcript came for what was said at {at}")
-        return [Show(trouble), *map(Show, self._segments.whole())]
+        return [Show(untranscribed(given_up)), *map(Show, self._segments.whole())]
 
     def _nothing_found(self) -> list[Effect]:
         """A recording in which somebody speaks, and a server that found nothing: it may have no voice detection."""
         if self._speech_found or not self.options.server_cuts or self._failed:
             return []
         self._failed = True
-        return [Show(Trouble(message="the server found no speech: with --vad off the program finds it by itself"))]
+        return [Show(NO_SPEECH)]
 
-    def _silent_server(self) -> RealtimeError:
-        if not self._session_id:
-            return ConnectionFailed(
-                f"the server took the connection but opened no session within {self.options.hello_timeout_s:g} s",
-                "is this a Realtime endpoint? check --base-url and --dialect",
-            )
-        return TurnError(f"the server sent no transcript for {self.options.answer_timeout_s:g} s", "try again")
+    def _silence(self) -> RealtimeError:
+        return silent_server(self.options, opened=bool(self._session_id))
 
     def _fail(self, error: RealtimeError) -> list[Effect]:
         return [
@@ -427,23 +402,3 @@ _OF_SPEECH = (
     *(c.TranscriptionDelta, c.TranscriptionCompleted, c.TranscriptionFailed, c.TranscriptionSegment),
 )
 """What a server sends that has heard somebody, and so is past the session's setup."""
-
-
-def _clock(ms: int | None) -> str:
-    seconds = (ms or 0) // 1000
-    return f"{seconds // 60}:{seconds % 60:02}"
-
-
-def _usage(item_id: str, usage: Usage | None) -> list[Effect]:
-    if usage is None:
-        return []
-    return [
-        Show(
-            TranscriptionUsage(
-                item_id=item_id,
-                seconds=usage.seconds,
-                input_tokens=usage.input_tokens,
-                output_tokens=usage.output_tokens,
-            )
-        )
-    ]

@@ -108,7 +108,9 @@ class Entry:
         self.item = replace(self.item, content=heard)
 
     def say(self, sentence: Sentence) -> None:
-        """The assistant's audio got longer."""
+        """The assistant's audio got longer; without words it is more of the sentence before."""
+        if self.sentences and not sentence.text:
+            sentence = Sentence(self.sentences[-1].text, self.sentences.pop().start_ms, sentence.end_ms)
         self.sentences.append(sentence)
         self.audio_ms = sentence.end_ms
 

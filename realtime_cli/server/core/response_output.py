@@ -149,7 +149,8 @@ class ResponseOutput:
         if not self._current.cut:
             self._current.say(Sentence(text, start_ms, self._message_ms))
             self._hold(Content(type="output_audio", transcript=self._words))
-        yield events.OutputTranscriptDelta(**self._place(content_index=0), delta=text)
+        if text:
+            yield events.OutputTranscriptDelta(**self._place(content_index=0), delta=text)
         step = DELTA_MS * self._bytes_per_ms
         for at in range(0, len(audio), step):
             delta = base64.b64encode(audio[at : at + step]).decode()

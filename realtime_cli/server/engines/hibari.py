@@ -8,32 +8,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from types import MappingProxyType
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from hibari import Hibari, dsp
 
+from realtime_cli.server.engines.pitches import VOICES, pitch
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import numpy.typing as npt
-
-PITCH: Mapping[str, float] = MappingProxyType(
-    {
-        "marin": 1.0,
-        "cedar": 0.65,
-        "alloy": 0.88,
-        "ash": 0.7,
-        "ballad": 0.76,
-        "coral": 1.14,
-        "echo": 0.6,
-        "sage": 1.07,
-        "shimmer": 1.3,
-        "verse": 0.82,
-    }
-)
-"""OpenAI's voice names (https://platform.openai.com/docs/guides/realtime-conversations), as factors of the pitch."""
 
 SLOWEST, FASTEST = 0.25, 1.5
 """The protocol's range of ``speed``."""
@@ -44,47 +28,49 @@ SEED = 0
 LONG_NUMBER = re.compile(r"\d{13,}")
 """Numbers this long are read digit by digit; hibari 0.2.1 raises ``IndexError`` beyond its largest number word."""
 
-HEADING = re.compile(r"^#+\s*", re.MULTILINE)
-"""Markdown's mark of a heading, which would be read as "hashtag"; hibari itself leaves out the other marks."""
-
 
 class HibariSpeech:
     """Speaks one sentence after the other; calls from several threads do not disturb each other."""
 
-    voices: Sequence[str] = tuple(PITCH)
+    serial = True
+    voices: Sequence[str] = VOICES
 
     def __init__(self) -> None:
         """Load the network and the dictionary (about 0.6 s, blocks)."""
         self._engine: Any = Hibari(threads=1)
         # The dictionary is loaded by the first sentence.
-        self.synthesize("Hi.", self.voices[0], 1.0)
+        for _ in self.synthesize("Hi.", self.voices[0], 1.0, lambda: False):
+            pass
 
-    def synthesize(self, text: str, voice: str, speed: float) -> npt.NDArray[np.int16]:
-        """Speak ``text``: int16, shape ``(frames,)``, 24 kHz, with an unknown ``voice`` as the first of ``voices``.
+    def synthesize(
+        self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]
+    ) -> Iterator[npt.NDArray[np.int16]]:
+        """Speak ``text``; see the interface. Nothing comes of what is not English (emoji, Chinese).
 
-        Empty when there is nothing to say in English (emoji, Chinese). Blocks about 25 ms for a sentence.
+        Blocks about 25 ms for a sentence.
         """
-        pitch = PITCH.get(voice, PITCH[self.voices[0]])
+        factor = pitch(voice)
         pace = min(max(speed, SLOWEST), FASTEST)
         noise = np.random.default_rng(SEED)
-        parts = [self._speak(phonemes, pitch, pace, noise) for phonemes in self._engine.phonemize(speakable(text))]
-        return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+        for phonemes in self._engine.phonemize(speakable(text)):
+            if cancelled():
+                return
+            yield self._speak(phonemes, factor, pace, noise)
 
-    def _speak(self, phonemes: str, pitch: float, pace: float, noise: np.random.Generator) -> npt.NDArray[np.int16]:
+    def _speak(self, phonemes: str, factor: float, pace: float, noise: np.random.Generator) -> npt.NDArray[np.int16]:
         """One sentence; the same as ``Hibari.from_ids`` but for the pitch."""
         inputs = {
             "ids": np.asarray([self._engine.ids(phonemes)], np.int64),
             "speed": np.asarray([pace], np.float32),
         }
         *spectrum, f0 = (output[0] for output in self._engine.sess.run(None, inputs))
-        wave: npt.NDArray[np.float32] = dsp.synth(*spectrum, f0 * np.float32(pitch), noise)
+        wave: npt.NDArray[np.float32] = dsp.synth(*spectrum, f0 * np.float32(factor), noise)
         return (np.clip(wave, -1.0, 1.0) * 32767.0).astype(np.int16)
 
 
 def speakable(text: str) -> str:
-    """``text`` without what hibari reads badly or not at all: heading marks, endless numbers, digits in circles."""
-    plain = HEADING.sub("", text)
-    plain = "".join(_plain_digit(char) for char in plain)
+    """``text`` without what hibari reads badly or not at all: endless numbers, digits in circles."""
+    plain = "".join(_plain_digit(char) for char in text)
     return LONG_NUMBER.sub(lambda number: " ".join(number.group()), plain)
 
 

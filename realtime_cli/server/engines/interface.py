@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 EAR_RATE_HZ = 16_000
 """The rate at which voice activity and speech recognition listen (Silero and Whisper are trained at 16 kHz)."""
 
+SAMPLE_BYTES = 2
+"""All speech is 16 bits a sample and mono."""
+
 VAD_FRAMES = 512
 """Frames of one voice-activity decision at 16 kHz: 32 ms, the only size Silero v5 and later take."""
 
@@ -93,10 +96,12 @@ Piece: TypeAlias = str | CallBegun | CallArguments | Ended
 
 
 class Transcription(msgspec.Struct, frozen=True):
-    """What was recognised, and how sure the recogniser is that there was speech at all (0..1)."""
+    """What was recognised, and how sure the recogniser is that there was no speech at all (0..1)."""
 
     text: str
-    no_speech_probability: float
+    no_speech_probability: float = 0.0
+    language: str = ""
+    """In which language (ISO 639-1), where the recogniser can tell."""
 
 
 class VoiceActivity(Protocol):
@@ -109,11 +114,30 @@ class VoiceActivity(Protocol):
         """Forget what was heard."""
 
 
+class TurnDetection(Protocol):
+    """Hears whether somebody who is silent now has said all they wanted to say."""
+
+    def finished(self, speech: npt.NDArray[np.float32]) -> float:
+        """Probability 0..1 that the turn is over, from its last 8 s up to now: shape ``(frames,)``, -1..1, 16 kHz.
+
+        Blocks for some ten milliseconds. Any thread.
+        """
+
+
 class SpeechToText(Protocol):
     """Recognises one utterance."""
 
-    def transcribe(self, speech: npt.NDArray[np.float32], language: str | None = None) -> Transcription:
-        """Recognise ``speech``, shape ``(frames,)``, -1..1, 16 kHz. Blocks for some hundred ms; one call at a time."""
+    serial: bool
+    """It does one thing after the other: those who come meanwhile had better wait in a fair order."""
+
+    def transcribe(
+        self, speech: npt.NDArray[np.float32], language: str | None, cancelled: Callable[[], bool]
+    ) -> Transcription:
+        """Recognise ``speech``, shape ``(frames,)``, -1..1, 16 kHz, in ``language`` (ISO 639-1) or the one it hears.
+
+        Blocks for some hundred ms, and while others are recognised; nothing is recognised once ``cancelled()``. Raises
+        :class:`~realtime_cli.errors.RealtimeError` when it fails.
+        """
 
 
 class LanguageModel(Protocol):
@@ -138,8 +162,17 @@ class LanguageModel(Protocol):
 class TextToSpeech(Protocol):
     """Speaks one sentence."""
 
+    serial: bool
+    """As of :class:`SpeechToText`."""
+
     voices: Sequence[str]
     """Names that :meth:`synthesize` knows; the first is the default, and an unknown one means the default."""
 
-    def synthesize(self, text: str, voice: str, speed: float) -> npt.NDArray[np.int16]:
-        """Speak ``text``: int16, shape ``(frames,)``, 24 kHz; empty when there is nothing to say. Blocks."""
+    def synthesize(
+        self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]
+    ) -> Iterator[npt.NDArray[np.int16]]:
+        """Speak ``text``: yields int16, shape ``(frames,)``, 24 kHz, as it is made; nothing for what has no sound.
+
+        Blocks between pieces, and stops soon after ``cancelled()``. Raises
+        :class:`~realtime_cli.errors.RealtimeError` when it fails, also in the middle.
+        """

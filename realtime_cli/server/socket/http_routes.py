@@ -56,9 +56,10 @@ class Site(msgspec.Struct, frozen=True):
 def answer(site: Site, routes: Mapping[tuple[str, str], Route], request: HttpRequest) -> Answer:
     """The answer of the route, or the error that says why there is none."""
     asked = request.asked
-    route = routes.get((asked.method, asked.path))
+    found = {method: route for (method, path), route in routes.items() if _fits(path, asked.path)}
+    route = found.get(asked.method)
     if route is None:
-        methods = sorted(method for method, path in routes if path == asked.path)
+        methods = sorted(found)
         if methods:
             return error(405, "invalid_request_error", None, f"{asked.path} takes {' and '.join(methods)}.")
         return error(404, "invalid_request_error", None, f"There is nothing at {asked.method} {asked.path[:200]}.")
@@ -68,6 +69,12 @@ def answer(site: Site, routes: Mapping[tuple[str, str], Route], request: HttpReq
         return error(problem.status, "invalid_request_error", problem.code, problem.message)
     except Refusal as refusal:
         return error(400, "invalid_request_error", refusal.code, refusal.message, refusal.param)
+
+
+def _fits(pattern: str, path: str) -> bool:
+    """Whether a path is a route's; its part ``{id}`` stands for any name."""
+    wanted, given = pattern.split("/"), path.split("/")
+    return len(wanted) == len(given) and all(each in ("{id}", part) for each, part in zip(wanted, given, strict=True))
 
 
 def error(status: int, kind: str, code: str | None, message: str, param: str | None = None) -> Answer:
@@ -114,4 +121,4 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/v1/models"): _models,
     ("POST", "/v1/realtime/client_secrets"): _client_secrets,
 }
-"""By method and path."""
+"""By method and path; ``{id}`` in a path is any name."""

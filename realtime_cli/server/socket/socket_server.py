@@ -11,7 +11,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol
@@ -35,7 +36,7 @@ from realtime_cli.server.socket.http_routes import (
     answer,
     error,
 )
-from realtime_cli.server.socket.websocket import BINARY, Gone, WebSocket
+from realtime_cli.server.socket.websocket import BINARY, READ_BYTES, Gone, WebSocket
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,6 +51,9 @@ REQUEST_S = 10.0
 CLOSING_POLL_S = 0.1
 """How often the accepting thread looks whether it is to end."""
 
+MOST_DISCARDED_BYTES = 16_000_000
+"""Of a request's body that is too long."""
+
 MOST_WAITING = 64
 """Clients beyond the sessions: HTTP requests, and handshakes under way. More are turned away unread."""
 
@@ -59,9 +63,14 @@ class Held(Protocol):
 
     over: threading.Event
     """It has ended."""
+    model: str
+    """As it is called where sessions are told of."""
 
     def close(self, code: int, reason: str) -> None:
-        """Ask it to end. Any thread; does not block for long."""
+        """Ask it to end. Any thread; does not block."""
+
+    def drop(self) -> None:
+        """Let go of a client that does not take its end. Any thread; does not block."""
 
 
 class SocketServer:
@@ -129,7 +138,8 @@ class SocketServer:
         for session in sessions:
             session.close(GOING_AWAY, "the server is shutting down")
         for session in sessions:
-            session.over.wait(max(0.0, deadline - time.monotonic()))
+            if not session.over.wait(max(0.0, deadline - time.monotonic())):
+                session.drop()
 
     def enter(self) -> bool:
         """A client has connected; False: there are too many."""
@@ -148,22 +158,20 @@ class SocketServer:
         """Hold the session that a client asks for, until either ends it. On the client's thread."""
         try:
             wanted = self.site.policy.session(asked, time.time())
-            session = _Session(socket_, asked.speaks_beta)
+            plan = self.plan(wanted)
+            session = _Session(socket_, asked.speaks_beta, plan.model)
             self.take_place(session)
         except NotAllowed as problem:
             _turn_away(socket_, problem, beta=asked.speaks_beta)
             return
         voice = self._voice
         assert voice is not None, "nobody is served before the start"  # noqa: S101 -- for the type
-        name = wanted.model or self.site.models[0]
-        self._on_session(f"session of {name} began ({self.sessions} of {self.site.limits.sessions})")
         try:
-            session.run(voice, self.plan(wanted))
+            session.run(voice, plan)
         finally:
             # The place first: a client that comes back at once must find it.
             self.give_up_place(session)
             session.over.set()
-            self._on_session(f"session of {name} ended ({self.sessions} of {self.site.limits.sessions})")
 
     def take_place(self, session: Held) -> None:
         """Count a session, by whatever way its client came. Any thread. Raises NotAllowed when all places are taken."""
@@ -171,11 +179,16 @@ class SocketServer:
             if self._closing.is_set() or len(self._sessions) >= self.site.limits.sessions:
                 raise no_room(self.site.limits.sessions)
             self._sessions.add(session)
+        self._tell(session, "began")
 
     def give_up_place(self, session: Held) -> None:
         """The session is over. Any thread."""
         with self._lock:
             self._sessions.discard(session)
+        self._tell(session, "ended")
+
+    def _tell(self, session: Held, what: str) -> None:
+        self._on_session(f"session of {session.model} {what} ({self.sessions} of {self.site.limits.sessions})")
 
     def plan(self, wanted: Wanted) -> SessionPlan:
         """What a session is to be that begins now."""
@@ -193,9 +206,10 @@ class SocketServer:
 class _Session:
     """One WebSocket joined to one connection of the voice server."""
 
-    def __init__(self, socket_: WebSocket, beta: bool) -> None:
+    def __init__(self, socket_: WebSocket, beta: bool, model: str) -> None:
         self._socket = socket_
         self._beta = beta
+        self.model = model
         self._connection: Connection | None = None
         self.over = threading.Event()
 
@@ -210,7 +224,7 @@ class _Session:
                     connection.receive(ga_from_client(message) if self._beta else message)
         finally:
             connection.close()
-            self._socket.drop()
+            self._socket.finish()
 
     def close(self, code: int, reason: str) -> None:
         """Ask it to end. Any thread."""
@@ -218,12 +232,15 @@ class _Session:
         if self._connection is not None:
             self._connection.close()
 
+    def drop(self) -> None:
+        """Let go of the client. Any thread."""
+        self._socket.drop()
+
     def _deliver(self, text: str) -> None:
         for message in beta_from_server(text) if self._beta else (text,):
-            try:
+            # The reading thread ends the session: it may be about to tell the client why.
+            with suppress(Gone):
                 self._socket.send(message)
-            except Gone:
-                self._socket.drop()
 
     def _ended(self, ending: Ending) -> None:
         if ending.problem:
@@ -244,7 +261,7 @@ def _turn_away(socket_: WebSocket, problem: NotAllowed, *, beta: bool) -> None:
     except Gone:
         pass
     finally:
-        socket_.drop()
+        socket_.finish()
 
 
 class _Listener(ThreadingHTTPServer):
@@ -349,13 +366,20 @@ class _Client(BaseHTTPRequestHandler):
         if "chunked" in self.headers.get("Transfer-Encoding", ""):
             return None
         length = self.headers.get("Content-Length", "0")
-        if not length.isdecimal() or int(length) > MOST_BODY_BYTES:
+        if not length.isdecimal():
             return None
-        left, parts = int(length), []
-        while left and (part := self.rfile.read(left)):
-            parts.append(part)
+        if int(length) > MOST_BODY_BYTES:
+            # A client that still writes when the connection is closed never reads why.
+            for _ in self._parts(min(int(length), MOST_DISCARDED_BYTES)):
+                pass
+            return None
+        return b"".join(self._parts(int(length)))
+
+    def _parts(self, left: int) -> Iterator[bytes]:
+        """So many bytes of the request, as they come."""
+        while left and (part := self.rfile.read(min(left, READ_BYTES))):
+            yield part
             left -= len(part)
-        return b"".join(parts)
 
     def _become_websocket(self, asked: Asked) -> None:
         self.close_connection = True

@@ -30,6 +30,9 @@ SEND_S = 30.0
 CLOSE_S = 2.0
 """For the other side's half of the closing handshake."""
 
+FOR_EVER = -1.0
+"""As a time-out of a lock."""
+
 TICK_S = 0.5
 """How often a waiting reader looks at the time."""
 
@@ -120,7 +123,14 @@ class WebSocket:
             self._collect()
             self._close_by = time.monotonic() + CLOSE_S
         with suppress(Gone):
-            self._flush()
+            # A client that takes nothing keeps who sends to it waiting, but not who ends it.
+            self._flush(0)
+
+    def finish(self) -> None:
+        """Let go of the socket once the client's closing handshake is answered. The reading thread; blocks a bit."""
+        with suppress(Gone):
+            self._flush(CLOSE_S)
+        self.drop()
 
     def drop(self) -> None:
         """Let go of the socket at once. Any thread; may be called twice."""
@@ -159,7 +169,7 @@ class WebSocket:
                 self._close_by = time.monotonic() + CLOSE_S
             over = not data or self._protocol.state is State.CLOSED or _is_last(frames)
         try:
-            self._flush(wait=False)
+            self._flush(0)
         except Gone:
             over = True
         return frames, over
@@ -171,7 +181,7 @@ class WebSocket:
             self._protocol.send_ping(b"")
             self._collect()
         try:
-            self._flush(wait=False)
+            self._flush(0)
         except Gone:
             return False
         return True
@@ -180,10 +190,10 @@ class WebSocket:
         """Note what the protocol wants sent; under its lock."""
         self._unsent.extend(self._protocol.data_to_send())
 
-    def _flush(self, *, wait: bool = True) -> None:
-        """Send what is unsent. ``wait=False``: whoever is sending just now will. Raises Gone."""
+    def _flush(self, wait_s: float = FOR_EVER) -> None:
+        """Send what is unsent. Whoever is sending just now will, if that takes longer than ``wait_s``. Raises Gone."""
         while self._unsent:
-            if not self._writing.acquire(blocking=wait):
+            if not self._writing.acquire(timeout=wait_s):
                 return
             try:
                 while self._unsent:

@@ -1,0 +1,36 @@
+"""The engines of the embedded server, as the settings and the environment have them."""
+
+from __future__ import annotations
+
+import locale
+
+from realtime_cli.server.engines.choice import EngineChoice, Wishes, choose_engines
+from realtime_cli.settings.settings import Environment, Settings
+
+ENGINE_SETTINGS = ("lm", "lm_model", "stt", "stt_model", "tts", "tts_model")
+
+
+def engines_of(settings: Settings, environment: Environment, *, replies: bool = True) -> EngineChoice:
+    """What the embedded server is to have; without ``replies`` for transcripts alone.
+
+    Raises InputError and ConfigError.
+    """
+    wishes = Wishes(
+        lm=settings.lm if replies else None,
+        lm_model=settings.lm_model if replies else None,
+        stt=settings.stt,
+        stt_model=settings.stt_model,
+        tts=settings.tts if replies else None,
+        tts_model=settings.tts_model,
+        language=settings.language,
+        locale=locale.getlocale()[0] or "",
+        hears_meaning=settings.vad == "semantic",
+        replies=replies,
+    )
+    return choose_engines(wishes, environment)
+
+
+def unused_engines(settings: Settings) -> list[str]:
+    """What to tell the user who asks for engines where the embedded server is not used."""
+    given = [f"--{name.replace('_', '-')}" for name in ENGINE_SETTINGS if getattr(settings, name)]
+    return [f"{' and '.join(given)}: only the embedded server (--local) heeds it"] if given else []

@@ -1,0 +1,132 @@
+"""Calls by WebRTC: the HTTP interface that begins and ends them, and the thread on which they all run."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLate
+from typing import TYPE_CHECKING, TypeAlias
+
+from realtime_cli.server.core.core import GOING_AWAY
+from realtime_cli.server.local_server import LocalServer, new_id
+from realtime_cli.server.socket.admission import WRONG_REQUEST_CODE, NotAllowed
+from realtime_cli.server.socket.http_routes import Answer, HttpRequest, Route, Site
+from realtime_cli.server.webrtc.offers import read_offer, with_session
+
+if TYPE_CHECKING:
+    from realtime_cli.server.socket.socket_server import SocketServer
+    from realtime_cli.server.webrtc.call import Call
+
+CALLS_PATH = "/v1/realtime/calls"
+HANGUP_PATH = f"{CALLS_PATH}/{{id}}/hangup"
+
+ANSWER_S = 10.0
+"""For the answer to an offer; it takes as long as names of other machines in it need to be found."""
+
+CONSENT_S, CONSENTS = 1.0, 5
+"""How often it is asked whether the caller is still there, and how many of these go without an answer before it counts
+as gone. aiortc asks every 5 s and gives up after 30 (RFC 7675, 5.1), too long for a server with few places."""
+
+ENCODERS = 2
+"""Threads on which aiortc encodes."""
+
+INSTALL = "pip install 'realtime-voice-cli[web]'"
+
+
+_Loop: TypeAlias = tuple[asyncio.AbstractEventLoop, asyncio.Event]
+"""A loop that runs, and what lets it end; the event is set on the loop's thread."""
+
+
+class Calls:
+    """The calls of a server. Its thread begins with the first one, and so does the import of aiortc."""
+
+    def __init__(self, server: SocketServer, voice: LocalServer) -> None:
+        """Answers for ``server``, whose places the calls take, with sessions of ``voice``."""
+        self._server = server
+        self._voice = voice
+        # Requests come on threads of their own, and calls end on the loop's.
+        self._lock = threading.Lock()
+        self._calls: dict[str, Call] = {}
+        self._loop: _Loop | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def routes(self) -> Mapping[tuple[str, str], Route]:
+        """For the server's table."""
+        return {("POST", CALLS_PATH): self._begin, ("POST", HANGUP_PATH): self._hang_up}
+
+    def close(self, within_s: float = 1.0) -> None:
+        """End all calls and the thread. Blocks for about ``within_s``; any other thread; may be called twice."""
+        with self._lock:
+            calls, loop, thread = tuple(self._calls.values()), self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None:
+            return
+        for call in calls:
+            call.close(GOING_AWAY)
+        for call in calls:
+            call.over.wait(within_s)
+        running, stop = loop
+        running.call_soon_threadsafe(stop.set)
+        thread.join(within_s)
+
+    def _begin(self, site: Site, request: HttpRequest) -> Answer:
+        """Answer an offer. Blocks until the addresses of this machine are known."""
+        wanted = site.policy.session(request.asked, request.now)
+        offer = read_offer(request)
+        wanted = with_session(wanted, offer.session)
+        plan = self._server.plan(wanted)
+        try:
+            from realtime_cli.server.webrtc.call import Call, joined
+        except ModuleNotFoundError as error:
+            message = f"This server has no WebRTC, because {error.name} is missing: {INSTALL}."
+            raise NotAllowed(501, WRONG_REQUEST_CODE, "webrtc_not_installed", message) from None
+        call = Call(new_id("rtc"), plan.model, joined(self._voice, plan), self._ended)
+        self._server.take_place(call)
+        with self._lock:
+            self._calls[call.id] = call
+            loop = self._running()
+        answering = asyncio.run_coroutine_threadsafe(call.answer(offer.sdp), loop)
+        try:
+            sdp = answering.result(ANSWER_S)
+        except TooLate:
+            call.close()
+            raise NotAllowed(504, WRONG_REQUEST_CODE, "no_answer", "The call could not be answered in time.") from None
+        headers = {"Location": f"{CALLS_PATH}/{call.id}", "Access-Control-Expose-Headers": "Location"}
+        return Answer(201, sdp.encode(), "application/sdp", headers)
+
+    def _hang_up(self, site: Site, request: HttpRequest) -> Answer:
+        site.policy.check_key(request.asked, request.now)
+        call = self._calls.get(request.asked.path.split("/")[-2])
+        if call is None:
+            raise NotAllowed(404, WRONG_REQUEST_CODE, "call_id_not_found", "There is no such call.")
+        call.close()
+        return Answer(200, b"", "text/plain")
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        """The loop that calls run on. Called with the lock."""
+        if self._loop is None:
+            from aioice import ice
+
+            # They are constants of the module, and nothing takes them as parameters.
+            ice.CONSENT_INTERVAL, ice.CONSENT_FAILURES = CONSENT_S, CONSENTS  # type: ignore[assignment]
+            begun: Future[_Loop] = Future()
+            self._thread = threading.Thread(target=lambda: asyncio.run(_stay(begun)), name="calls", daemon=True)
+            self._thread.start()
+            self._loop = begun.result()
+        return self._loop[0]
+
+    def _ended(self, call: Call) -> None:
+        with self._lock:
+            self._calls.pop(call.id, None)
+        self._server.give_up_place(call)
+
+
+async def _stay(begun: Future[_Loop]) -> None:
+    """Let calls run until it is time to stop; what then is left is cancelled by asyncio."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    loop.set_default_executor(ThreadPoolExecutor(ENCODERS, "call-encoder"))
+    begun.set_result((loop, stop))
+    await stop.wait()
