@@ -142,7 +142,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     begun = (f.Noted(earlier.notice),) if earlier else _greeting(settings)
     session = Session(
         Drivers(
-            core=Conversation(options),
+            core=Conversation(replace(options, saved_as=kept.saved_as)),
             view=with_progress(view, settings, environment, status) if status else view,
             make_transport=way_to(server, settings, speech=shape != "typed" or plays, wire_log=kept.wire_log),
             make_encoder=server.encoder,
