@@ -16,7 +16,7 @@ import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from tests.local_engines import PATIENCE_S
+from tests.local_engines import PATIENCE_S, Beeper
 from tests.schema_check import check_order, check_server_event
 
 RATE_HZ = 48_000
@@ -32,13 +32,11 @@ def tone(seconds: float, rate_hz: int, level: int = 12_000) -> np.ndarray[Any, n
     return wave
 
 
-class Whistler:
+class Whistler(Beeper):
     """Speaks a tone, a tenth of a second for each letter."""
 
-    voices = ("whistle",)
-
-    def synthesize(self, text: str, voice: str, speed: float) -> Any:
-        return tone(0.1 * len(text), 24_000)
+    def synthesize(self, text: str, *_: Any) -> Any:
+        yield tone(0.1 * len(text), 24_000)
 
 
 class Noise:
@@ -141,7 +139,10 @@ class Caller:
 
     async def _change(self) -> None:
         self._news.clear()
-        await asyncio.wait_for(self._news.wait(), PATIENCE_S)
+        try:
+            await asyncio.wait_for(self._news.wait(), PATIENCE_S)
+        except TimeoutError:
+            raise AssertionError(f"{self.loud_ms} ms and {[event['type'] for event in self.events]}") from None
 
     def _take(self, message: str) -> None:
         self.events.append(json.loads(message))

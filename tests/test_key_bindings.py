@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
@@ -98,6 +100,20 @@ def test_tab_completes_as_far_as_there_is_no_choice_and_shows_the_choice() -> No
     assert (editor.text, editor.candidates) == ("/m", ("/mic ", "/mute"))
     assert edited("/\tu", complete=complete).candidates == ()
     assert edited("x\t", complete=complete).text == "x"
+
+
+STROKES = st.sampled_from(
+    [*"ab \x01\x05\x0b\x15\x17\x19\x7f\t日ش\u200c", *(f"\x1b[{rest}" for rest in ("A", "B", "C", "D", "3~"))]
+) | st.sampled_from(["\x1bb", "\x1bd", "\x1b\r", "e\u0301", FAMILY, "\x1b[200~x\r\ny\x1b[201~"])
+
+
+@given(st.lists(STROKES, max_size=40))
+def test_whatever_is_typed_the_cursor_stays_in_the_line(strokes: list[str]) -> None:
+    editor = LineEditor("", LineHistory(["old"]), lambda begun: (f"{begun}x",))
+    for stroke in strokes:
+        for key in KeyParser().feed(stroke.encode()):
+            editor.press(key)  # type: ignore[arg-type]
+            assert 0 <= editor.cursor <= len(editor.text)
 
 
 # The keys

@@ -6,6 +6,8 @@ import os
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from realtime_cli.errors import InputError
 from realtime_cli.terminal.console_keys import ConsoleKeys
@@ -180,6 +182,32 @@ def test_of_a_paste_without_an_end_the_beginning_is_kept_and_nothing_of_it_is_ty
     (paste, after) = parser.feed(b"y\x1b[201~m")
     assert paste == Key("paste", text=("x" * 4096 + "\r") * 24 + "x" * (MAX_PASTE_CHARS - 24 * 4097))
     assert after == Key("m", text="m")
+
+
+SEQUENCES = st.sampled_from(
+    [
+        b"\x1b",
+        b"\x1b[",
+        b"\x1b[200~",
+        b"\x1b[201~",
+        b"\x1bO",
+        b"\x1b]",
+        b"\x07",
+        b"[",
+        b"1;5u",
+        b"~",
+        b"\r",
+        b"\xf0\x9f",
+    ]
+)
+
+
+@given(st.lists(SEQUENCES | st.binary(max_size=4), max_size=20), st.data())
+def test_whatever_comes_is_read_the_same_however_it_is_cut(pieces: list[bytes], data: st.DataObject) -> None:
+    sent = b"".join(pieces)
+    cut = data.draw(st.integers(0, len(sent)))
+    parser = KeyParser()
+    assert parser.feed(sent[:cut]) + parser.feed(sent[cut:]) == keys(sent)
 
 
 def test_bytes_that_are_no_text_disturb_nothing_after_them() -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from realtime_cli.server.core.effects import Span
 from realtime_cli.server.listening.endpointing import (
+    ASKING_MS,
+    Asking,
     Decision,
     Endpointer,
     Endpointing,
     MaybeEnded,
+    Meaning,
     Resumed,
     SpeechStarted,
     SpeechStopped,
@@ -159,3 +164,72 @@ def test_the_telephone_formats_are_those_of_libsndfile(kind: str, subtype: str) 
     theirs = decoded.astype(int)
     assert np.abs(ours - frames).max() <= np.abs(theirs - frames).max()
     np.testing.assert_array_equal(g711.decode(g711.encode(decoded, kind), kind), decoded)
+
+
+# The end of a turn by its meaning
+
+ASKED = Endpointing(prefix_padding_ms=0, meaning=Meaning(finished_from=0.5, last_resort_ms=2000, silence_ms=700))
+
+
+def judged(answers: list[float], silent_frames: int, *, can_ask: bool = True) -> list[tuple[int, str]]:
+    """Ten frames of speech, then silence; each question gets the next answer. When what was decided."""
+    endpointer = Endpointer(ASKED, can_ask=can_ask)
+    given = iter(answers)
+    told: list[tuple[int, str]] = []
+    for number, probability in enumerate([1.0] * 10 + [0.0] * silent_frames, 1):
+        found = endpointer.frame(probability)
+        if isinstance(found, Asking):
+            told.append((number * 32 - 320, "asked"))
+            found = endpointer.judged(next(given, 0.0))
+        if found is not None and not isinstance(found, SpeechStarted):
+            told.append((number * 32 - 320, type(found).__name__))
+    return told
+
+
+def test_what_sounds_finished_is_over_after_a_fifth_of_a_second() -> None:
+    assert judged([0.9], 100) == [(160, "MaybeEnded"), (192, "asked"), (192, "SpeechStopped")]
+
+
+def test_what_sounds_unfinished_is_asked_about_again_and_ends_with_the_last_resort() -> None:
+    assert judged([0.1, 0.8], 100) == [
+        (160, "MaybeEnded"),
+        *((ms, "asked") for ms in ASKING_MS),
+        (2016, "SpeechStopped"),
+    ]
+    assert judged([0.1, 0.95], 100)[-1] == (960, "SpeechStopped")
+
+
+def test_where_nobody_can_tell_a_silence_ends_the_turn() -> None:
+    assert judged([], 100, can_ask=False) == [(160, "MaybeEnded"), (704, "SpeechStopped")]
+
+
+def test_a_pause_is_no_end_and_each_pause_is_asked_about() -> None:
+    endpointer = Endpointer(ASKED, can_ask=True)
+    frames = [*[1.0] * 10, *[0.0] * 8, *[1.0] * 10, *[0.0] * 8]
+    found = [endpointer.frame(probability) for probability in frames]
+    assert [type(one).__name__ for one in found if one is not None] == [
+        *("SpeechStarted", "MaybeEnded", "Asking"),
+        *("Resumed", "MaybeEnded", "Asking"),
+    ]
+
+
+class Judge:
+    """Says that everything is finished, and keeps what it heard."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def finished(self, speech: Any) -> float:
+        self.heard.append(speech)
+        return 1.0
+
+
+def test_the_judge_hears_the_turn_up_to_now_and_at_most_its_last_eight_seconds() -> None:
+    judge = Judge()
+    audio = InputAudio(LoudnessVad, lambda: judge)
+    audio.listen("audio/pcm", ASKED)
+    decisions = [type(one).__name__ for one in audio.hear(tone(10) + silence(0.5))]
+    assert decisions == ["SpeechStarted", "MaybeEnded", "SpeechStopped"]
+    (heard,) = judge.heard
+    assert len(heard) == 8 * 16_000
+    assert np.abs(heard[-3000:]).max() < 0.01 < np.abs(heard[:3000]).max()

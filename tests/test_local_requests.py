@@ -9,6 +9,7 @@ import pytest
 
 from realtime_cli.server.core.effects import Listen, StartReply
 from realtime_cli.server.core.facts import ClientMessage
+from realtime_cli.server.listening.endpointing import EAGERNESS
 from tests.local_core_driver import SECOND, Driver, types
 
 MESSAGE = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
@@ -159,7 +160,7 @@ def test_an_update_that_does_not_concern_listening_leaves_the_ear_alone() -> Non
     assert len([effect for effect in driver.effects if isinstance(effect, Listen)]) == count
     driver.update(audio={"input": {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}}})
     assert driver.last(Listen).endpointing is not None
-    assert driver.last(Listen).endpointing.silence_duration_ms == 1200
+    assert driver.last(Listen).endpointing.meaning == EAGERNESS["low"]
 
 
 def test_the_voice_is_fixed_once_it_was_heard() -> None:

@@ -121,10 +121,8 @@ def test_values_of_files_are_harmless_where_config_shows_them(tmp_path: Path, fo
     "words",
     [
         ("ask", f"{HOSTILE}.wav"),
-        ("transcribe", f"{HOSTILE}.wav"),
         ("say", "x", "--image", f"{HOSTILE}.png"),
         ("say", "x", "--instructions", f"@{HOSTILE}"),
-        ("say", "x", "--provider", HOSTILE),
         ("say", "x", "--speed", HOSTILE),
         ("say", "x", f"--{HOSTILE}"),
         (HOSTILE,),

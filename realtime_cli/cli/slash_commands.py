@@ -33,9 +33,24 @@ def session_commands() -> tuple[SlashCommand, ...]:
             run=lambda name: [f.Reconfigured(voice=_given(name, "/voice", "NAME"))],
             values=lambda _begun: VOICES,
         ),
+        SlashCommand(name="/usage", help="what was used and what it cost so far", run=lambda _rest: [f.UsageAsked()]),
+        SlashCommand(
+            name="/budget", argument="USD", help="end politely when it has cost so many US dollars", run=_budget
+        ),
+        SlashCommand(name="/save", help="where this conversation is saved", run=lambda _rest: [f.SavingAsked()]),
         SlashCommand(name="/tools", help="list what the model may call", run=lambda _rest: [f.ToolsAsked()]),
         SlashCommand(name="/retry", help="have the last reply again, another way", run=lambda _rest: [f.Retried()]),
     )
+
+
+def _budget(rest: str) -> Iterator[f.Fact]:
+    try:
+        usd = float(rest.removeprefix("$"))
+    except ValueError:
+        usd = 0.0
+    if not 0 < usd < float("inf"):
+        raise InputError(f"/budget: {rest!r} is no sum of dollars", "write it like: /budget 0.50")
+    yield f.BudgetSet(usd)
 
 
 def sound_commands(mic: str | None, speaker: str | None) -> tuple[SlashCommand, ...]:

@@ -44,6 +44,7 @@ from realtime_cli.session.session import Session
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.settings.sources import read_text
 from realtime_cli.view.choose import choose_view
+from realtime_cli.view.screen import is_screen
 
 if TYPE_CHECKING:
     from realtime_cli.view.progress import Status
@@ -141,7 +142,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     begun = (f.Noted(earlier.notice),) if earlier else _greeting(settings)
     session = Session(
         Drivers(
-            core=Conversation(options),
+            core=Conversation(replace(options, saved_as=kept.saved_as)),
             view=with_progress(view, settings, environment, status) if status else view,
             make_transport=way_to(server, settings, speech=shape != "typed" or plays, wire_log=kept.wire_log),
             make_encoder=server.encoder,
@@ -229,11 +230,11 @@ def _check_files(settings: Settings, *, listens: bool, speaks: bool) -> None:
 
 def with_progress(view: View, settings: Settings, environment: Environment, status: Status) -> View:
     """The view with a line of progress on standard error, if that is a terminal and no flag speaks against it."""
-    if settings.quiet or settings.plain or not sys.stderr.isatty():
+    if settings.quiet or settings.plain or not is_screen(sys.stderr, environment):
         return view
-    from realtime_cli.view.progress import ProgressView, can_show_progress  # rich: for terminals only
+    from realtime_cli.view.progress import ProgressView  # wcwidth: for terminals only
 
-    return ProgressView(view, sys.stderr, status) if can_show_progress(sys.stderr, environment) else view
+    return ProgressView(view, sys.stderr, status)
 
 
 def on_failure(settings: Settings, environment: Environment) -> Callable[[BaseException], None]:

@@ -188,7 +188,7 @@ class Connection:
         from realtime_cli.server.listening.input_audio import InputAudio
 
         self._engines.prefetch(speech=True, replies=self._core.makes_replies)
-        self._input = InputAudio(self._engines.voice_activity)
+        self._input = InputAudio(self._engines.voice_activity, lambda: self._engines.turn_detection)
         self._input.listen(self._listen.audio_format, self._listen.endpointing)
         return self._input
 

@@ -15,10 +15,8 @@ from realtime_cli.settings.settings import Settings
 from realtime_cli.view.jsonl import JsonView
 from realtime_cli.view.plain import PlainView
 from realtime_cli.view.quiet import QuietView
+from realtime_cli.view.screen import is_screen
 from realtime_cli.view.stats import StatsView
-
-DUMB = ("dumb", "unknown")
-"""What TERM says of a terminal that cannot move its cursor."""
 
 
 def choose_view(
@@ -76,13 +74,7 @@ def is_live(
     if settings.plain or settings.json or settings.quiet or streaming:
         return False
     err = err or sys.stderr
-    return can_live(err if settings.speaker == "-" else out or sys.stdout, err, environ)
-
-
-def can_live(out: TextIO, err: TextIO, environ: Mapping[str, str]) -> bool:
-    """Both streams are a terminal that moves its cursor and shows our symbols."""
-    encoding = (getattr(out, "encoding", None) or "").lower().replace("-", "")
-    return encoding == "utf8" and out.isatty() and err.isatty() and environ.get("TERM", "") not in DUMB
+    return is_screen(err if settings.speaker == "-" else out or sys.stdout, environ) and is_screen(err, environ)
 
 
 def _live(

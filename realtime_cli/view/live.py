@@ -60,9 +60,8 @@ SETTLE_S = 0.3
 A window that is being dragged changes faster than programs hear of it: tmux tells of a change up to 250 ms late.
 """
 
-TYPING_FRAME_S, MOVING_FRAME_S, QUIET_FRAME_S = 0.05, 0.125, 0.25
-"""The time between two drawings while somebody types, while something moves, and else: no slower than a person notices,
-no faster than that, as each costs a wake-up."""
+TYPING_FRAME_S, FRAME_S = 0.05, 0.125
+"""The time between two drawings while somebody types, and else: a person notices more, and each costs a wake-up."""
 
 NO_METERS = Meters(microphone=False, speaker=False)
 
@@ -113,11 +112,7 @@ class LiveView:
     @property
     def frame_s(self) -> float:
         """The time to the next drawing."""
-        if self._controls().typing is not None:
-            return TYPING_FRAME_S
-        measured = self._meters.has_microphone or self._meters.has_speaker
-        moving = measured or self._snapshot.lines or self._snapshot.phase is Phase.CONNECTING
-        return MOVING_FRAME_S if moving else QUIET_FRAME_S
+        return FRAME_S if self._controls().typing is None else TYPING_FRAME_S
 
     def open(self) -> None:
         """Nothing to prepare: the first drawing does it."""

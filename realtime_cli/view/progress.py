@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TextIO
-
-from rich.cells import cell_len
 
 from realtime_cli.conversation.records import Phase, Record, Snapshot
 from realtime_cli.ports import View
 from realtime_cli.printable import one_line
+from realtime_cli.view.layout import cells
 
 Status = Callable[[Snapshot, int], str]
 """What the line says: at most so many cells."""
 
 DEFAULT_COLUMNS = 80
 BAR_CELLS = 30
-DUMB = ("dumb", "unknown")
-"""What TERM says of a terminal that cannot move its cursor."""
-
-
 FRAME_S = 0.125
 """The time between two drawings."""
 
@@ -69,12 +64,6 @@ class ProgressView:
             return DEFAULT_COLUMNS
 
 
-def can_show_progress(err: TextIO, environ: Mapping[str, str]) -> bool:
-    """The stream is a terminal that can erase a line and show our symbols."""
-    encoding = (getattr(err, "encoding", None) or "").lower().replace("-", "")
-    return encoding == "utf8" and err.isatty() and environ.get("TERM", "") not in DUMB
-
-
 def bar(label: str, done_ms: int, total_ms: int, width: int) -> str:
     """``label ━━━━──── 42 % · 1:15 of 3:00``, as much of it as fits."""
     share = min(1.0, done_ms / max(total_ms, 1))
@@ -89,7 +78,7 @@ def being_said(snapshot: Snapshot, width: int) -> str:
     if not text:
         return f"[{snapshot.phase.value}]"[:width]
     text = text[-max(width, 1) :]
-    while text and cell_len(text) + 2 > width:
+    while text and cells(text) + 2 > width:
         text = text[1:]
     return f"… {text}"[:width]
 

@@ -1,15 +1,24 @@
-"""Writing to a terminal that may have stopped: what one thread waits for must not hold up the end of the program."""
+"""What a terminal can do, and writing to one that may have stopped."""
 
 from __future__ import annotations
 
 import os
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TextIO
+
+DUMB = ("dumb", "unknown")
+"""What TERM says of a terminal that cannot move its cursor."""
 
 LAST_LINES_S = 0.5
 """How long the last lines wait for a terminal that takes nothing, because of Ctrl-S or a network that is stuck."""
+
+
+def is_screen(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether the stream is a terminal that moves its cursor, erases, and shows our symbols."""
+    encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
+    return encoding == "utf8" and stream.isatty() and environ.get("TERM", "") not in DUMB
 
 
 def write_to(stream: TextIO) -> Callable[[str], None]:

@@ -16,7 +16,7 @@ from realtime_cli.server.core.session_fields import AUDIO_FIELDS, SESSION_FIELDS
 from realtime_cli.server.listening.endpointing import (
     DEFAULT_PREFIX_PADDING_MS,
     DEFAULT_THRESHOLD,
-    EAGERNESS_SILENCE_MS,
+    EAGERNESS,
     Endpointing,
 )
 
@@ -165,7 +165,7 @@ class SessionState:
         if turn is None:
             return None
         if turn["type"] == "semantic_vad":
-            return Endpointing(silence_duration_ms=EAGERNESS_SILENCE_MS[turn["eagerness"]])
+            return Endpointing(meaning=EAGERNESS[turn["eagerness"]])
         return Endpointing(turn["threshold"], turn["prefix_padding_ms"], turn["silence_duration_ms"])
 
     @property

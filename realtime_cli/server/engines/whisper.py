@@ -38,6 +38,10 @@ HALLUCINATION = "you"
 HALLUCINATION_NO_SPEECH = 0.6
 """What tiny.en hears in anything: a loud 120 Hz hum gave "you" with 0.68, a real "you" at speaking level 0.5."""
 
+BASE_NO_SPEECH, UNSURE_NO_SPEECH = 0.7, 0.5
+"""The same for base, which hears "1,5,5 cm" in white noise with 0.73, in a language that it is not sure of; a greeting
+in a language that it takes for another has up to 0.31."""
+
 PEAK = 0.5
 MAX_GAIN = 10.0
 """Quiet speech is lifted to this peak, by at most 20 dB: the picture's floor is absolute, and without the lift "the
@@ -120,12 +124,12 @@ class Whisper:
     def _window(self, speech: npt.NDArray[np.float32], language: str | None) -> Transcription:
         picture = log_mel(lift(speech), self._window_frames(len(speech)))
         encoded = self._model.encode(ctranslate2.StorageView.from_array(picture[np.newaxis]))
-        spoken = self._spoken(encoded, language)
+        spoken, sure = self._spoken(encoded, language)
         result = self._model.generate(
             encoded, [self._prompt(spoken)], beam_size=BEAM_SIZE, max_length=MAX_TOKENS, return_no_speech_prob=True
         )[0]
         text = decode(result.sequences[0])
-        limit = HALLUCINATION_NO_SPEECH if text.strip(".!?").casefold() == HALLUCINATION else NO_SPEECH
+        limit = self._limit(text, sure)
         return Transcription("" if result.no_speech_prob >= limit else text, result.no_speech_prob, spoken)
 
     def _window_frames(self, frames: int) -> int:
@@ -135,16 +139,22 @@ class Whisper:
         whole = -(-(frames + MARGIN_FRAMES) // MARGIN_FRAMES) * MARGIN_FRAMES
         return min(whole, WINDOW_FRAMES)
 
-    def _spoken(self, encoded: Any, language: str | None) -> str:
-        """The language to write in: the one named, else the one heard."""
+    def _limit(self, text: str, sure: bool) -> float:
+        """From which probability of no speech on the text is dropped."""
+        if self._multilingual:
+            return BASE_NO_SPEECH if sure else UNSURE_NO_SPEECH
+        return HALLUCINATION_NO_SPEECH if text.strip(".!?").casefold() == HALLUCINATION else NO_SPEECH
+
+    def _spoken(self, encoded: Any, language: str | None) -> tuple[str, bool]:
+        """The language to write in, the one named or else the one heard, and whether it is sure."""
         if not self._multilingual:
-            return "en"
+            return "en", True
         if language:
-            return _code(language)
+            return _code(language), True
         token, probability = self._model.detect_language(encoded)[0][0]
         if probability >= SURE_LANGUAGE:
             self._language = token.strip("<|>")
-        return self._language
+        return self._language, probability >= SURE_LANGUAGE
 
     def _knows(self, language: str) -> bool:
         return _code(language) in self._languages

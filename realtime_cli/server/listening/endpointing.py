@@ -23,9 +23,32 @@ RESUME_FRAMES = 2
 EARLY_SILENCE_MS = 160
 """A silence this long may be the end: recognition starts on suspicion, and is nearly done when the end is sure."""
 
-EAGERNESS_SILENCE_MS = {"low": 1200, "medium": 700, "auto": 700, "high": 400}
-"""How long a silence ends a turn under ``semantic_vad``. The remote service reads the words and waits up to 8, 4 and
-2 s for an unfinished sentence; a fixed silence of this length is the nearest to it that hears only the sound."""
+ASKING_MS = (192, 960)
+"""After so much silence it is asked whether the turn sounds finished: as soon as a pause is one (Smart Turn is trained
+on 200 ms of silence), and again before a turn that ended oddly has to wait for the last resort."""
+
+SURE_LATER = 0.9
+"""What the second answer must be at least: the longer the silence, the more finished everything sounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """How ``semantic_vad`` ends a turn, by eagerness (https://platform.openai.com/docs/guides/realtime-vad)."""
+
+    finished_from: float
+    """From this probability on the turn counts as finished."""
+    last_resort_ms: int
+    """A silence that ends any turn; the remote service's are 8, 4 and 2 s."""
+    silence_ms: int
+    """One that ends it where nobody can tell what sounds finished."""
+
+
+EAGERNESS = {
+    "low": Meaning(0.8, 8000, 1200),
+    "medium": Meaning(0.5, 4000, 700),
+    "auto": Meaning(0.5, 4000, 700),
+    "high": Meaning(0.3, 2000, 400),
+}
 
 DEFAULT_THRESHOLD = 0.5
 DEFAULT_PREFIX_PADDING_MS = 300
@@ -33,11 +56,13 @@ DEFAULT_PREFIX_PADDING_MS = 300
 
 @dataclass(frozen=True, slots=True)
 class Endpointing:
-    """Settings of ``server_vad`` (https://platform.openai.com/docs/guides/realtime-vad)."""
+    """Settings of ``server_vad`` (https://platform.openai.com/docs/guides/realtime-vad), or of ``semantic_vad``."""
 
     threshold: float = DEFAULT_THRESHOLD
     prefix_padding_ms: int = DEFAULT_PREFIX_PADDING_MS
     silence_duration_ms: int = 500
+    meaning: Meaning | None = None
+    """Listen for the end of what is said rather than for silence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +85,11 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Asking:
+    """Does what was said up to now sound finished? Answered with :meth:`Endpointer.judged`, before the next frame."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechStopped:
     """The silence lasted; ``audio_end_ms`` includes it."""
 
@@ -72,9 +102,16 @@ Decision: TypeAlias = SpeechStarted | MaybeEnded | Resumed | SpeechStopped
 class Endpointer:
     """The state between two frames. One reader, no lock."""
 
-    def __init__(self, settings: Endpointing, start_ms: int = 0) -> None:
-        """``start_ms``: where in the session's audio the first frame lies; no speech is dated before it."""
+    def __init__(self, settings: Endpointing, start_ms: int = 0, *, can_ask: bool = False) -> None:
+        """``start_ms``: where in the session's audio the first frame lies; no speech is dated before it.
+
+        ``can_ask``: somebody answers :class:`Asking`.
+        """
         self._settings = settings
+        self._longest_ms = settings.silence_duration_ms
+        self._asks = settings.meaning if can_ask else None
+        if settings.meaning is not None:
+            self._longest_ms = settings.meaning.last_resort_ms if can_ask else settings.meaning.silence_ms
         self._earliest_ms = start_ms
         self._now_ms = start_ms
         self._recent: deque[bool] = deque(maxlen=ONSET_WINDOW)
@@ -82,7 +119,15 @@ class Endpointer:
         self._silent_since_ms: int | None = None
         self._suspected = False
 
-    def frame(self, probability: float) -> Decision | None:
+    def judged(self, finished: float) -> Decision | None:
+        """What was said up to now sounds finished with this probability (0..1)."""
+        if self._asks is None or self._silent_since_ms is None:
+            return None
+        first = self._now_ms - self._silent_since_ms <= ASKING_MS[0]
+        enough = self._asks.finished_from if first else max(self._asks.finished_from, SURE_LATER)
+        return self._stop() if finished >= enough else None
+
+    def frame(self, probability: float) -> Decision | Asking | None:
         """Take the next 32 ms; at most one thing is decided by a frame."""
         self._now_ms += FRAME_MS
         loud = probability >= self._settings.threshold
@@ -105,7 +150,7 @@ class Endpointer:
         self._speaking = True
         return SpeechStarted(max(self._earliest_ms, onset_ms - self._settings.prefix_padding_ms))
 
-    def _resumption(self) -> Decision | None:
+    def _resumption(self) -> Decision | Asking | None:
         if self._silent_since_ms is None:
             return None
         if not all(list(self._recent)[-RESUME_FRAMES:]):
@@ -114,14 +159,17 @@ class Endpointer:
         suspected, self._suspected = self._suspected, False
         return Resumed() if suspected else None
 
-    def _silence(self, silence_ms: int) -> Decision | None:
-        if silence_ms >= self._settings.silence_duration_ms:
-            self._speaking = self._suspected = False
-            self._silent_since_ms = None
-            self._recent.clear()
-            self._earliest_ms = self._now_ms
-            return SpeechStopped(self._now_ms)
+    def _silence(self, silence_ms: int) -> Decision | Asking | None:
+        if silence_ms >= self._longest_ms:
+            return self._stop()
         if silence_ms >= EARLY_SILENCE_MS and not self._suspected:
             self._suspected = True
             return MaybeEnded(self._now_ms)
-        return None
+        return Asking() if self._asks is not None and silence_ms in ASKING_MS else None
+
+    def _stop(self) -> Decision:
+        self._speaking = self._suspected = False
+        self._silent_since_ms = None
+        self._recent.clear()
+        self._earliest_ms = self._now_ms
+        return SpeechStopped(self._now_ms)

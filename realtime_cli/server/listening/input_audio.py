@@ -12,11 +12,21 @@ import soxr
 from realtime_cli.audio.core import g711
 from realtime_cli.audio.core.pcm import FRAME_BYTES, RATE_HZ
 from realtime_cli.server.core.effects import Recording, Span
-from realtime_cli.server.engines.interface import EAR_RATE_HZ, VAD_FRAMES, VoiceActivity
-from realtime_cli.server.listening.endpointing import Decision, Endpointer, Endpointing, SpeechStarted, SpeechStopped
+from realtime_cli.server.engines.interface import EAR_RATE_HZ, VAD_FRAMES, TurnDetection, VoiceActivity
+from realtime_cli.server.listening.endpointing import (
+    Asking,
+    Decision,
+    Endpointer,
+    Endpointing,
+    SpeechStarted,
+    SpeechStopped,
+)
 
 KEPT_SILENCE_S = 30
 """While speech is looked for and there is none, only this much is kept: the most that one recognition reads."""
+
+MEANING_S = 8
+"""How much of a turn tells whether it is finished: as much as Smart Turn listens to."""
 
 _FRAMES_PER_MS = EAR_RATE_HZ // 1000
 
@@ -24,9 +34,13 @@ _FRAMES_PER_MS = EAR_RATE_HZ // 1000
 class InputAudio:
     """The input buffer and the voice activity detection of one connection."""
 
-    def __init__(self, make_vad: Callable[[], VoiceActivity]) -> None:
-        """``make_vad`` is called when speech is first looked for; it may block while the engine loads."""
+    def __init__(
+        self, make_vad: Callable[[], VoiceActivity], turn_detection: Callable[[], TurnDetection | None] = lambda: None
+    ) -> None:
+        """Both are called when they are first needed, and may block while the engine loads."""
         self._make_vad = make_vad
+        self._make_turn_detection = turn_detection
+        self._turn_detection: TurnDetection | None = None
         self._vad: VoiceActivity | None = None
         self._kept = bytearray()
         self._dropped_frames = 0
@@ -44,6 +58,8 @@ class InputAudio:
             if self._vad is None:
                 self._vad = self._make_vad()
             self._vad.reset()
+            if endpointing.meaning is not None:
+                self._turn_detection = self._make_turn_detection()
         self._search_afresh()
 
     def hear(self, audio: bytes) -> Iterator[Decision]:
@@ -55,7 +71,8 @@ class InputAudio:
             if len(frame) < VAD_FRAMES:
                 break
             self._searched_frames += VAD_FRAMES
-            decision = self._endpointer.frame(self._vad.probability(_floats(frame)))
+            found = self._endpointer.frame(self._vad.probability(_floats(frame)))
+            decision = self._endpointer.judged(self._sounds_finished()) if isinstance(found, Asking) else found
             if decision is not None:
                 self._speaking = not isinstance(decision, SpeechStopped) and (
                     self._speaking or isinstance(decision, SpeechStarted)
@@ -63,6 +80,11 @@ class InputAudio:
                 yield decision
         if self._endpointer is not None and not self._speaking:
             self._drop(self._end_frames - KEPT_SILENCE_S * EAR_RATE_HZ)
+
+    def _sounds_finished(self) -> float:
+        start = max(self._dropped_frames, self._searched_frames - MEANING_S * EAR_RATE_HZ)
+        said = _floats(self._from(start, self._searched_frames - start))
+        return self._turn_detection.finished(said) if self._turn_detection else 0.0
 
     def forget(self, before_ms: int) -> None:
         """Drop the audio before ``before_ms`` and look for speech afresh in what comes after it."""
@@ -97,7 +119,8 @@ class InputAudio:
             self._endpointer = None
             self._searched_frames = self._end_frames
         else:
-            self._endpointer = Endpointer(self._settings, self._searched_frames // _FRAMES_PER_MS)
+            start_ms = self._searched_frames // _FRAMES_PER_MS
+            self._endpointer = Endpointer(self._settings, start_ms, can_ask=self._turn_detection is not None)
 
 
 class _Decoder:
