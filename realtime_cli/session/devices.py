@@ -56,7 +56,7 @@ class Devices:
         self._sink = self._drivers.make_sink(self._note, self._pending_frames)
 
     def open(self) -> None:
-        """Open what there is, and let the loudspeaker play. Blocks while they start. Raises AudioError and InputError."""
+        """Open what there is, and let the loudspeaker play. Blocks meanwhile. Raises AudioError and InputError."""
         if self._sink:
             self._player = Player()
             self._microphone.echo = echo = self._drivers.make_echo_control(self._note)
