@@ -48,7 +48,8 @@ def test_several_calls_of_one_response_are_carried_both_ways(serve: Serving, oth
         assert until(connection, "response.done").response.output[0].content[0].text == "Noon."
     first, second = (asked.json for asked in other.asked if asked.path.endswith("/chat/completions"))
     assert [tool["function"]["name"] for tool in first["tools"]] == ["clock"]
-    assert (first["tool_choice"], second["tool_choice"]) == ("required", "none")
+    assert first["tool_choice"] == "required"
+    assert "tools" not in second  # not every server knows "none"
     assert [message["role"] for message in second["messages"]] == ["user", "assistant", "tool", "tool"]
     assert [message["content"] for message in second["messages"][2:]] == ["noon 0", "noon 1"]
 
