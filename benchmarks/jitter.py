@@ -96,7 +96,7 @@ def _bare(devices: VirtualDevices, seconds: float) -> Samples:
         at += frames
 
     form: dict[str, Any] = {"samplerate": RATE_HZ, "channels": 1, "dtype": "int16", "latency": "low"}
-    blocksize = RATE_HZ * CALLBACK_MS // 1000
+    blocksize = RATE_HZ * CALLBACK_MS["output"] // 1000
     with Ear(devices) as ear, sounddevice.OutputStream(callback=play, blocksize=blocksize, **form):
         time.sleep(seconds + 1)
         return ear.heard()

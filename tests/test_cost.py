@@ -82,7 +82,7 @@ def test_transcripts_are_paid_too() -> None:
 def test_the_budget_warns_at_four_fifths_and_ends_the_talk_when_the_reply_was_heard() -> None:
     drive = Drive(prices=DEAR, budget_usd=1.0, transcribes_user=False).tell(HELLO)
     turn(drive, 1, 8, at=1.0)
-    assert drive.shown(Notice)[-1].text == "$0.80 of the budget of $1.00 are used up"
+    assert drive.shown(Notice)[-1].text == "$0.8000 of the budget of $1.00 are used up"
     drive.tell(*user_turn("item_u2"), *reply("resp_2", "item_a2"), at=10.0)
     drive.tell(done("resp_2", usage=spoken(4)), at=11.0)
     assert drive.exit_code is None, "the reply is still being heard"
@@ -117,6 +117,19 @@ def test_the_wait_for_the_first_sound_is_told_once_in_its_parts() -> None:
         item_id="item_a", committed_ms=100, first_text_ms=500, first_audio_ms=500, audible_ms=750
     )
     assert drive.shown(LatencyReported) == [expected]
+
+
+def test_a_budget_can_be_set_in_mid_conversation_and_what_was_used_be_asked_for() -> None:
+    drive = Drive(prices=DEAR, transcribes_user=False).tell(HELLO)
+    turn(drive, 1, 8, at=1.0)
+    drive.tell(f.UsageAsked(), f.BudgetSet(2.0), at=5.0)
+    assert [notice.text for notice in drive.shown(Notice)] == [
+        "1 turns, 0 tokens in, 8 out: $0.8000",
+        "the budget is $2.00, of which $0.8000 are used up",
+    ]
+    assert drive.exit_code is None
+    drive.tell(f.BudgetSet(0.5), at=6.0)
+    assert drive.exit_code == 0
 
 
 def test_prices_of_ones_own_stand_in_the_config_file(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 
 from realtime_cli.audio.drivers.choose import open_sink, open_source
 from realtime_cli.cli.inputs import chat_inputs, has_keyboard
+from realtime_cli.cli.sound_commands import sound_commands
 from realtime_cli.cli.wiring import hold
 from realtime_cli.conversation.facts import Muted
 from realtime_cli.errors import InputError
@@ -17,7 +18,7 @@ from realtime_cli.terminal.keys import talk_key_named
 def run(settings: Settings, environment: Environment, *, resume: str | None) -> int:
     """Talk to the end. Raises InputError for settings that exclude each other, and errors of the configuration."""
     check_usage(settings)
-    typed = chat_inputs(settings, environment)
+    typed = chat_inputs(settings, environment, sound_commands(settings.mic, settings.speaker))
     return hold(
         settings,
         environment,

@@ -184,6 +184,7 @@ COMMANDS = (
             "serve --host 0.0.0.0 --token-file ~/voice-token --max-sessions 4",
         ),
         own=(
+            _flag("list_engines", "--list-engines", help="Say which engines there are, what each needs, and stop"),
             _own("host", str, Option("--host", help="Address to listen on", metavar="ADDRESS"), "127.0.0.1"),
             _own("port", int, Option("--port", help="Port; 0 takes a free one", metavar="N"), 8765),
             _own(

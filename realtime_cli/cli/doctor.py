@@ -17,7 +17,7 @@ from realtime_cli.cli.which_server import Server, find_provider, find_server, wa
 from realtime_cli.cli.wiring import conversation_options, session_options
 from realtime_cli.doctor import sound as sound_checks
 from realtime_cli.doctor.check import Check, Status, doubtful, failed, good
-from realtime_cli.doctor.local import check_weights
+from realtime_cli.doctor.local import check_neighbours, check_weights
 from realtime_cli.doctor.report import report_to
 from realtime_cli.doctor.server import check_network, check_session
 from realtime_cli.doctor.system import check_python, check_settings, check_terminal
@@ -25,6 +25,7 @@ from realtime_cli.doctor.tools import FIX, NAME, check_tools
 from realtime_cli.doctor.verdicts import Cure
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InputError, RealtimeError
 from realtime_cli.providers.endpoint import Endpoint
+from realtime_cli.server.engines.choice import EngineChoice
 from realtime_cli.settings.settings import Environment, Settings
 
 Checks = Iterator[Check | str]
@@ -120,9 +121,14 @@ def _embedded(server: Server) -> Generator[Check | str, None, bool]:
     """Returns whether it can be tried."""
     yield good("provider", "; ".join(server.notices) or server.provider.title)
     yield good("parts", "all packages of the local voice server are installed")
-    yield (weights := check_weights())
+    engines = server.engines or EngineChoice()
+    yield from check_neighbours(engines)
+    there = True
+    for weights in check_weights(engines):
+        there = there and weights.status is Status.OK
+        yield weights
     yield "loading the local voice server"
-    return weights.status is Status.OK
+    return there
 
 
 def _remote(server: Server, place: Endpoint, environment: Environment) -> Generator[Check | str, None, bool]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from realtime_cli.cli.slash_commands import session_commands, sound_commands
+from realtime_cli.cli.slash_commands import session_commands
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
 from realtime_cli.journal.folder import data_folder
@@ -39,13 +39,14 @@ def has_keyboard(settings: Settings) -> bool:
     return sys.stdin.isatty() and settings.mic != "-"
 
 
-def chat_inputs(settings: Settings, environment: Environment) -> Inputs:
+def chat_inputs(settings: Settings, environment: Environment, commands: tuple[SlashCommand, ...]) -> Inputs:
     """A chat's: single keys under the live view and for push-to-talk, else lines as the terminal edits them.
 
-    Where standard input is no terminal, a program may drive the chat (``--json``). Raises InputError.
+    ``commands`` are the chat's own. Where standard input is no terminal, a program may drive the chat (``--json``).
+    Raises InputError.
     """
     half_duplex = settings.half_duplex and not settings.ptt
-    commands = (*session_commands(), *sound_commands(settings.mic, settings.speaker))
+    commands = (*session_commands(), *commands)
     if not has_keyboard(settings):
         return Inputs(_json_commands(settings), lambda: Controls(half_duplex=half_duplex))
     if settings.ptt or is_live(settings, streaming=False, environ=environment):

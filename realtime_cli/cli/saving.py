@@ -24,6 +24,8 @@ class Saving(msgspec.Struct, frozen=True):
     make_recorder: Callable[[Note], Recorder | None]
     notices: tuple[str, ...] = ()
     wire_log: WireLog | None = None
+    saved_as: str = "this conversation is not saved"
+    """For a user who asks."""
 
 
 def saving(
@@ -81,4 +83,5 @@ def saving(
         make_recorder,
         first,
         WireLog(path.with_suffix(".wire")) if settings.record else None,
+        f"it is saved as {name}, in {path}; see realtime-cli sessions show {name}",
     )

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from realtime_cli.cli.engine_choice import engines_of
+from realtime_cli.cli.engine_table import show_engines
 from realtime_cli.cli.fetch import fetch_visibly
 from realtime_cli.cli.printing import tell, tell_traceback
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, ConfigError, InputError
@@ -39,10 +40,11 @@ CLOSING_S = 0.6
 """For sessions to be told that the server goes, and then again for the engines to stop."""
 
 
-def run(
+def run(  # noqa: PLR0913 -- a server has this many sides
     settings: Settings,
     environment: Environment,
     *,
+    list_engines: bool,
     host: str,
     port: int,
     token_file: Path | None,
@@ -52,6 +54,9 @@ def run(
     allow_origin: list[str] | None,
 ) -> int:
     """Serve until Ctrl-C or SIGTERM. Blocks. Raises InputError and ConfigError."""
+    if list_engines:
+        show_engines(as_json=settings.json)
+        return 0
     limits = _limits(max_sessions, session_minutes, idle_minutes)
     token = _token(token_file, environment)
     family, address = _address(host, port)

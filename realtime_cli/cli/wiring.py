@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 from msgspec.structs import replace
 
 from realtime_cli.audio.core.meters import Meters
+from realtime_cli.cli.engine_choice import better_models
 from realtime_cli.cli.printing import tell_traceback
 from realtime_cli.cli.resuming import resumed
 from realtime_cli.cli.saving import saving
@@ -100,6 +101,8 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         from realtime_cli.cli.fetch import fetch_visibly  # the optional part
 
         notices += fetch_visibly(server.engines.weights())
+        if shape == "voice" and interactive:
+            notices += better_models(server.engines)
     wanted = session_options(settings, provider, shape, spoken=plays)
     remote = remote_servers(settings, environment, provider, server.dialect)
     wanted = replace(wanted, tools=remote)
@@ -142,7 +145,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
     begun = (f.Noted(earlier.notice),) if earlier else _greeting(settings)
     session = Session(
         Drivers(
-            core=Conversation(options),
+            core=Conversation(replace(options, saved_as=kept.saved_as)),
             view=with_progress(view, settings, environment, status) if status else view,
             make_transport=way_to(server, settings, speech=shape != "typed" or plays, wire_log=kept.wire_log),
             make_encoder=server.encoder,

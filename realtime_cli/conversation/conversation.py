@@ -74,6 +74,7 @@ from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import dialect_of
 from realtime_cli.protocol.error_codes import SESSION_EXPIRED, Severity, classify, dialect_shown_by, fatal_error
 from realtime_cli.protocol.items import ErrorDetail, Item, Response
+from realtime_cli.providers.prices import dollars
 
 ALREADY_ACTIVE = "conversation_already_has_active_response"
 
@@ -190,6 +191,12 @@ class Conversation:
                 return self._responses.interrupt(server_cancels=False) if self.options.listens else []
             case f.Retried():
                 return self._retry()
+            case f.UsageAsked():
+                return [Show(Notice(text=self._meter.in_words(self._turns.count)))]
+            case f.BudgetSet():
+                return self._meter.set_budget(fact.usd)
+            case f.SavingAsked():
+                return [Show(Notice(text=self.options.saved_as))]
             case f.ToolsAsked():
                 return [Show(Notice(text=text)) for text in _described(self._tools or ())]
             case f.Reconfigured() if self._begun:
@@ -485,7 +492,7 @@ class Conversation:
         if self._responses.busy or self._responses.audible or self._calls.open:
             return []
         if self._meter.spent:
-            text = f"the budget of ${self.options.budget_usd:.2f} is used up (--budget)"
+            text = f"the budget of {dollars(self._meter.budget_usd)} is used up (--budget)"
             return [Show(Notice(text=text)), *self._end(0, "budget")]
         if _is_due(self._timeouts.idle_due(now), now):
             text = f"nobody has said anything for {self.options.idle_timeout_s:g} s (--idle-timeout)"

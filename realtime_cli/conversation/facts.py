@@ -63,6 +63,20 @@ class Retried(msgspec.Struct, frozen=True):
     """The user wants another reply in the place of the last one."""
 
 
+class UsageAsked(msgspec.Struct, frozen=True):
+    """The user asks what the conversation has used and cost so far."""
+
+
+class BudgetSet(msgspec.Struct, frozen=True):
+    """The user sets what the conversation may cost, from its beginning on, in US dollars."""
+
+    usd: float
+
+
+class SavingAsked(msgspec.Struct, frozen=True):
+    """The user asks where the conversation is saved."""
+
+
 class ToolsAsked(msgspec.Struct, frozen=True):
     """The user wants to know what the model may call."""
 
@@ -216,6 +230,9 @@ Fact: TypeAlias = (
     | Spoken
     | Retried
     | ToolsAsked
+    | UsageAsked
+    | BudgetSet
+    | SavingAsked
     | Reconfigured
     | DeviceChosen
     | Fed

@@ -96,6 +96,8 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Of the jitter of those tries."""
     restore_tokens: int = 8000
     """How much of the past another connection is told: about an hour of talk, for some cents."""
+    saved_as: str = "this conversation is not saved"
+    """Where it is saved, for a user who asks."""
     past: tuple[Entry, ...] = ()
     """What was said before, in a conversation that goes on."""
 

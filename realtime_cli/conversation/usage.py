@@ -14,7 +14,7 @@ from realtime_cli.conversation.records import (
     UsageReported,
 )
 from realtime_cli.protocol.items import InputTokens, OutputTokens, Response, Usage
-from realtime_cli.providers.prices import FREE, Price, PriceList
+from realtime_cli.providers.prices import FREE, Price, PriceList, dollars
 
 WARNING_SHARE = 0.8
 """Of the budget: then the user is told."""
@@ -101,6 +101,23 @@ class UsageMeter(msgspec.Struct):
         )
         return [Show(report), *self._report(report.usd)]
 
+    def in_words(self, turns: int) -> str:
+        """The sums so far, as a line for the user."""
+        cached = f" ({self._cached:,} cached)" if self._cached else ""
+        words = f"{turns} turns, {self._input:,} tokens in{cached}, {self._output:,} out"
+        if self.prices is None:
+            return f"{words}: free"
+        cost = (
+            dollars(self.usd) if self.priced else f"at least {dollars(self.usd)}, as not everything has a known price"
+        )
+        budget = f" of a budget of {dollars(self.budget_usd)}" if self.budget_usd is not None else ""
+        return f"{words}: {cost}{budget}"
+
+    def set_budget(self, usd: float) -> list[Effect]:
+        """The user sets a budget, or another; it counts from the beginning of the conversation."""
+        self.budget_usd, self._warned = usd, False
+        return [Show(Notice(text=f"the budget is {dollars(usd)}, of which {dollars(self.usd)} are used up"))]
+
     def totals(self, turns: int) -> Totals:
         """The sums so far."""
         return Totals(
@@ -147,7 +164,8 @@ class UsageMeter(msgspec.Struct):
         if self.budget_usd is not None and not self._warned and self.usd >= WARNING_SHARE * self.budget_usd:
             self._warned = True
             if not self.spent:
-                told.append(Show(Notice(text=f"${self.usd:.2f} of the budget of ${self.budget_usd:.2f} are used up")))
+                text = f"{dollars(self.usd)} of the budget of {dollars(self.budget_usd)} are used up"
+                told.append(Show(Notice(text=text)))
         return told
 
 

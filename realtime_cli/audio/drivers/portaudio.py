@@ -149,7 +149,7 @@ class PortAudioSink(DeviceStream):
         self._closed.set()
         if was_open:
             # What was pulled last may have to wait for the block before it.
-            time.sleep(min((self.latency_ms + CALLBACK_MS) / 1000, _LONGEST_DRAIN_S))
+            time.sleep(min((self.latency_ms + CALLBACK_MS["output"]) / 1000, _LONGEST_DRAIN_S))
         super().close()
 
     def _callback(self, rate_hz: int, channels: int) -> StreamCallback:

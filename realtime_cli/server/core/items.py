@@ -1,4 +1,4 @@
-"""The conversation's items as the server remembers them, in order: what of each was heard, what a model reads of it.
+"""The conversation's items as the server remembers them, in order, and what of each was heard.
 
 Nothing grows for ever: what is too old for the model to read loses what only cancelling and truncating need, and beyond
 :data:`MOST_ITEMS` or :data:`MOST_CHARS` the oldest items are gone, as if they had been deleted.
@@ -6,14 +6,14 @@ Nothing grows for ever: what is too old for the model to read loses what only ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from realtime_cli.protocol.items import Content, InputTokens, Item
+from realtime_cli.protocol.items import Content, Item
 from realtime_cli.server.core.checks import Refusal, invalid
-from realtime_cli.server.engines.interface import FunctionCall, Message
+from realtime_cli.server.core.reading import message_of, read_chars
+from realtime_cli.server.engines.interface import Message
 
 ROOT = "root"
 """As ``previous_item_id``: before all others."""
@@ -22,21 +22,11 @@ CONTEXT_CHARS = 60_000
 """How much of the conversation a reply is given to read: an hour of talk. What of it helps a small model, or does not
 fit another, is that model's affair."""
 
-IMAGE_CHARS = 3000
-"""What a picture counts for: models read it as about 765 tokens
-(https://platform.openai.com/docs/guides/images-vision#calculating-costs)."""
-
 MOST_ITEMS = 1000
 """Two hours of lively talk."""
 
 MOST_CHARS = 64_000_000
 """Pictures are long: a message may bring 15 MB of them."""
-
-INPUT_TOKENS_PER_S = 10
-"""What the remote service counts for a second of the user's audio."""
-
-CHARS_PER_TOKEN = 4
-"""The usual rule of thumb for English text."""
 
 TRUNCATION_SLACK_MS = 20
 """A truncation may lie this far behind the end: clients round up, or count the block that is being played."""
@@ -128,7 +118,7 @@ class Entry:
 
     def _reading(self) -> tuple[Item, Message, int]:
         if self._read is None or self._read[0] is not self.item:
-            self._read = (self.item, _message(self.item), _read_chars(self.item))
+            self._read = (self.item, message_of(self.item), read_chars(self.item))
         return self._read
 
 
@@ -245,73 +235,6 @@ class Items:
             self._first_read -= 1
 
 
-def messages(instructions: str, entries: Iterable[Entry]) -> tuple[Message, ...]:
-    """What a model reads: the instructions, then what the items say. Shortening it further is the model's affair.
-
-    Chat completions want each call's output right behind the message that made the call, and no call without one.
-    """
-    read = tuple(entries)
-    others = [entry.item for entry in read if entry.item.type != "message"]
-    outputs = {item.call_id: item.output or "" for item in others if item.type == "function_call_output"}
-    called = {item.call_id for item in others if item.type == "function_call"}
-    found = [Message("system", instructions)] if instructions else []
-    answers: list[Message] = []
-    for entry in read:
-        item = entry.item
-        if item.type == "function_call":
-            call_id = item.call_id or ""
-            if call_id in outputs:
-                _add_call(found, FunctionCall(call_id, item.name or "", item.arguments or ""), bool(answers))
-                answers.append(Message("tool", outputs.pop(call_id), call_id=call_id))
-            continue
-        if item.type == "function_call_output":
-            if item.call_id not in called:
-                found += [*answers, Message("system", f"A function returned: {item.output}")]
-                answers = []
-            continue
-        message = entry.message
-        if message.text or message.images:
-            found += [*answers, message]
-            answers = []
-    return (*found, *answers)
-
-
-def tokens(instructions: str, entries: Sequence[Entry]) -> InputTokens:
-    """What reading these costs: the user's speech by its length, all else by its letters."""
-    letters = len(instructions) + sum(entry.read_chars for entry in entries if not entry.speech_ms)
-    speech_ms = sum(entry.speech_ms for entry in entries)
-    return InputTokens(
-        text_tokens=-(-letters // CHARS_PER_TOKEN),
-        audio_tokens=speech_ms * INPUT_TOKENS_PER_S // 1000,
-        cached_tokens=0,
-    )
-
-
-def words(item: Item) -> str:
-    """What a message says."""
-    return " ".join(part.words.strip() for part in item.content or () if part.words.strip())
-
-
-def _add_call(found: list[Message], call: FunctionCall, follows_call: bool) -> None:
-    """Calls belong to the assistant's message before them, or make one of their own."""
-    last = found[-1] if found else None
-    if last is not None and last.role == "assistant" and (follows_call or not last.calls):
-        found[-1] = replace(last, calls=(*last.calls, call))
-    else:
-        found.append(Message("assistant", calls=(call,)))
-
-
-def _message(item: Item) -> Message:
-    images = tuple(part.image_url for part in item.content or () if part.image_url)
-    role = item.role if item.role in ("user", "assistant") else "system"
-    return Message(role, words(item), images)  # type: ignore[arg-type]  # mypy does not narrow by membership
-
-
-def _read_chars(item: Item) -> int:
-    pictures = sum(IMAGE_CHARS for part in item.content or () if part.image_url)
-    return pictures + len(words(item)) + sum(len(text or "") for text in (item.name, item.arguments, item.output))
-
-
 def _size(item: Item) -> int:
     """Letters that it takes in memory. Transcripts come later and are short."""
-    return _read_chars(item) + sum(len(part.image_url or "") for part in item.content or ())
+    return read_chars(item) + sum(len(part.image_url or "") for part in item.content or ())

@@ -1,0 +1,96 @@
+"""A session over a WebSocket: messages carried both ways, and those who are turned away told why."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import suppress
+from typing import Protocol
+
+from realtime_cli.protocol.conversation_events import ErrorEvent
+from realtime_cli.protocol.items import ErrorDetail
+from realtime_cli.protocol.server_events import server_event_to_json
+from realtime_cli.server.connection import Connection, Ending
+from realtime_cli.server.core.core import SessionPlan
+from realtime_cli.server.local_server import LocalServer, new_id
+from realtime_cli.server.socket.admission import NotAllowed
+from realtime_cli.server.socket.beta import beta_from_server, ga_from_client
+from realtime_cli.server.socket.websocket import Gone, WebSocket
+
+_LOG = logging.getLogger(__name__)
+
+
+class Held(Protocol):
+    """A session as the server keeps count of it."""
+
+    over: threading.Event
+    """It has ended."""
+    model: str
+    """As it is called where sessions are told of."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Ask it to end. Any thread; does not block."""
+
+    def drop(self) -> None:
+        """Let go of a client that does not take its end. Any thread; does not block."""
+
+
+class SocketSession:
+    """One WebSocket joined to one connection of the voice server."""
+
+    def __init__(self, socket_: WebSocket, beta: bool, model: str) -> None:
+        self._socket = socket_
+        self._beta = beta
+        self.model = model
+        self._connection: Connection | None = None
+        self.over = threading.Event()
+
+    def run(self, voice: LocalServer, plan: SessionPlan) -> None:
+        """Carry messages both ways until one side ends. Blocks."""
+        connection = self._connection = voice.connect(self._deliver, self._ended, plan)
+        try:
+            for message in self._socket.messages():
+                if isinstance(message, bytes):
+                    connection.receive_binary()
+                else:
+                    connection.receive(ga_from_client(message) if self._beta else message)
+        finally:
+            connection.close()
+            self._socket.finish()
+
+    def close(self, code: int, reason: str) -> None:
+        """Ask it to end. Any thread."""
+        self._socket.close(code, reason)
+        if self._connection is not None:
+            self._connection.close()
+
+    def drop(self) -> None:
+        """Let go of the client. Any thread."""
+        self._socket.drop()
+
+    def _deliver(self, text: str) -> None:
+        for message in beta_from_server(text) if self._beta else (text,):
+            # The reading thread ends the session: it may be about to tell the client why.
+            with suppress(Gone):
+                self._socket.send(message)
+
+    def _ended(self, ending: Ending) -> None:
+        if ending.problem:
+            _LOG.warning("a session ended: %s", ending.problem)
+        self._socket.close(ending.code, ending.reason)
+
+
+def turn_away(socket_: WebSocket, problem: NotAllowed, *, beta: bool) -> None:
+    """Say why, then close: the remote service answers wrong keys and wrong requests inside the WebSocket."""
+    detail = ErrorDetail(type="invalid_request_error", code=problem.code, message=problem.message)
+    text = server_event_to_json(ErrorEvent(event_id=new_id("event"), error=detail))
+    try:
+        for message in beta_from_server(text) if beta else (text,):
+            socket_.send(message)
+        socket_.close(problem.close_code, f"invalid_request_error.{problem.code}")
+        for _ in socket_.messages():
+            pass
+    except Gone:
+        pass
+    finally:
+        socket_.finish()
