@@ -39,19 +39,19 @@ from realtime_cli.conversation.effects import (
     Speak,
     Use,
 )
-from realtime_cli.conversation.records import AudioReported, Ended, Record, SourceState
+from realtime_cli.conversation.records import Ended, Record
 from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, RealtimeError, in_words
-from realtime_cli.ports import AudioSink, AudioSource, Deliver, EchoControl, Journal, Keeper, Recorder
+from realtime_cli.ports import Journal, Keeper, Recorder
 from realtime_cli.session.clock import Clock
 from realtime_cli.session.connection import FIRST_EPOCH, Connection
 from realtime_cli.session.connections import Connections
+from realtime_cli.session.devices import Devices
 from realtime_cli.session.drivers import Drivers
-from realtime_cli.session.echo_control import metered, overheard, recorded
 from realtime_cli.session.interrupts import Terminated, deferred, die_of, ignored, raising_deadly_signals
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
-from realtime_cli.session.workers import Player, Screen
+from realtime_cli.session.workers import Screen
 
 VIEW = "view"
 """Name of the view's thread."""
@@ -72,7 +72,7 @@ LAST_WORDS_S = 1.0
 """How long what is still to be sent may take at the end."""
 
 SLOW_NOTICE_BLOCKS = 1000 // BLOCK_MS
-"""How many blocks of speech the network has to lose before the user is told, and told again."""
+"""How many blocks of speech the network has to lose before the user is told; told again when they are twice as many."""
 
 
 class Session:
@@ -88,22 +88,18 @@ class Session:
         self._journal: Journal | None = None
         self._recorder: Recorder | None = None
         self._screen = Screen(drivers.view)
-        self._player: Player | None = None
-        self._source: AudioSource | None = None
-        self._sink: AudioSink | None = None
         self._stopping = threading.Event()
-        self._speaker_stopping = threading.Event()
         self._threads = Threads(self._ended_badly)
+        self._devices = Devices(drivers, self._mic, self._threads, self.post, self.note)
         self._connections = Connections(
             lambda: drivers.make_transport(self.note),
             drivers.make_encoder,
             self._threads,
             lambda connection, fact, size: self._inbox.put((fact, connection, size)),
-            lambda: self._player.undecoded if self._player else 0,
+            lambda: self._devices.undecoded,
         )
         self._clock = Clock()
-        self._told_dropped = 0
-        self._source_state: SourceState = "works"
+        self._tell_dropped_at = SLOW_NOTICE_BLOCKS
         self._exit_code: int | None = None
         self._unshown: RealtimeError | None = None
         self._began = time.monotonic()
@@ -121,9 +117,8 @@ class Session:
         # It rests while the program starts. (Not frozen: extension modules complain at exit of what was never freed.)
         gc.enable()
         drivers = self._drivers
-        self._source, self._sink = drivers.make_source(self.note), drivers.make_sink(self.note, self._pending_frames)
         self._journal, self._recorder = drivers.make_journal(self.note), drivers.make_recorder(self.note)
-        self._mic.recorder = self._recorder
+        self._devices.make(self._recorder)
         with ExitStack() as stack:
             stack.callback(self._give_back)
             stack.callback(self._stop)
@@ -154,10 +149,6 @@ class Session:
         """Tell the user something. Any thread; returns at once."""
         self.post(f.Noted(text))
 
-    def _pending_frames(self) -> int:
-        """Frames of the model's voice that can be played now. Any thread."""
-        return self._player.playout.pending() if self._player else 0
-
     def _start(self) -> None:
         """Connect first: the handshake goes on while the audio libraries load and the devices open."""
         self._threads.start(VIEW, self._screen.run)
@@ -167,7 +158,7 @@ class Session:
             self._threads.start("tools", self._tools.run, self._tools_ready, self._stopping)
         self._mic.resume(self._connections.connect(FIRST_EPOCH).queue)
         with deferred():
-            self._open_devices()
+            self._devices.open()
         for each in self._inputs:
             each.open()
             self._threads.start("input", each.run, self.post, self._stopping)
@@ -175,64 +166,15 @@ class Session:
     def _keepers(self) -> list[Keeper]:
         return [keeper for keeper in (self._journal, self._recorder, self._drivers.wire_log) if keeper]
 
-    def _open_devices(self) -> None:
-        if self._sink:
-            self._player = Player()
-            self._mic.echo = echo = self._drivers.make_echo_control(self.note)
-            self._sink.open()
-            self._threads.start("playback", self._player.run)
-            self._play_at(self._sink, self._player, echo)
-        if self._source:
-            self._source.open()
-
-    def _play_at(self, sink: AudioSink, player: Player, echo: EchoControl | None) -> None:
-        """Let a loudspeaker that is open pull what is to be played."""
-        pull = overheard(player.playout.pull, echo) if echo else player.playout.pull
-        if self._drivers.meters:
-            pull = metered(pull, self._drivers.meters)
-        if self._recorder:
-            pull = recorded(pull, self._recorder, sink)
-        self._speaker_stopping = threading.Event()
-        self._threads.start("speaker", sink.run, pull, self._speaker_stopping)
-
-    def _change_device(self, effect: ChangeDevice) -> None:
-        """Open another device and let go of the one before; where that cannot be, the one before stays.
-
-        Main thread; blocks for the device's start. What is to be played waits, and goes on where it was.
-        """
-        drivers = self._drivers
-        try:
-            if effect.end == "microphone" and self._source:
-                source, before = drivers.other_source(effect.name, self.note), self._source
-                source.open()
-                self._source = source
-                if opened := self._mic.reopen():
-                    self._listen_to(source, *opened)
-                before.close()
-            elif effect.end == "speaker" and self._sink and self._player:
-                sink, playing = drivers.other_sink(effect.name, self.note), self._sink
-                sink.open()
-                self._speaker_stopping.set()
-                playing.close()
-                self._sink = sink
-                self._play_at(sink, self._player, self._mic.echo)
-        except RealtimeError as error:
-            self.note(f"the {effect.end} stays as it is: {error}")
-        else:
-            self.note(f"the {effect.end} is now: {effect.name}")
-
     def _stop(self) -> None:
         """Ask everything to end, then join under one deadline; what is still to be sent or shown goes out first."""
         self._stopping.set()
-        self._speaker_stopping.set()
-        self._mic.close()
+        self._devices.stop()
         current = self._connections.current
         if current:
             current.finish()
         if self._tools:
             self._tools.close()
-        if self._player:
-            self._player.close()
         self._screen.close()
         for keeper in self._keepers():
             keeper.close()
@@ -244,9 +186,7 @@ class Session:
             if current and not current.opened:
                 # It may be loading engines or resolving a name, which nothing can interrupt, and holds nothing of ours.
                 self._threads.forget(current.names[0])
-            for device in (self._source, self._sink):
-                if device:
-                    device.close()
+            self._devices.close()
             self._threads.join_all(deadline)
         except KeyboardInterrupt:
             # A second Ctrl-C: no more waiting; the keyboard and the view still give the terminal back.
@@ -293,12 +233,11 @@ class Session:
             self._mic.forget()
             self._tell(f.Slept(slept_s))
         self._connections.watch(urgent=self._core.urgent, woke=slept_s > 0)
-        if self._source and self._source.state != self._source_state:
-            self._source_state = self._source.state
-            self._tell(f.MicState(self._source_state))
+        if (changed := self._devices.state_changed()) is not None:
+            self._tell(changed)
         dropped = self._connections.dropped_blocks
-        if dropped >= self._told_dropped + SLOW_NOTICE_BLOCKS:
-            self._told_dropped = dropped
+        if dropped >= self._tell_dropped_at:
+            self._tell_dropped_at = 2 * dropped
             lost_s = dropped * BLOCK_MS // 1000
             self.note(f"the network is too slow: {lost_s} s of what was said were lost so far")
 
@@ -318,9 +257,9 @@ class Session:
         self._tell(fact)
 
     def _tell_progress(self) -> None:
-        if self._player and self._core.audible:
-            for part in self._player.playout.progress():
-                self._tell(f.Heard(part.item_id, part.content_index, part.heard_ms, part.finished))
+        if self._core.audible:
+            for heard in self._devices.progress():
+                self._tell(heard)
 
     def _tell(self, fact: f.Fact) -> None:
         for effect in self._core.handle(fact, self._clock.now()):
@@ -348,24 +287,22 @@ class Session:
             case ResumeMic():
                 if current := self._connections.current:
                     self._tell(self._mic.resume(current.queue, effect.seconds))
-            case Play() | EndOfAudio() if self._player:
-                self._player.put(effect)
+            case Play() | EndOfAudio():
+                self._devices.play(effect)
             case Flush():
-                parts = self._player.playout.flush() if self._player else ()
-                heard = (f.Heard(p.item_id, p.content_index, p.heard_ms, p.finished) for p in parts)
-                self._tell(f.Flushed(tuple(heard)))
-            case Hold() if self._player:
-                self._player.playout.hold()
-            case Resume() if self._player:
-                self._player.playout.resume()
+                self._tell(self._devices.flush())
+            case Hold():
+                self._devices.hold()
+            case Resume():
+                self._devices.resume()
             case Mute():
                 self._mic.muted = effect.on
             case Show():
                 self._show(effect.record)
             case ChangeDevice():
-                self._change_device(effect)
+                self._devices.change(effect)
             case OpenMic():
-                self._open_mic(cut=effect.cut)
+                self._devices.open_microphone(cut=effect.cut)
             case CloseMic():
                 self._tell(self._mic.close())
             case Feed():
@@ -381,29 +318,12 @@ class Session:
                 self._exit_code = effect.exit_code
 
     def _show(self, record: Record) -> None:
-        if isinstance(record, Ended) and (self._source or self._sink):
-            self._show(self._audio_report())
+        if isinstance(record, Ended) and self._devices.any:
+            self._show(self._devices.report(self._connections.dropped_blocks))
         t = time.monotonic() - self._began
         self._screen.put(record, t)
         if self._journal:
             self._journal.put(record, t)
-
-    def _audio_report(self) -> AudioReported:
-        return AudioReported(
-            underruns=self._player.playout.underruns if self._player else 0,
-            underflows=self._sink.underflows if self._sink else 0,
-            overflows=self._source.overflows if self._source else 0,
-            dropped_blocks=self._connections.dropped_blocks,
-        )
-
-    def _open_mic(self, *, cut: bool) -> None:
-        """Run the source until the microphone is closed; not before, lest a recording begins while nobody listens."""
-        opened = self._mic.open(cut=cut)
-        if self._source and opened:
-            self._listen_to(self._source, *opened)
-
-    def _listen_to(self, source: AudioSource, deliver: Deliver, closed: threading.Event) -> None:
-        self._threads.start("microphone", source.run, deliver, lambda: self.post(f.MicEnded()), closed)
 
     def _feed(self, effect: Feed) -> None:
         """Send a recording over the current connection; when that is lost, the core asks for it again."""
