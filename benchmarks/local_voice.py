@@ -122,12 +122,12 @@ def _between(one: tuple[float, float], other: tuple[float, float]) -> tuple[floa
     return other[0] - one[0], other[1] - one[1]
 
 
-def spoken(text: str) -> Samples:
+def spoken(text: str, voice: str = "en-us") -> Samples:
     """``text`` by espeak-ng, 24 kHz mono, without the silence around it."""
     import soundfile
     import soxr
 
-    made = subprocess.run(["espeak-ng", "-v", "en-us", "-s", "150", "--stdout", text], capture_output=True, check=True)
+    made = subprocess.run(["espeak-ng", "-v", voice, "-s", "150", "--stdout", text], capture_output=True, check=True)
     frames, rate_hz = soundfile.read(io.BytesIO(made.stdout), dtype="float32")
     samples: Samples = (soxr.resample(frames, rate_hz, RATE_HZ) * 20_000).astype(np.int16)
     loud = np.flatnonzero(np.abs(samples.astype(np.int32)) > QUIET)
