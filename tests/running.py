@@ -25,6 +25,8 @@ def environment(**variables: str) -> dict[str, str]:
         **kept,
         "REALTIME_CLI_CONFIG_DIR": str(ROOT / "tests" / "none"),
         "REALTIME_CLI_SAVE": "false",
+        # Whether Whisper base was fetched before must not matter.
+        "REALTIME_CLI_STT": "tiny.en",
         "PYTHONWARNINGS": "error",
         "PYTHONPATH": str(ROOT),
         **variables,

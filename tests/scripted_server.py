@@ -37,6 +37,9 @@ from websockets.sync.server import Server, ServerConnection, serve
 
 from tests.scripted_talk import ClientGone, Talk
 
+LAST_WORDS_S = 2.0
+"""For the rest of a talk to be read; a client that stays connected is left to itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
@@ -95,6 +98,9 @@ class ScriptedServer:
         self.beta = beta
         self.model = "gpt-4o-realtime-preview" if beta else "gpt-realtime-2.1"
         self.stopping = threading.Event()
+        # Scripts run on threads of their own, a connection each.
+        self._handling = threading.Condition()
+        self._talking = 0
         self.received: list[dict[str, Any]] = []
         self.talks: list[Talk] = []
         self.handshakes: list[Handshake] = []
@@ -141,6 +147,9 @@ class ScriptedServer:
             self._listener.close()
         if self._thread is not None:
             self._thread.join()
+        with self._handling:
+            # A client that is gone has said its last words, which are still to be read.
+            self._handling.wait_for(lambda: not self._talking, LAST_WORDS_S)
         if self._failures and kind is None:
             raise self._failures[0]
 
@@ -172,6 +181,8 @@ class ScriptedServer:
 
     def _handle(self, connection: ServerConnection) -> None:
         assert not isinstance(self._script, HttpAnswer | Raw)
+        with self._handling:
+            self._talking += 1
         try:
             talk = Talk(self, connection, len(self.talks))
             self.talks.append(talk)
@@ -181,6 +192,10 @@ class ScriptedServer:
         except Exception as failure:
             self._failures.append(failure)
             raise
+        finally:
+            with self._handling:
+                self._talking -= 1
+                self._handling.notify_all()
 
     def _serve_raw(self) -> None:
         assert isinstance(self._script, Raw)

@@ -54,15 +54,16 @@ def serving(
     lm: Any = None,
     tts: Any = None,
     vad: Any = LoudnessVad,
+    stt: Any = None,
     **limits: Any,
 ) -> Iterator[Serving]:
     """A server on loopback until the end of the block."""
-    model, stt = lm or Reciter(), SecondsHeard()
+    model, ear = lm or Reciter(), stt or SecondsHeard()
     voice = LocalServer(
         Engines(
             Loaders(
                 voice_activity=lambda: vad,
-                speech_to_text=lambda: stt,
+                speech_to_text=lambda: ear,
                 language_model=lambda: model,
                 text_to_speech=lambda: tts or Beeper(),
             )
@@ -75,7 +76,7 @@ def serving(
     server.routes = {**server.routes, **calls.routes}
     try:
         server.start(voice)
-        yield Serving(server, model, stt, said)
+        yield Serving(server, model, ear, said)
     finally:
         server.close(PATIENCE_S)
         calls.close(PATIENCE_S)

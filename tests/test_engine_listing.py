@@ -69,6 +69,13 @@ def test_a_chat_in_writing_is_answered_by_the_server_that_was_named() -> None:
         assert other.asked[0].json["messages"][-1] == {"role": "user", "content": "Hi."}
 
 
+def test_who_names_a_language_model_is_not_sent_to_a_paid_service() -> None:
+    with ScriptedEngine().running() as other:
+        other.answers = [says("Here.")]
+        done = run("say", "Hi.", "--lm", other.url, "--lm-model", "tiny", OPENAI_API_KEY="sk-of-somebody")
+        assert (done.returncode, done.stdout.strip()) == (0, "Here.")
+
+
 def test_its_failure_is_a_failed_turn_with_its_reason_and_the_chat_goes_on() -> None:
     with ScriptedEngine().running() as other:
         other.answers = [status(429, {"error": {"message": "too many"}}), says("Now.")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from queue import SimpleQueue
 
 import pytest
 
@@ -64,20 +65,20 @@ def test_text_beyond_ascii_survives() -> None:
 
 
 def test_close_ends_run_without_an_error_and_says_farewell_to_the_server() -> None:
-    farewells: list[int | None] = []
+    farewells: SimpleQueue[int | None] = SimpleQueue()
 
     def notes_the_end(talk: Talk) -> None:
         try:
             talk.obey_until_closed()
         finally:
-            farewells.append(talk.close_code)
+            farewells.put(talk.close_code)
 
     with ScriptedServer(notes_the_end) as server, connected(server.url) as client:
         client.transport.close()
         client.transport.close()
         client.join()
         assert client.error is None
-    assert farewells == [1000]
+    assert farewells.get(timeout=20) == 1000
 
 
 def test_close_before_run_means_no_connection_at_all() -> None:

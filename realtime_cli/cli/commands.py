@@ -217,6 +217,23 @@ COMMANDS = (
         also=("json", "debug"),
     ),
     Command(
+        name="web",
+        help="Talk in a browser: opens a page on this machine, until Ctrl-C.",
+        examples=("web", "web --local --port 8080 --no-open", "web --instructions @guide.md --voice marin"),
+        own=(
+            _own("port", int, Option("--port", help="Port; 0 takes a free one", metavar="N"), 0),
+            _flag("no_open", "--no-open", help="Print the page's address and open no browser"),
+        ),
+        groups=(SERVER, ENGINES, SESSION, TURNS),
+        also=("json", "debug"),
+        without=("max_turns", "greet", "greeting", "side_channel"),
+        listed=(
+            *("provider", "local", "model", "base_url", "profile"),
+            *("instructions", "voice", "language", "transcription_model", "vad", "json", "debug"),
+        ),
+        more="It takes every other option of a session, too; see realtime-cli chat --help.",
+    ),
+    Command(
         name="devices",
         help="List audio devices, the defaults marked, with their own rates.",
         examples=("devices", "devices --json"),

@@ -7,8 +7,6 @@ import locale
 from realtime_cli.server.engines.choice import EngineChoice, Wishes, choose_engines
 from realtime_cli.settings.settings import Environment, Settings
 
-ENGINE_SETTINGS = ("lm", "lm_model", "stt", "stt_model", "tts", "tts_model")
-
 
 def engines_of(settings: Settings, environment: Environment, *, replies: bool = True) -> EngineChoice:
     """What the embedded server is to have; without ``replies`` for transcripts alone.
@@ -28,12 +26,6 @@ def engines_of(settings: Settings, environment: Environment, *, replies: bool = 
         replies=replies,
     )
     return choose_engines(wishes, environment)
-
-
-def unused_engines(settings: Settings) -> list[str]:
-    """What to tell the user who asks for engines where the embedded server is not used."""
-    given = [f"--{name.replace('_', '-')}" for name in ENGINE_SETTINGS if getattr(settings, name)]
-    return [f"{' and '.join(given)}: only the embedded server (--local) heeds it"] if given else []
 
 
 def better_models(choice: EngineChoice) -> list[str]:

@@ -73,10 +73,10 @@ def run(  # noqa: PLR0913 -- a server has this many sides
         started_at=int(time.time()),
         limits=limits,
     )
-    _tell_failures(debug=settings.debug)
+    tell_failures(debug=settings.debug)
     # It was turned off for the start (:mod:`realtime_cli.__main__`), and a server runs for weeks.
     gc.enable()
-    server = _listen(site, (family, address, port), _teller(settings))
+    server = listen(site, (family, address, port), teller(settings))
     try:
         for line in fetch_visibly((*engines.weights(), SMART_TURN)):
             tell(line)
@@ -84,7 +84,7 @@ def run(  # noqa: PLR0913 -- a server has this many sides
         calls = Calls(server, voice)
         server.routes = {**server.routes, **calls.routes}
         try:
-            with _stopped_by_signals() as stopped:
+            with stopped_by_signals() as stopped:
                 server.start(voice)
                 _introduce(settings, host, server.port, limits, token)
                 code = stopped()
@@ -97,7 +97,7 @@ def run(  # noqa: PLR0913 -- a server has this many sides
     return code
 
 
-def _listen(site: Site, address: tuple[socket.AddressFamily, str, int], on_session: Callable[[str], None]) -> Any:
+def listen(site: Site, address: tuple[socket.AddressFamily, str, int], on_session: Callable[[str], None]) -> Any:
     """The listening socket. Raises ConfigError, also without the optional package that speaks WebSocket."""
     try:
         from realtime_cli.server.socket.socket_server import SocketServer
@@ -108,7 +108,7 @@ def _listen(site: Site, address: tuple[socket.AddressFamily, str, int], on_sessi
     return SocketServer(site, address, on_session=on_session)
 
 
-def _tell_failures(*, debug: bool) -> None:
+def tell_failures(*, debug: bool) -> None:
     """Let the owner read what a client is not told: why a job of the engines failed, with its traceback for --debug."""
 
     class Teller(logging.Handler):
@@ -163,9 +163,9 @@ def _address(host: str, port: int) -> tuple[socket.AddressFamily, str]:
     return family, str(address[0])
 
 
-def _teller(settings: Settings) -> Callable[[str], None]:
+def teller(settings: Settings) -> Callable[[str], None]:
     if settings.json:
-        return lambda line: _print_json("notice", text=line)
+        return lambda line: print_json("notice", text=line)
     return tell
 
 
@@ -175,7 +175,7 @@ def _introduce(settings: Settings, host: str, port: int, limits: Limits, token: 
     place = f"[{reached}]:{port}" if ":" in reached else f"{reached}:{port}"
     base_url, websocket_url = f"http://{place}/v1", f"ws://{place}/v1"
     if settings.json:
-        _print_json(
+        print_json(
             "listening",
             base_url=base_url,
             websocket_url=f"{websocket_url}/realtime",
@@ -196,13 +196,13 @@ def _introduce(settings: Settings, host: str, port: int, limits: Limits, token: 
     sys.stdout.flush()
 
 
-def _print_json(kind: str, **fields: Any) -> None:
+def print_json(kind: str, **fields: Any) -> None:
     sys.stdout.write(json_line({"type": kind, **fields}) + "\n")
     sys.stdout.flush()
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[Callable[[], int]]:
+def stopped_by_signals() -> Iterator[Callable[[], int]]:
     """Gives what blocks until Ctrl-C or SIGTERM comes, and returns the exit code. Main thread."""
     came = threading.Event()
     code = 0

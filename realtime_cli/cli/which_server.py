@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec.structs import replace
 
-from realtime_cli.cli.engine_choice import engines_of, unused_engines
+from realtime_cli.cli.engine_choice import engines_of
 from realtime_cli.cli.printing import tell_wire
 from realtime_cli.journal.writer import WireLog
 from realtime_cli.ports import Note, Transport
@@ -90,7 +90,6 @@ def find_server(settings: Settings, environment: Environment, intent: Intent = "
     if provider is LOCAL:
         engines = engines_of(settings, environment, replies=intent == "conversation")
         return Server(provider, None, notices, engines=engines)
-    notices.extend(unused_engines(settings))
     dialect = Dialect(settings.dialect) if settings.dialect else None
     place = endpoint(
         provider, environment, base_url=settings.base_url, model=settings.model, dialect=dialect, intent=intent
@@ -114,7 +113,9 @@ def _is_of_folder(settings: Settings, environment: Environment, provider: Provid
 
 def find_provider(settings: Settings, environment: Environment) -> tuple[Provider, list[str]]:
     """The provider, and what the user should know about the choice. Raises ConfigError."""
-    name = settings.provider
+    # Who names a language model for the embedded server means that server, whatever keys are set.
+    by_lm = settings.provider == "auto" and settings.lm and not settings.base_url
+    name = "local" if by_lm else settings.provider
     provider = choose_provider(
         name,
         environment,

@@ -72,8 +72,17 @@ def mint(
 
 def secrets_url(place: Endpoint) -> str:
     """Where the server mints them: beside its Realtime endpoint."""
+    return f"{_http_url(place)}/client_secrets"
+
+
+def calls_url(place: Endpoint) -> str:
+    """Where the server takes calls by WebRTC."""
+    return f"{_http_url(place)}/calls"
+
+
+def _http_url(place: Endpoint) -> str:
     scheme, _, rest = place.where.partition("://")
-    return f"{'https' if scheme == 'wss' else 'http'}://{rest}/client_secrets"
+    return f"{'https' if scheme == 'wss' else 'http'}://{rest}"
 
 
 def _post(url: str, headers: Mapping[str, str], body: bytes, answer_timeout_s: float) -> tuple[int, bytes]:

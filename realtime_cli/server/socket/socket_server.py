@@ -75,8 +75,8 @@ class SocketServer:
         """How many utterances and sentences of theirs wait for an engine."""
         return self._voice.engines.waiting if self._voice else 0
 
-    def start(self, voice: LocalServer) -> None:
-        """Begin to answer, with sessions of ``voice``. Does not block."""
+    def start(self, voice: LocalServer | None) -> None:
+        """Begin to answer, with sessions of ``voice`` if there are to be any. Does not block."""
         self._voice = voice
         self._thread.start()
 

@@ -1,0 +1,106 @@
+"""A real browser without a window, whose microphone plays a recording again and again."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import Chrome
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+from tests.local_engines import PATIENCE_S
+from tests.needs import need
+
+QUESTION = Path(__file__).parent.parent / "examples" / "question.wav"
+PAUSE_S = 4
+"""Between two questions: longer than any answer of the tests that is not to be interrupted."""
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
+    "--autoplay-policy=no-user-gesture-required",
+    "--window-size=1000,800",
+)
+
+
+class Page:
+    """The page as a person sees it."""
+
+    def __init__(self, driver: Chrome) -> None:
+        self.driver = driver
+
+    def open(self, url: str) -> None:
+        self.driver.get(url)
+
+    def click(self, name: str) -> None:
+        self.driver.find_element(By.ID, name).click()
+
+    def text(self, name: str) -> str:
+        return self.driver.find_element(By.ID, name).text
+
+    def write(self, text: str) -> None:
+        self.driver.find_element(By.ID, "text").send_keys(text + "\n")
+
+    def start(self) -> None:
+        """Begin to talk, and note the loudest that comes from then on."""
+        self.driver.execute_script(
+            "window.loudest = 0;"
+            "setInterval(() => { loudest = Math.max(loudest, document.getElementById('theirs').value) }, 50)"
+        )
+        self.click("start")
+
+    @property
+    def loudest(self) -> float:
+        return float(self.driver.execute_script("return window.loudest"))
+
+    @property
+    def lines(self) -> list[tuple[str, str, str]]:
+        """Who, what, and what is remarked of it, in the order of the page."""
+        found: list[list[str]] = self.driver.execute_script(
+            "return [...document.querySelectorAll('#lines li')].map((line) => [line.className,"
+            " line.querySelector('.text').textContent, line.querySelector('.note')?.textContent ?? ''])"
+        )
+        return [(who, text, note) for who, text, note in found]
+
+    def until(self, state: Callable[[], Any]) -> None:
+        """Wait for what the page must come to."""
+        give_up_at = time.monotonic() + PATIENCE_S
+        while not state():
+            assert time.monotonic() < give_up_at, (self.lines, self.text("status"), self.text("problem"))
+            time.sleep(0.05)
+
+
+@contextmanager
+def chromium(folder: Path) -> Iterator[Page]:
+    """The browser until the end of the block."""
+    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    need(binary is not None and driver is not None, "Chromium (apt-get install chromium chromium-driver)")
+    options = Options()
+    options.binary_location = binary or ""
+    microphone = folder / "microphone.wav"
+    with wave.open(str(QUESTION)) as question, wave.open(str(microphone), "wb") as file:
+        file.setparams(question.getparams())
+        silence = bytes(2 * question.getframerate())
+        file.writeframes(silence + question.readframes(question.getnframes()) + silence * PAUSE_S)
+    for flag in (*FLAGS, f"--use-file-for-fake-audio-capture={microphone}", f"--user-data-dir={folder / 'profile'}"):
+        options.add_argument(flag)
+    browser = Chrome(options, Service(driver))
+    try:
+        yield Page(browser)
+    finally:
+        browser.quit()
