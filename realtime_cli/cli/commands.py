@@ -225,11 +225,11 @@ COMMANDS = (
             _flag("no_open", "--no-open", help="Print the page's address and open no browser"),
         ),
         groups=(SERVER, ENGINES, SESSION, TURNS),
-        also=("json", "debug"),
+        also=("save", "save_instructions", "json", "debug"),
         without=("max_turns", "greet", "greeting", "side_channel"),
         listed=(
             *("provider", "local", "model", "base_url", "profile"),
-            *("instructions", "voice", "language", "transcription_model", "vad", "json", "debug"),
+            *("instructions", "voice", "language", "transcription_model", "vad", "save", "json", "debug"),
         ),
         more="It takes every other option of a session, too; see realtime-cli chat --help.",
     ),
