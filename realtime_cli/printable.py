@@ -24,8 +24,8 @@ _UNSAFE = re.compile(
 what reorders text. Joiners and directional marks stay: Persian and emoji are written with them."""
 
 _INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2065\u3164\ufe00-\ufe0f\uffa0"
-    "\U000e0000-\U000e0fff]"
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 """What takes no room on a screen (Unicode's Default_Ignorable_Code_Point): nobody sees that it is there."""
 
@@ -66,7 +66,12 @@ def json_line(value: Any) -> str:
     except UnicodeEncodeError:
         # Half a character somewhere in it, which UTF-8 cannot hold and JSON can.
         text = json.dumps(msgspec.to_builtins(value))
-    return _UNSAFE.sub(_code, text)
+    return json_text(text)
+
+
+def json_text(written: str) -> str:
+    """JSON that is written already, its line feeds kept, with codes where a terminal would obey."""
+    return _UNSAFE.sub(_code, written)
 
 
 def _symbol(match: re.Match[str]) -> str:

@@ -385,6 +385,23 @@ def test_a_tool_that_the_model_side_runs_without_waiting_for_consent_ends_the_qu
     assert consents(drive) == [("mcpr_2", False)]
 
 
+@pytest.mark.parametrize("answer", ["yes", "always"])
+def test_a_yes_that_was_meant_for_a_question_which_went_away_is_not_taken_for_the_next(answer: Any) -> None:
+    drive = typed("write", asks=True, can_ask=True).tell(item_done(APPROVAL), item_done(call("c1", "write")), at=1.0)
+    drive.tell(item_done({**REMOTE, "approval_request_id": "mcpr_1", "output": "found"}), at=5.0)
+    drive.tell(f.Decided(answer), at=5.2)
+    assert run_ids(drive) == []
+    assert [asked.name for asked in drive.shown(ToolAsked)] == ["search", "write", "write"]
+    drive.tell(f.Decided(answer), at=6.5)
+    assert run_ids(drive) == ["c1"]
+
+
+def test_a_no_is_taken_for_whatever_is_asked() -> None:
+    drive = typed("write", asks=True, can_ask=True).tell(item_done(APPROVAL), item_done(call("c1", "write")), at=1.0)
+    drive.tell(item_done({**REMOTE, "approval_request_id": "mcpr_1", "output": "found"}), f.Decided("no"), at=5.0)
+    assert list(outputs(drive)) == ["c1"]
+
+
 def test_consents_have_ids_of_their_own() -> None:
     other = {**APPROVAL, "id": "mcpr_2"}
     drive = typed(can_ask=True).tell(item_done(APPROVAL), item_done(other), done())

@@ -44,7 +44,7 @@ FLOORS = {
     "server.webrtc": 11,
     "transport": 10,
     "session": 11,
-    "web": 11,
+    "web": 12,
     "doctor": 12,
     "cli": 13,
     "__main__": 14,

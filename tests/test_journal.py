@@ -261,6 +261,30 @@ def test_a_file_that_is_none_of_ours_is_passed_over(folder: Folder) -> None:
     assert len(Index(folder).conversations()) == 1
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        (b'"at":"2026-', b'"at":"9999-12-31T23:59:59-12:00","was":"'),
+        (b'{"type":"user"', b'{"type":"usage","input_tokens":' + b"9" * 40 + b'}\n{"type":"user"'),
+        (b'{"type":"user"', b'{"type":"user","deep":' + b"[" * 100_000 + b"]" * 100_000 + b'}\n{"type":"user"'),
+    ],
+    ids=["the end of time", "more tokens than numbers hold", "nested too deeply"],
+)
+def test_a_file_that_is_odd_does_not_keep_the_others_from_being_found(
+    folder: Folder, damage: tuple[bytes, bytes]
+) -> None:
+    good, odd = save(folder), save(folder)
+    odd.write_bytes(odd.read_bytes().replace(*damage, 1))
+    assert good in [each.path for each in Index(folder).conversations()]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pipes in folders")
+def test_a_pipe_among_the_files_is_passed_over(folder: Folder) -> None:
+    path = save(folder)
+    os.mkfifo(path.with_name("26-093000-9aaaaa.jsonl"))
+    assert folder.paths() == [path]
+
+
 def test_programs_that_bring_the_index_up_to_date_together_do_not_meet(folder: Folder) -> None:
     for day in range(20):
         save(folder, at=AT + timedelta(days=day))

@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from realtime_cli.conversation.records import Aside, AssistantSaid, ToolCalled, ToolFinished, Transcribed, UserSaid
+from realtime_cli.conversation.records import (
+    AssistantSaid,
+    SideChannelSaid,
+    ToolCalled,
+    ToolFinished,
+    Transcribed,
+    UserSaid,
+)
 from realtime_cli.journal.entries import Conversation, read
 from realtime_cli.journal.export import exported
 from realtime_cli.journal.folder import Folder
@@ -19,7 +27,7 @@ WITH_TOOLS = (
     (9.0, ToolCalled(call_id="c1", name="list_files", arguments='{"folder": "."}')),
     (9.4, ToolFinished(call_id="c1", name="list_files", output="a.txt\nb.txt", failed=False, duration_ms=400)),
     (10.0, ToolFinished(call_id="c2", name="rm", output="not allowed", failed=True, duration_ms=0)),
-    (11.0, Aside(name="mood", text="curious")),
+    (11.0, SideChannelSaid(name="mood", text="curious")),
 )
 
 
@@ -82,3 +90,10 @@ def test_subtitles_of_a_transcription_keep_its_times(tmp_path: Path) -> None:
 def test_control_characters_do_not_survive_the_export_for_the_terminal(tmp_path: Path) -> None:
     said = [(1.0, AssistantSaid(item_id="a", text="\x1b]0;title\x07 and \x9b31m red"))]
     assert not {"\x1b", "\x07", "\x9b"} & set(exported(read(save(Folder(tmp_path), said)), "txt"))
+
+
+@pytest.mark.parametrize("form", ["md", "json", "txt", "srt", "vtt"])
+def test_nothing_in_an_export_is_obeyed_by_a_terminal(tmp_path: Path, form: Literal["md", "json", "txt"]) -> None:
+    hostile = "a\x1b]0;title\x07b\x9b31mc\u202ed\u2028e"
+    path = save(Folder(tmp_path), [(1.0, UserSaid(item_id="u", text=hostile))], provider=hostile, model=hostile)
+    assert not set("\x1b\x07\x9b\u202e\u2028") & set(exported(read(path), form))

@@ -59,6 +59,7 @@ def test_text_of_any_language_stays_as_it_is(text: str) -> None:
 
 def test_what_a_person_consents_to_shows_even_what_takes_no_room() -> None:
     assert spelt_out("rm\u200b -rf\U000e0041 \x1b[1A~") == "rm\\u200b -rf\\udb40\\udc41 \\u001b[1A~"
+    assert spelt_out("a\U0001d173\U0001bca0\ufff0") == "a\\ud834\\udd73\\ud82f\\udca0\\ufff0"
 
 
 def test_text_that_the_stream_cannot_encode_is_replaced_and_never_an_error() -> None:

@@ -194,6 +194,15 @@ def test_scripts_get_one_object_a_conversation(data: dict[str, str], folder: Fol
     assert (row["type"], row["id"], row["model"], row["turns"]) == ("conversation", id_of(path), "gpt-realtime-2.1", 2)
 
 
+@pytest.mark.parametrize("words", [("list",), ("search", "hello"), ("stats",), ("show", "last")])
+def test_what_was_saved_is_harmless_in_json_lines(data: dict[str, str], folder: Folder, words: tuple[str, ...]) -> None:
+    hostile = "hello \x9b31m\u202e"
+    save(folder, [(1.0, UserSaid(item_id="u", text=hostile))], provider=hostile, model=hostile)
+    done = run("sessions", *words, "--json", **data)
+    assert (done.returncode, set("\x9b\u202e") & set(done.stdout)) == (0, set())
+    assert "\\u009b31m\\u202e" in done.stdout
+
+
 @pytest.mark.parametrize("since", ["yesterdayish", "2026-13-01", "7", "-1d"])
 def test_a_day_that_is_none_is_refused(data: dict[str, str], since: str) -> None:
     done = run("sessions", "list", "--since", since, **data)

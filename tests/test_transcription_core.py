@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -24,7 +25,14 @@ from realtime_cli.conversation.effects import (
     Speak,
     Use,
 )
-from realtime_cli.conversation.records import ConnectionChanged, Ended, Notice, Transcribed, Trouble
+from realtime_cli.conversation.records import (
+    ConnectionChanged,
+    Ended,
+    Notice,
+    Transcribed,
+    TranscriptionUsage,
+    Trouble,
+)
 from realtime_cli.conversation.transcription.commit_segmentation import LONGEST_MS, Cutter
 from realtime_cli.conversation.transcription.options import TranscriptionOptions
 from realtime_cli.conversation.transcription.segments import OVERTAKEN_S
@@ -37,6 +45,7 @@ from realtime_cli.conversation.transcription.transcription import (
 from realtime_cli.errors import ConnectionFailed
 from realtime_cli.protocol.client_events import InputAudioBufferCommit, SessionUpdate
 from realtime_cli.protocol.dialects import Dialect, from_wire, to_wire
+from realtime_cli.providers.prices import Price, PriceList
 from tests.audio_signals import tone
 from tests.scripted_talk import TRANSCRIPTION
 
@@ -623,3 +632,25 @@ def test_a_transcription_whose_session_ends_soon_goes_on_in_another() -> None:
     assert driver.now == 9.5
     assert Use(2) in driver.effects
     assert ResumeMic(1.0) in driver.effects
+
+
+@pytest.mark.parametrize(
+    ("prices", "usd"),
+    [
+        (None, 0.0),
+        (PriceList(date(2026, 11, 25), {"m": Price(per_minute=0.06)}), 0.03),
+        (PriceList(date(2026, 11, 25), {}), None),
+    ],
+    ids=["this machine", "a model that is listed", "a model that is not"],
+)
+def test_a_transcript_costs_what_its_model_costs_and_on_this_machine_nothing(
+    prices: PriceList | None, usd: float | None
+) -> None:
+    driver = Driver(prices=prices)
+    driver.begin()
+    usage = {"type": "duration", "seconds": 30}
+    told = driver.says(f"{TRANSCRIPTION}.completed", item_id="a", content_index=0, transcript="Hello.", usage=usage)
+    (counted,) = [
+        each.record for each in told if isinstance(each, Show) and isinstance(each.record, TranscriptionUsage)
+    ]
+    assert counted.usd == usd

@@ -11,15 +11,19 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from realtime_cli.errors import ConnectionFailed
+from realtime_cli.journal.entries import Header, read
+from realtime_cli.journal.writer import Journal
 from realtime_cli.server.engines.interface import Transcription
 from realtime_cli.server.engines.silero import SileroVoiceActivity, load_session
 from realtime_cli.server.webrtc.calls import CALLS_PATH
+from realtime_cli.web.keeping import Keeping
 from realtime_cli.web.site import CallPlace, page_routes
 from tests.browser import Page, chromium
 from tests.calling import Whistler
@@ -54,7 +58,10 @@ def talking(*words: str, token: str | None = None) -> Iterator[Serving]:
         yield serve
 
 
-def served(serve: Serving, find_place: Callable[[], CallPlace] | None = None) -> str:
+UNSAVED = Keeping("tests", lambda: None, lambda _line: None)
+
+
+def served(serve: Serving, find_place: Callable[[], CallPlace] | None = None, keeping: Keeping | None = None) -> str:
     """The address of a page that talks with the server it comes from."""
 
     def at_home() -> CallPlace:
@@ -62,7 +69,10 @@ def served(serve: Serving, find_place: Callable[[], CallPlace] | None = None) ->
         key = serve.server.site.policy.keys.mint(body, time.time(), "local")["value"]
         return CallPlace(CALLS_PATH, key, "Tests", "local")
 
-    serve.server.routes = {**serve.server.routes, **page_routes("door", find_place or at_home, None)}
+    serve.server.routes = {
+        **serve.server.routes,
+        **page_routes("door", find_place or at_home, None, keeping or UNSAVED),
+    }
     return f"http://127.0.0.1:{serve.server.port}/door/"
 
 
@@ -72,7 +82,7 @@ def test_both_sides_of_a_talk_are_on_the_page_in_order_and_the_reply_is_heard(pa
         page.start()
         page.until(lambda: len(page.lines) >= 2 and page.lines[1][1])
         assert page.lines[:2] == [("user", QUESTION, ""), ("assistant", "Paris.", "")]
-        page.until(lambda: page.loudest > 0.5)
+        page.until(lambda: page.loudest > 0.5 and page.text("status") == "Connected")
         assert page.text("latency").endswith(" s")
         page.click("start")
         page.until(lambda: serve.server.sessions == 0)
@@ -153,24 +163,63 @@ def test_a_server_that_ends_leaves_the_words_and_says_that_it_is_gone(page: Page
         assert page.lines
 
 
-def test_the_program_mints_a_key_for_each_call_and_the_browser_talks_with_the_server_elsewhere(page: Page) -> None:
-    with talking(token=TOKEN) as serve, started(serve.base_url) as (process, url):
+def test_the_program_mints_a_key_for_each_call_and_the_browser_talks_with_the_server_elsewhere(
+    page: Page, tmp_path: Path
+) -> None:
+    with talking(token=TOKEN) as serve, started(serve.base_url, tmp_path) as (process, url):
         page.open(url)
         page.start()
         page.until(lambda: len(page.lines) >= 2 and page.lines[1][1])
         assert page.lines[0][1] == QUESTION
-        page.until(lambda: page.loudest > 0.5)
+        page.until(lambda: page.loudest > 0.5 and page.text("status") == "Connected")
         assert TOKEN not in page.driver.page_source
+        page.click("start")
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 130
-        page.click("start")
+    (saved,) = tmp_path.rglob("*.jsonl")
+    conversation = read(saved)
+    assert (conversation.header.command, conversation.model) == ("web", "local")
+    assert [(entry.type, entry.text) for entry in conversation.said][:2] == [
+        ("user", QUESTION),
+        ("assistant", "Paris."),
+    ]
+
+
+def test_what_was_cut_off_is_saved_as_far_as_it_was_heard(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "talk.jsonl"
+    header = Header(id="talk", at=datetime(2026, 11, 26, tzinfo=UTC), command="web")
+    keeping = Keeping("tests", lambda: Journal(path, header, print), print)
+    with talking(*LONG) as serve:
+        page.open(served(serve, keeping=keeping))
+        page.start()
+        page.click("mute")
+        page.until(lambda: page.text("status") == "Connected")
+        page.write("First?")
+        page.until(lambda: page.loudest > 0.5)
+        page.write("Second?")
+        page.until(lambda: len(page.lines) == 4 and page.lines[3][1])
+        page.until(lambda: "interrupted after" in page.lines[1][2] and page.lines[1][1].endswith("…"))
+        page.driver.refresh()
+        page.until(lambda: serve.server.sessions == 0)
+        keeping.close(PATIENCE_S)
+    said = list(read(path).said)
+    assert [(entry.type, entry.interrupted) for entry in said[:3]] == [
+        ("user", False),
+        ("assistant", True),
+        ("user", False),
+    ]
+    assert (said[0].text, said[2].text) == ("First?", "Second?")
+    assert "".join(LONG).startswith(said[1].text)
+    assert len(said[1].text) < len("".join(LONG))
 
 
 @contextmanager
-def started(base_url: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def started(base_url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The program with a page for a server elsewhere, and the page's address."""
     command = [sys.executable, "-m", "realtime_cli", "web", "--no-open", "--json", "--base-url", base_url]
-    variables = environment(OPENAI_API_KEY=TOKEN)
+    # How chats are to be held has no say in the page.
+    chats = {"REALTIME_CLI_INTERRUPTIONS": "careful"}
+    variables = environment(**chats, OPENAI_API_KEY=TOKEN, REALTIME_CLI_DATA_DIR=str(folder), REALTIME_CLI_SAVE="true")
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=variables, text=True) as process:
         try:
             assert process.stdout is not None

@@ -20,8 +20,7 @@ from realtime_cli.journal.entries import Conversation, NotAConversation, read
 from realtime_cli.journal.export import ExportFormat, clock, exported, transcript
 from realtime_cli.journal.folder import Folder, data_folder, id_of
 from realtime_cli.journal.index import Index, Match, Sum, Summary
-from realtime_cli.printable import one_line
-from realtime_cli.protocol.codec import to_json
+from realtime_cli.printable import json_line, one_line
 from realtime_cli.providers.prices import dollars
 from realtime_cli.settings.settings import Environment, Settings
 
@@ -261,7 +260,7 @@ def _print_json(kind: str, records: Iterable[msgspec.Struct]) -> None:
 
 
 def _print_line(fields: dict[str, Any]) -> None:
-    sys.stdout.write(to_json(fields) + "\n")
+    sys.stdout.write(json_line(fields) + "\n")
 
 
 def _print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -24,6 +24,8 @@ from realtime_cli.conversation.transcription.transcription import Transcription
 from realtime_cli.errors import InputError
 from realtime_cli.ports import View
 from realtime_cli.protocol.session_body import MODELS_WITHOUT_VAD, transcription_session
+from realtime_cli.providers.prices import prices_of
+from realtime_cli.providers.profiles import LOCAL
 from realtime_cli.session.drivers import Drivers, nothing
 from realtime_cli.session.session import Session
 from realtime_cli.settings.settings import Environment, Settings
@@ -125,6 +127,7 @@ def _options(
         provider=server.provider.name,
         key=server.key,
         model=wanted.transcription_model or "",
+        prices=None if server.provider is LOCAL else prices_of(environment.file),
         session=sessions.pop(server.dialect),
         session_otherwise=sessions,
         server_cuts=server_cuts,

@@ -13,13 +13,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+from msgspec.structs import replace
+
 from realtime_cli.cli.engine_choice import engines_of
 from realtime_cli.cli.fetch import fetch_visibly
 from realtime_cli.cli.printing import tell
+from realtime_cli.cli.saving import saving
 from realtime_cli.cli.serve import CLOSING_S, listen, print_json, stopped_by_signals, tell_failures
 from realtime_cli.cli.token import minting_place, secret_session
 from realtime_cli.cli.which_server import find_provider
 from realtime_cli.errors import ConfigError, InputError
+from realtime_cli.journal.writer import Journal
 from realtime_cli.providers.endpoint import Endpoint
 from realtime_cli.providers.profiles import LOCAL, Provider
 from realtime_cli.server.core.checks import Refusal
@@ -31,6 +35,7 @@ from realtime_cli.server.socket.http_routes import Site
 from realtime_cli.server.webrtc.calls import CALLS_PATH, INSTALL, Calls
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.transport.client_secrets import calls_url, mint
+from realtime_cli.web.keeping import Keeping
 from realtime_cli.web.site import CallPlace, origin_of, page_routes
 
 SECRET_S = 60
@@ -46,6 +51,10 @@ def run(settings: Settings, environment: Environment, *, port: int, no_open: boo
         raise InputError(f"--port: {port} is not in 0 to 65535")
     if settings.vad == "off":
         raise InputError("--vad off leaves nobody to end your turns", "leave it out")
+    if settings.budget is not None:
+        tell("the page counts no cost: the budget is not heeded here")
+    # A terminal's own ways with turns, which the page leaves to the server, however they are set for chats.
+    settings = replace(settings, ptt=False, interruptions="always", auto_response=True)
     provider, notices = find_provider(settings, environment)
     for notice in notices:
         tell(notice)
@@ -60,6 +69,7 @@ def run(settings: Settings, environment: Environment, *, port: int, no_open: boo
     else:
         provider, place = minting_place(settings, environment)
         find_place, elsewhere = _remote(settings, provider, place), origin_of(calls_url(place))
+    keeping = Keeping(provider.name, lambda: _journal(settings, environment, provider), tell)
     tell_failures(debug=settings.debug)
     # It was turned off for the start (:mod:`realtime_cli.__main__`), and a page may stay open for days.
     gc.enable()
@@ -68,7 +78,7 @@ def run(settings: Settings, environment: Environment, *, port: int, no_open: boo
         with _voice(settings, environment, wanted=provider is LOCAL) as voice:
             calls = Calls(server, voice) if voice else None
             routes = calls.routes if calls else {}
-            server.routes = {**routes, **page_routes(token, find_place, elsewhere)}
+            server.routes = {**routes, **page_routes(token, find_place, elsewhere, keeping)}
             with stopped_by_signals() as stopped:
                 server.start(voice)
                 _introduce(settings, f"http://127.0.0.1:{server.port}/{token}/", open_it=not no_open)
@@ -78,7 +88,17 @@ def run(settings: Settings, environment: Environment, *, port: int, no_open: boo
                 calls.close(CLOSING_S)
     finally:
         server.close(0.0)
+        keeping.close()
     return code
+
+
+def _journal(settings: Settings, environment: Environment, provider: Provider) -> Journal | None:
+    """Where a page's conversation is saved, like any other."""
+    model = settings.model or ""
+    kept = saving(settings, environment, command="web", provider=provider.name, model=model, by_clock=True)
+    for notice in kept.notices:
+        tell(notice)
+    return kept.make_journal(tell)
 
 
 def _local(settings: Settings, keys: KeyMaker) -> Callable[[], CallPlace]:

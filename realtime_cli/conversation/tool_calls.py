@@ -30,6 +30,13 @@ TOO_MANY_ROUNDS = "too many calls in a row; it did not run: answer the user with
 
 CONNECTION_LOST = "the connection was lost before it was run"
 
+ANSWERED_ANOTHER = "the call that was asked about is gone, and this is another one: answer again"
+
+RECONSIDERED_S = 1.0
+"""How long a yes is not taken after the question that was shown went away: it was pressed before the next one could be
+read, and a server may time the change for that. Browsers delay their questions for the same reason
+(https://bugzilla.mozilla.org/show_bug.cgi?id=162020)."""
+
 APPROVAL = "mcp_approval_request"
 """An item that asks for consent: https://platform.openai.com/docs/guides/realtime-mcp."""
 
@@ -78,6 +85,8 @@ class ToolCalls:
         self._consents = 0
         self._allowed: set[tuple[str, str]] = set()
         """(server, name) of what the user has allowed for good."""
+        self._answerable_from = 0.0
+        """Until then an answer may be meant for a question that went away under the user's finger."""
         self.reset()
 
     def reset(self) -> None:
@@ -151,6 +160,8 @@ class ToolCalls:
             call.move(CallEvent.STARTED)
             shown = [self._called(call)]
         asked = call.state is CallState.ASKING and call is self._asked_about()
+        if asked:
+            self._answerable_from = now + RECONSIDERED_S
         call.move(CallEvent.RETURNED)
         error = item.error.get("message") if isinstance(item.error, dict) else item.error
         outcome = ToolOutcome(item.output or "") if item.error is None else failure(str(error))
@@ -199,10 +210,15 @@ class ToolCalls:
         return self._answer(call, fact.outcome, now)
 
     def decided(self, answer: Consent, now: float) -> list[Effect]:
-        """The user answered the question: ``yes``, ``no`` or ``always``, which holds for this function from now on."""
+        """The user answered the question: ``yes``, ``no`` or ``always``, which holds for this function from now on.
+
+        A question that takes the place of one that went away unanswered is asked again rather than answered at once.
+        """
         call = self._asked_about()
         if call is None:
             return []
+        if answer != "no" and now < self._answerable_from:
+            return [Show(Notice(text=ANSWERED_ANOTHER)), *self._ask_next()]
         effects = self._refuse(call, REFUSED, now) if answer == "no" else self._run(call, now)
         if answer == "always":
             self._allowed.add((call.server, call.name))
@@ -215,6 +231,8 @@ class ToolCalls:
         """The connection is gone, and with it what the model's side ran or asked consent for."""
         gone = [call for call in self._open.values() if call.remote]
         asked = any(call.state is CallState.ASKING for call in gone)
+        if asked:
+            self._answerable_from = now + RECONSIDERED_S
         effects = [each for call in gone for each in self._close(call, failure(CONNECTION_LOST), now)]
         return effects + (self._ask_next() if asked else [])
 

@@ -142,7 +142,9 @@ def read(path: Path) -> Conversation:
     whole = rest[:-1]
     try:
         header = msgspec.json.decode(first, type=Header)
-    except msgspec.MsgspecError as error:
+        # Times at the ends of the calendar fit into no other time zone.
+        header.at.astimezone()
+    except (msgspec.MsgspecError, RecursionError, OverflowError, ValueError) as error:
         raise NotAConversation(f"{path} does not begin like a saved conversation") from error
     if not rest or header.format > FORMAT:
         raise NotAConversation(f"{path} was saved by a later version of this program" if rest else f"{path} is empty")
@@ -153,6 +155,6 @@ def _entries(lines: Sequence[bytes]) -> Iterator[Entry]:
     for line in lines:
         try:
             yield msgspec.json.decode(line, type=Entry)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             # Of a version that knows more, or damaged: the others still tell what they told.
             continue

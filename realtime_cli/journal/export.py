@@ -10,7 +10,7 @@ import msgspec
 
 from realtime_cli.conversation.records import Transcribed
 from realtime_cli.journal.entries import Conversation, Entry
-from realtime_cli.printable import one_line
+from realtime_cli.printable import json_text, one_line
 from realtime_cli.view.subtitles import MIN_CUE_MS, writer
 
 ExportFormat = Literal["md", "json", "txt", "srt", "vtt", "wav"]
@@ -59,11 +59,12 @@ def timed_transcript(conversation: Conversation) -> Iterator[tuple[float, str]]:
 def markdown(conversation: Conversation) -> str:
     """A page with a heading, what held the conversation, and each turn with its time."""
     header = conversation.header
-    with_whom = ", ".join(each for each in (header.provider, conversation.model) if each)
+    with_whom = ", ".join(_escaped(each) for each in (header.provider, conversation.model) if each)
+    name = _escaped(header.id)
     lines = [
         f"# Conversation of {header.at.astimezone():%Y-%m-%d %H:%M}",
         "",
-        f"{with_whom} · {clock(conversation.duration_s)} · {header.id}" if with_whom else header.id,
+        f"{with_whom} · {clock(conversation.duration_s)} · {name}" if with_whom else name,
         "",
     ]
     for entry in conversation.entries:
@@ -93,13 +94,13 @@ def _json(conversation: Conversation) -> str:
     """One document: the header's fields, and all lines as they stand in the file."""
     entries = [msgspec.Raw(line) for line in conversation.lines if _is_object(line)]
     document = msgspec.json.encode({**msgspec.to_builtins(conversation.header), "entries": entries})
-    return msgspec.json.format(document, indent=2).decode() + "\n"
+    return json_text(msgspec.json.format(document, indent=2).decode()) + "\n"
 
 
 def _is_object(line: bytes) -> bool:
     try:
         return isinstance(msgspec.json.decode(line), dict)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return False
 
 

@@ -67,7 +67,8 @@ class Folder:
 
     def paths(self) -> list[Path]:
         """The files of all conversations, the oldest first."""
-        return sorted(self.path.glob(f"*/*/*{SUFFIX}"))
+        # Only files: reading a named pipe would wait for its writer for ever.
+        return sorted(path for path in self.path.glob(f"*/*/*{SUFFIX}") if path.is_file())
 
     def find(self, name: str) -> Path:
         """The conversation with this id or unique beginning of one, or the ``last``.

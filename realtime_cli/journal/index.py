@@ -47,6 +47,9 @@ _WITHOUT_SPACES = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u3
 
 FIRST_WORDS_CHARS = 80
 
+MOST = 2**63 - 1
+"""The largest number that SQLite holds; a server may claim to have counted more tokens."""
+
 
 class Summary(msgspec.Struct, frozen=True):
     """One conversation in a list."""
@@ -201,7 +204,7 @@ def _learn(database: sqlite3.Connection, conversation: Conversation, state: tupl
         " ".join(first_words.split())[:FIRST_WORDS_CHARS],
         sum(who != "assistant" for who, _, _ in said),
         conversation.duration_s,
-        sum((entry.input_tokens or 0) + (entry.output_tokens or 0) for entry in paid),
+        min(max(0, sum((entry.input_tokens or 0) + (entry.output_tokens or 0) for entry in paid)), MOST),
         sum(entry.usd or 0.0 for entry in paid),
         sum(entry.usd is None for entry in paid),
     )

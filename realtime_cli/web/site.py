@@ -11,11 +11,13 @@ from importlib.resources import files
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from realtime_cli.errors import ConfigError, ConnectionFailed, InputError
 from realtime_cli.server.socket.admission import Policy
 from realtime_cli.server.socket.client_secrets import KeyMaker
 from realtime_cli.server.socket.http_routes import Answer, HttpRequest, Route, Site, error
+from realtime_cli.web.keeping import Keeping, Report
 
 _TYPES = {
     "index.html": "text/html; charset=utf-8",
@@ -32,15 +34,17 @@ class CallPlace(msgspec.Struct, frozen=True):
     title: str
     """The server's name, for people."""
     model: str
+    conversation: str = ""
+    """What the page calls it when it tells what was said."""
 
 
 def page_routes(
-    token: str, find_place: Callable[[], CallPlace], calls_origin: str | None
+    token: str, find_place: Callable[[], CallPlace], calls_origin: str | None, keeping: Keeping
 ) -> Mapping[tuple[str, str], Route]:
     """The routes below ``/token/``. Reads the page's files.
 
     ``find_place`` makes a new key for each call, and may block and raise errors of this program; ``calls_origin`` is
-    the origin of a voice server elsewhere.
+    the origin of a voice server elsewhere. ``keeping`` gets what the page tells.
     """
     # Whatever token the server itself asks for, a page is let in by its name and the address it came from.
     door = Policy(None, KeyMaker(None))
@@ -58,9 +62,19 @@ def page_routes(
     def start(_site: Site, request: HttpRequest) -> Answer:
         door.check_page(request.asked)
         try:
-            return Answer(200, msgspec.json.encode(find_place()), headers=headers)
+            place = replace(find_place(), conversation=keeping.begin())
         except (ConfigError, ConnectionFailed, InputError) as problem:
             return error(502, "server_error", None, str(problem))
+        return Answer(200, msgspec.json.encode(place), headers=headers)
+
+    def said(_site: Site, request: HttpRequest) -> Answer:
+        door.check_page(request.asked)
+        try:
+            report = msgspec.json.decode(request.body, type=Report)
+        except (msgspec.DecodeError, RecursionError):
+            return error(400, "invalid_request_error", "invalid_value", "The body is no report.")
+        keeping.take(report)
+        return Answer(204, b"", headers=headers)
 
     below = f"/{token}/"
     return {
@@ -68,6 +82,7 @@ def page_routes(
         ("GET", f"{below}page.js"): file("page.js"),
         ("GET", f"{below}page.css"): file("page.css"),
         ("POST", f"{below}start"): start,
+        ("POST", f"{below}said"): said,
     }
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.error_codes import Key
+from realtime_cli.providers.prices import PriceList
 
 
 class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +30,8 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How long after the end of the audio the server may still find speech in it."""
     answer_timeout_s: float = 60.0
     hello_timeout_s: float = 15.0
+    prices: PriceList | None = None
+    """What models cost; None: this machine's are free."""
     reconnect_s: float = 0.0
     """For how long a lost connection is tried again; 0: never."""
     seed: int = 0

@@ -12,6 +12,7 @@ from realtime_cli.conversation.transcription.segments import Segment
 from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
 from realtime_cli.protocol.conversation_events import TranscriptionCompleted
 from realtime_cli.protocol.items import ErrorDetail
+from realtime_cli.providers.prices import FREE
 
 NO_SPEECH = Trouble(message="the server found no speech: with --vad off the program finds it by itself")
 
@@ -41,16 +42,18 @@ def untranscribed(segments: Iterable[Segment]) -> Trouble:
     return Trouble(message=f"no transcript came for what was said at {at}")
 
 
-def usage_of(event: TranscriptionCompleted) -> list[Effect]:
-    """What a transcript cost, where the server tells."""
+def usage_of(event: TranscriptionCompleted, options: TranscriptionOptions) -> list[Effect]:
+    """What a transcript cost, where the server tells how much it counted."""
     usage = event.usage
     if usage is None:
         return []
+    price = FREE if options.prices is None else options.prices.price(options.model)
     told = TranscriptionUsage(
         item_id=event.item_id,
         seconds=usage.seconds,
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
+        usd=None if price is None else price.of(usage),
     )
     return [Show(told)]
 

@@ -190,7 +190,7 @@ class Transcription:
                 return [Show(TranscriptDelta(item_id=event.item_id, text=event.delta))]
             case c.TranscriptionCompleted():
                 self._segments.completed(event.item_id, event.transcript.strip(), now)
-                return [*map(Show, self._segments.whole()), *usage_of(event)]
+                return [*map(Show, self._segments.whole()), *usage_of(event, self.options)]
             case c.ConversationItemAdded() | c.ConversationItemCreated() | c.ConversationItemDone():
                 return self._item(event.item, now)
             case c.TranscriptionFailed():

@@ -11,6 +11,7 @@ const WORDS = {
 const GONE = "The program behind this page does not answer. Run realtime-cli web again and open the address it prints.";
 const NO_SERVER = "The voice server cannot be reached. Check the network, and start again.";
 const LOST = "The connection to the voice server was lost. Start again to go on.";
+const LETTERS_PER_S = 15; // of speech in English, 150 words a minute
 const GRACE_MS = 5000; // a connection may be interrupted for so long and come back
 
 class Problem extends Error {}
@@ -24,11 +25,13 @@ class Call {
   playing = false;
   wanted = false; // a response is to be asked for as soon as the one in progress has ended
   stoppedAt = null;
+  reports = []; // one after the other; the first is on its way
 
   async start() {
     this.microphone = await this.listen(at("microphone").value);
     fillDevices();
     const place = await whereToCall();
+    this.conversation = place.conversation;
     at("server").textContent = `${place.title} · ${place.model}`;
     this.peer = new RTCPeerConnection();
     this.sender = this.peer.addTrack(this.microphone.getAudioTracks()[0], this.microphone);
@@ -112,30 +115,36 @@ class Call {
     switch (event.type) {
       case "session.created":
         if (event.session.model) at("server").textContent = at("server").textContent.replace(/ · .*/, ` · ${event.session.model}`);
+        this.report({ session: event.session.id ?? "", model: event.session.model ?? "" });
         break;
       case "conversation.item.added":
       case "conversation.item.created":
         this.reserve(event.item, event.previous_item_id);
         break;
       case "conversation.item.input_audio_transcription.delta":
-      case "response.output_audio_transcript.delta":
       case "response.output_text.delta":
         this.lines.get(event.item_id)?.add(event.delta);
         break;
+      case "response.output_audio_transcript.delta":
+        this.lines.get(event.item_id)?.add(event.delta, { spoken: true });
+        break;
       case "conversation.item.input_audio_transcription.completed":
         this.lines.get(event.item_id)?.settle(event.transcript.trim());
+        this.finish(event.item_id);
         break;
       case "conversation.item.input_audio_transcription.failed":
         this.lines.get(event.item_id)?.settle("", "not understood");
+        this.finish(event.item_id);
         break;
       case "response.output_audio_transcript.done":
         this.lines.get(event.item_id)?.settle(event.transcript);
         break;
       case "response.output_text.done":
         this.lines.get(event.item_id)?.settle(event.text);
+        this.finish(event.item_id);
         break;
       case "conversation.item.truncated":
-        this.lines.get(event.item_id)?.remark(`interrupted after ${(event.audio_end_ms / 1000).toFixed(1)} s`);
+        this.lines.get(event.item_id)?.interrupt(event.audio_end_ms);
         this.send({ type: "conversation.item.retrieve", item_id: event.item_id });
         break;
       case "conversation.item.retrieved":
@@ -157,6 +166,7 @@ class Call {
         break;
       case "output_audio_buffer.started":
         this.playing = true;
+        this.playingSince = performance.now();
         say("Speaking");
         if (this.stoppedAt !== null) at("latency").textContent = `${((performance.now() - this.stoppedAt) / 1000).toFixed(1)} s`;
         this.stoppedAt = null;
@@ -164,6 +174,7 @@ class Call {
       case "output_audio_buffer.stopped":
       case "output_audio_buffer.cleared":
         this.playing = false;
+        if (event.type === "output_audio_buffer.stopped") this.finish(...this.lines.keys());
         say("Connected");
         break;
       case "error":
@@ -182,19 +193,54 @@ class Call {
 
   reserve(item, previous) {
     if (item.type !== "message" || item.role === "system" || this.lines.has(item.id)) return;
-    const line = new Line(item.role, this.lines.get(previous)?.element);
+    const line = new Line(item.id, item.role, this.lines.get(previous)?.element);
     this.lines.set(item.id, line);
     const text = (item.content ?? []).map((part) => part.text ?? part.transcript ?? "").join("");
     if (text) line.settle(text);
+    if (text && item.role === "user") this.finish(item.id);
   }
 
   cut(item) {
     const heard = (item.content ?? []).map((part) => part.transcript ?? "").join("");
-    if (heard) this.lines.get(item.id)?.settle(`${heard} …`);
+    const line = this.lines.get(item.id);
+    // OpenAI forgets the words of a reply that was cut.
+    if (heard) line?.settle(`${heard.trim()} …`);
+    else line?.shorten(line.heardMs ?? 0);
+    this.finish(item.id);
   }
 
-  close() {
+  // These lines will not change any more, as far as they are whole; those that all before them are told of, are told.
+  finish(...ids) {
+    for (const id of ids) this.lines.get(id)?.finish();
+    const lines = [];
+    for (const { line } of at("lines").children) {
+      if (!line.final) break;
+      if (!line.told) lines.push(line);
+    }
+    if (lines.length) this.report({ lines: told(lines) });
+  }
+
+  report(news) {
+    if (!this.conversation) return;
+    this.reports.push({ conversation: this.conversation, ...news });
+    if (this.reports.length === 1) this.post();
+  }
+
+  async post() {
+    while (this.reports.length) {
+      const body = JSON.stringify(this.reports[0]);
+      await fetch("said", { method: "POST", body, keepalive: true }).catch(() => {});
+      this.reports.shift();
+    }
+  }
+
+  close({ leaving = false } = {}) {
+    if (this.closed) return;
     this.closed = true;
+    for (const line of this.lines.values()) line.stop(this.playing ? performance.now() - this.playingSince : 0);
+    this.report({ lines: told([...at("lines").children].map(({ line }) => line).filter((line) => !line.told)), ended: true });
+    // A page that is going waits for nothing: what is left is sent at once.
+    if (leaving) for (const report of this.reports.slice(1)) navigator.sendBeacon("said", JSON.stringify(report));
     clearInterval(this.clock);
     clearTimeout(this.grace);
     this.mine?.stop();
@@ -209,8 +255,14 @@ class Call {
 }
 
 class Line {
-  constructor(role, after) {
+  final = false;
+  told = false;
+  heardMs = null; // of a reply that was interrupted
+
+  constructor(id, role, after) {
+    this.id = id;
     this.element = document.createElement("li");
+    this.element.line = this;
     this.element.className = role;
     const who = document.createElement("span");
     who.className = "who";
@@ -224,7 +276,8 @@ class Line {
     scroll();
   }
 
-  add(delta) {
+  add(delta, { spoken = false } = {}) {
+    this.spoken ||= spoken;
     this.text.textContent += delta;
     scroll();
   }
@@ -236,10 +289,47 @@ class Line {
     scroll();
   }
 
+  interrupt(heardMs) {
+    this.heardMs = heardMs;
+    this.remark(`interrupted after ${(heardMs / 1000).toFixed(1)} s`);
+  }
+
+  // The call ends while the reply is being spoken.
+  stop(heardMs) {
+    if (this.final || !this.spoken || this.heardMs !== null) return;
+    if (this.shorten(heardMs)) this.interrupt(Math.round(heardMs));
+  }
+
+  // Leaves about as much as can be said in that time; returns whether that is not all.
+  shorten(heardMs) {
+    const whole = this.text.textContent;
+    const letters = Math.floor((heardMs / 1000) * LETTERS_PER_S);
+    if (letters >= whole.length) return false;
+    this.settle(`${whole.slice(0, whole.lastIndexOf(" ", letters) + 1).trim()} …`.trim());
+    return true;
+  }
+
+  finish() {
+    this.final ||= !this.text.classList.contains("waiting");
+  }
+
   remark(text) {
     this.note ??= this.element.appendChild(Object.assign(document.createElement("span"), { className: "note" }));
     this.note.textContent = text;
   }
+}
+
+function told(lines) {
+  for (const line of lines) line.told = true;
+  return lines
+    .filter((line) => line.text.textContent.replace("…", "").trim())
+    .map((line) => ({
+      who: line.element.className,
+      item_id: line.id,
+      text: line.text.textContent.replace(/ ?…$/, ""),
+      interrupted: line.heardMs !== null,
+      heard_ms: line.heardMs,
+    }));
 }
 
 function scroll() {
@@ -371,5 +461,5 @@ at("microphone").addEventListener("change", () =>
 );
 at("speaker").addEventListener("change", chooseSpeaker);
 navigator.mediaDevices?.addEventListener("devicechange", fillDevices);
-window.addEventListener("pagehide", () => call?.close());
+window.addEventListener("pagehide", () => call?.close({ leaving: true }));
 fillDevices();
