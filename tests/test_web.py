@@ -217,7 +217,9 @@ def test_what_was_cut_off_is_saved_as_far_as_it_was_heard(page: Page, tmp_path: 
 def started(base_url: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The program with a page for a server elsewhere, and the page's address."""
     command = [sys.executable, "-m", "realtime_cli", "web", "--no-open", "--json", "--base-url", base_url]
-    variables = environment(OPENAI_API_KEY=TOKEN, REALTIME_CLI_DATA_DIR=str(folder), REALTIME_CLI_SAVE="true")
+    # How chats are to be held has no say in the page.
+    chats = {"REALTIME_CLI_INTERRUPTIONS": "careful"}
+    variables = environment(**chats, OPENAI_API_KEY=TOKEN, REALTIME_CLI_DATA_DIR=str(folder), REALTIME_CLI_SAVE="true")
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=variables, text=True) as process:
         try:
             assert process.stdout is not None

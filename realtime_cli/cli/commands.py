@@ -226,12 +226,15 @@ COMMANDS = (
         ),
         groups=(SERVER, ENGINES, SESSION, TURNS),
         also=("save", "save_instructions", "json", "debug"),
-        without=("max_turns", "greet", "greeting", "side_channel"),
+        without=(
+            *("max_turns", "greet", "greeting", "side_channel", "budget", "idle_timeout"),
+            *("dialect", "answer_timeout", "reconnect_s", "ping_s", "interruptions", "auto_response"),
+        ),
         listed=(
             *("provider", "local", "model", "base_url", "profile"),
             *("instructions", "voice", "language", "transcription_model", "vad", "save", "json", "debug"),
         ),
-        more="It takes every other option of a session, too; see realtime-cli chat --help.",
+        more="It takes most other options of a session, too; see realtime-cli chat --help.",
     ),
     Command(
         name="devices",

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 
+from msgspec.structs import replace
+
 from realtime_cli.cli.engine_choice import engines_of
 from realtime_cli.cli.fetch import fetch_visibly
 from realtime_cli.cli.printing import tell
@@ -49,6 +51,10 @@ def run(settings: Settings, environment: Environment, *, port: int, no_open: boo
         raise InputError(f"--port: {port} is not in 0 to 65535")
     if settings.vad == "off":
         raise InputError("--vad off leaves nobody to end your turns", "leave it out")
+    if settings.budget is not None:
+        tell("the page counts no cost: the budget is not heeded here")
+    # A terminal's own ways with turns, which the page leaves to the server, however they are set for chats.
+    settings = replace(settings, ptt=False, interruptions="always", auto_response=True)
     provider, notices = find_provider(settings, environment)
     for notice in notices:
         tell(notice)

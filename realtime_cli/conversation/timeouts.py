@@ -130,3 +130,8 @@ class Timeouts:
         taking_turn = turns.speaking or turns.settling(now) or turns.feeding or turns.waiting
         answering = responses.busy or responses.audible or self._calls.open
         return not (taking_turn or answering or self._out_of_band.busy)
+
+
+def is_due(at: float | None, now: float) -> bool:
+    """Whether a moment has come, if there is one."""
+    return at is not None and now >= at
