@@ -107,6 +107,14 @@ def test_local_is_short_for_the_local_provider_and_contradicts_another() -> None
         resolve({"local": True, "provider": "openai"}, Environment({}))
 
 
+@pytest.mark.parametrize("said", [{"REALTIME_CLI_LOCAL": "yes"}, {"REALTIME_CLI_PROVIDER": "local"}])
+def test_an_address_on_the_command_line_goes_before_a_variable_that_says_local(said: dict[str, str]) -> None:
+    assert resolve({"base_url": "ws://box/v1"}, Environment(said)).provider == "auto"
+    both = {**said, "REALTIME_CLI_BASE_URL": "ws://box/v1"}
+    assert resolve({}, Environment(both)).provider == "local"
+    assert resolve({"local": True}, Environment(both)).provider == "local"
+
+
 def test_instructions_with_an_at_sign_are_read_from_the_file(tmp_path: Path) -> None:
     guide = tmp_path / "guide.md"
     guide.write_text("Be brief. Ünïcode too.", encoding="utf-8")

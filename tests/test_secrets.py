@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime_cli.protocol.redaction import HIDDEN, without_keys
+from realtime_cli.protocol.redaction import HIDDEN, hide, without_keys
 from tests import scripts
 from tests.running import PATIENCE_S, ROOT, environment
 from tests.scripted_server import HttpAnswer, Raw, Script, ScriptedServer
@@ -144,3 +144,9 @@ def test_what_looks_like_a_key_is_hidden_in_every_field_but_those_of_the_convers
         "delta": LIKE_A_KEY,
         "numbers": [1, None, True],
     }
+
+
+@pytest.mark.parametrize("written", [r"ab\/cd+ef==", r"\u0061b/cd\u002Bef==", "ab/cd+ef=="])
+def test_a_key_is_hidden_however_json_spells_it(written: str) -> None:
+    told = json.loads(hide(f'{{"text":"it is {written}, \\n or \\u0061b"}}', ["ab/cd+ef=="]))
+    assert told == {"text": f"it is {HIDDEN}, \n or ab"}

@@ -94,8 +94,8 @@ def test_the_status_line_names_what_runs_and_the_keys_that_answer() -> None:
 def test_a_question_shows_every_argument_in_full_and_for_which_server() -> None:
     arguments = json.dumps({"note": "harmless " * 500, "command": "rm -rf ~"})
     question = ToolAsked(call_id="c", name="run_command", arguments=arguments, server="files")
-    title, note, command = question_text(question).split("\n")
-    assert title == "may run_command of the MCP server files run?"
+    title, note, command, again = question_text(question).split("\n")
+    assert title == again == "may run_command of the MCP server files run?"
     assert note == f'  note = "{"harmless " * 500}"'
     assert command == '  command = "rm -rf ~"'
     assert always_text(question) == "always for run_command of the MCP server files"
@@ -115,7 +115,14 @@ def test_a_question_shows_every_argument_in_full_and_for_which_server() -> None:
     ],
 )
 def test_a_question_can_hide_nothing(arguments: str, shown: str) -> None:
-    assert question_text(asked(arguments)).split("\n")[1:] == [shown]
+    assert question_text(asked(arguments)).removesuffix("\nmay look run?") == f"may look run?\n{shown}"
+
+
+def test_arguments_that_fill_the_window_do_not_push_the_question_out_of_sight() -> None:
+    short = asked(json.dumps({"command": "ls"}))
+    many = asked(json.dumps({f"file_{number}": "x" for number in range(30)}))
+    assert question_text(short).split("\n") == ["may look run?", '  command = "ls"']
+    assert question_text(many).split("\n")[-2:] == ['  file_29 = "x"', "may look run?"]
 
 
 def test_the_name_of_a_tool_cannot_write_a_question_of_its_own() -> None:

@@ -30,9 +30,8 @@ from realtime_cli.server.socket.admission import Limits, Policy
 from realtime_cli.server.socket.client_secrets import KeyMaker
 from realtime_cli.server.socket.http_routes import Site
 from realtime_cli.server.webrtc.calls import Calls
-from realtime_cli.settings.settings import Environment, Settings
+from realtime_cli.settings.settings import SERVE_TOKEN, Environment, Settings
 
-TOKEN_VARIABLE = "REALTIME_CLI_SERVE_TOKEN"  # noqa: S105 -- a name
 SHORTEST_TOKEN = 16
 """Characters; shorter ones can be guessed."""
 
@@ -63,7 +62,7 @@ def run(  # noqa: PLR0913 -- a server has this many sides
     if token is None and not ipaddress.ip_address(address).is_loopback:
         raise ConfigError(
             f"{host} can be reached from other machines, and no token is set",
-            f"put one of {SHORTEST_TOKEN} characters or more into a file for --token-file, or into {TOKEN_VARIABLE}",
+            f"put one of {SHORTEST_TOKEN} characters or more into a file for --token-file, or into {SERVE_TOKEN}",
         )
     require_parts()
     engines = engines_of(settings, environment)
@@ -135,7 +134,7 @@ def _limits(sessions: int, session_minutes: float, idle_minutes: float) -> Limit
 
 def _token(file: Path | None, environment: Environment) -> str | None:
     """The key that clients have to bring. Raises InputError."""
-    token, where = environment.get(TOKEN_VARIABLE), TOKEN_VARIABLE
+    token, where = environment.get(SERVE_TOKEN), SERVE_TOKEN
     if file is not None:
         where = f"--token-file {file}"
         try:

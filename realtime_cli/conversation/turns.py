@@ -1,25 +1,24 @@
 """The user's side: turns that are spoken, typed or recorded, and the transcripts of what was said.
 
-The states of a spoken turn are in :mod:`.states`; each is keyed on its item's id, which the server tells when it first
-hears somebody. Who ends turns is the server with its voice detection, or the program with a commit; a server whose
-detection cannot be turned off ends recorded and push-to-talk turns as well, and is sent silence instead of commits.
+The spoken ones are kept in :mod:`.spoken_turns`. Who ends turns is the server with its voice detection, or the program
+with a commit; a server whose detection cannot be turned off ends recorded and push-to-talk turns as well, and is sent
+silence instead of commits.
 """
 
 from __future__ import annotations
 
 from collections import deque
 
-import msgspec
-
 from realtime_cli.conversation.effects import Effect, Feed, FeedSilence, Send, Show
 from realtime_cli.conversation.facts import Spoken, Typed, Wanted
-from realtime_cli.conversation.history import UNNAMED, Entry, History
+from realtime_cli.conversation.history import History
 from realtime_cli.conversation.interruptions import Interruptions
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import Notice
 from realtime_cli.conversation.reply import Wish
 from realtime_cli.conversation.responses import Responses
-from realtime_cli.conversation.states import TURN_MOVES, TurnEvent, TurnState
+from realtime_cli.conversation.spoken_turns import SpokenTurns, Turn
+from realtime_cli.conversation.states import TurnEvent, TurnState
 from realtime_cli.conversation.talk_key import TalkKey
 from realtime_cli.protocol.client_events import ConversationItemCreate, InputAudioBufferCommit
 from realtime_cli.protocol.conversation_events import (
@@ -31,36 +30,6 @@ from realtime_cli.protocol.conversation_events import (
     TranscriptionFailed,
 )
 from realtime_cli.protocol.items import Content, Item
-
-COMMIT_GRACE_S = 2.0
-"""How soon after its end a server makes a turn of the user's speech, which brings a reply by itself."""
-
-NOISE_S = 10.0
-"""After so long, speech that did not become a turn was a noise."""
-
-REMEMBERED_TURNS = 32
-"""Of how many spoken turns a transcript may still come."""
-
-
-class Turn(msgspec.Struct, eq=False):
-    """One spoken turn. ``at`` is when it came to its state; ``named``: its id is the server's."""
-
-    item_id: str
-    named: bool
-    at: float
-    state: TurnState = TurnState.SPEAKING
-    counted: bool = False
-    began_at: float = 0.0
-    understood: bool = False
-    """Its transcript came."""
-    audio_start_ms: int = 0
-
-    def move(self, event: TurnEvent, now: float) -> bool:
-        """Go to the next state; False where there is no such move."""
-        after = TURN_MOVES.get((self.state, event))
-        if after is not None:
-            self.state, self.at = after, now
-        return after is not None
 
 
 class Turns:
@@ -80,7 +49,7 @@ class Turns:
         """When the server last made an item of what was said."""
         self.tool_rounds = 0
         """How often the model was asked to speak about results since the user's last turn."""
-        self._typed = self._unnamed = 0
+        self._typed = 0
         self._interruptions = Interruptions(options, responses)
         self.talk_key = TalkKey(options, responses, self._finish_speech)
         self.feeding = False
@@ -88,59 +57,50 @@ class Turns:
         self.recorded: Spoken | None = None
         """The recording that the latest turn was made of."""
         self._recorded_again = False
-        self._turns: dict[str, Turn] = {}
-        self._latest: Turn | None = None
+        self._spoken = SpokenTurns(history)
 
     def reset(self) -> list[Effect]:
         """A new connection knows of no speech: what was not committed is lost. What waits to be sent stays."""
-        owed = self._turns.get(self._responses.owed_turn)
+        owed = self._spoken.get(self._responses.owed_turn)
         if owed is None and self.latest_unheard and self._responses.busy:
-            owed = self._latest
+            owed = self._spoken.latest
         if owed is not None and owed.counted and not owed.understood:
             self.count -= 1  # it is heard again
-        for turn in list(self._turns.values()):
-            self._drop(turn, 0.0)
-        self._turns.clear()
-        self._latest = None
+        self._spoken.reset()
         self.feeding = False
         return self._interruptions.connection_lost()
 
     @property
     def latest_unheard(self) -> bool:
         """Whether the latest spoken turn was committed, and its words are not known."""
-        latest = self._latest
-        return latest is not None and latest.state is TurnState.COMMITTED and not latest.understood
+        return self._spoken.latest_unheard
 
     def unheard(self, *, asked: bool) -> list[float]:
         """When the spoken turns began that no server has understood: those that are open, and one that is owed.
 
         ``asked``: the answer to the latest was asked for.
         """
-        owed = self._responses.owed_turn
-        if asked and self.latest_unheard and self._latest is not None:
-            owed = self._latest.item_id
-        open_states = (TurnState.SPEAKING, TurnState.STOPPED)
-        return [
-            turn.began_at
-            for turn in self._turns.values()
-            if turn.state in open_states or (turn.item_id == owed and not turn.understood)
-        ]
+        latest = self._spoken.latest
+        return self._spoken.unheard(
+            latest.item_id if asked and latest and self.latest_unheard else self._responses.owed_turn
+        )
 
     def was_understood(self, turn_id: str) -> bool:
         """Whether the words of this turn are known."""
-        turn = self._turns.get(turn_id)
+        turn = self._spoken.get(turn_id)
         return turn is not None and turn.understood
 
     @property
     def talked_from(self) -> float | None:
         """Since when the talk key was down for the latest turn, if its words are not known."""
-        understood = self._latest is not None and self._latest.understood
+        latest = self._spoken.latest
+        understood = latest is not None and latest.understood
         return None if understood or self.talk_key.talking else self.talk_key.talked_from
 
     def send_again(self) -> bool:
         """Let the recording in hand be sent once more; False when that was done before, or its words are known."""
-        recorded = self.recorded
-        if recorded is None or (self._latest is not None and self._latest.understood):
+        recorded, latest = self.recorded, self._spoken.latest
+        if recorded is None or (latest is not None and latest.understood):
             return False
         if not self.feeding:
             if self._recorded_again:
@@ -153,12 +113,12 @@ class Turns:
     @property
     def speaking(self) -> bool:
         """The server hears the user, or the talk key is down."""
-        return self.talk_key.talking or self.speech_detected
+        return self.talk_key.talking or self._spoken.detected
 
     @property
     def speech_detected(self) -> bool:
         """The server hears the user."""
-        return any(turn.state is TurnState.SPEAKING for turn in self._turns.values())
+        return self._spoken.detected
 
     @property
     def transcript_pending(self) -> bool:
@@ -168,15 +128,11 @@ class Turns:
     def due(self, now: float) -> float | None:
         """When the talk key has been down for too long, or speech that became no turn is settled."""
         due = [at for at in (self.talk_key.due, self._interruptions.due) if at is not None]
-        for turn in self._turns.values():
-            if turn.state is TurnState.STOPPED:
-                due += [at for at in (turn.at + COMMIT_GRACE_S, turn.at + NOISE_S) if at > now]
-        return min(due, default=None)
+        return min([*due, *self._spoken.due(now)], default=None)
 
     def settling(self, now: float) -> bool:
         """Whether the server is about to make a turn of what was said."""
-        stopped = (turn.at for turn in self._turns.values() if turn.state is TurnState.STOPPED)
-        return any(now < at + COMMIT_GRACE_S for at in stopped)
+        return self._spoken.settling(now)
 
     def next_input(self, now: float) -> list[Effect]:
         """Send the next waiting turn."""
@@ -210,26 +166,19 @@ class Turns:
 
     def time_passed(self, now: float) -> list[Effect]:
         """Speech that did not become a turn was a noise; a talk key may be stuck."""
-        for turn in list(self._turns.values()):
-            if turn.state is TurnState.STOPPED and now >= turn.at + NOISE_S:
-                self._drop(turn, now)
+        self._spoken.drop_noises(now)
         return [*self._interruptions.time_passed(now), *self.talk_key.time_passed(now)]
 
     def speech_never_ended(self, now: float) -> bool:
         """No more audio comes, and the server has not heard the end of speech: what was said makes no turn."""
-        endless = [turn for turn in self._turns.values() if turn.state is TurnState.SPEAKING]
-        for turn in endless:
-            self._drop(turn, now)
-        return bool(endless)
+        return self._spoken.drop_open(now)
 
     def speech_started(self, event: SpeechStarted, now: float) -> list[Effect]:
         """The server hears the user: this interrupts a reply that is going on."""
-        turn = self._find(event.item_id, TurnState.SPEAKING)
+        turn = self._spoken.find(event.item_id, TurnState.SPEAKING)
         if turn is None:
-            for earlier in list(self._turns.values()):
-                if earlier.state is TurnState.SPEAKING:
-                    self._drop(earlier, now)
-            turn = self._begin(event.item_id, now)
+            self._spoken.drop_open(now)
+            turn = self._spoken.begin(event.item_id, now)
         else:
             turn.move(TurnEvent.STARTED, now)
         turn.audio_start_ms = event.audio_start_ms
@@ -241,25 +190,25 @@ class Turns:
 
     def speech_stopped(self, event: SpeechStopped, now: float) -> list[Effect]:
         """The server hears that the user stopped."""
-        turn = self._find(event.item_id, TurnState.SPEAKING) or self._begin(event.item_id, now)
+        turn = self._spoken.find(event.item_id, TurnState.SPEAKING) or self._spoken.begin(event.item_id, now)
         if not turn.move(TurnEvent.STOPPED, now):
             return []
         self.ended_at = now
-        self._ended(turn, now)
+        self._spoken.ended(turn, now)
         length_ms = event.audio_end_ms - turn.audio_start_ms
         return self._interruptions.speech_stopped(turn.item_id, length_ms / 1000 if length_ms > 0 else None, now)
 
     def committed(self, event: InputAudioBufferCommitted, now: float) -> None:
         """The user's audio became an item; with the server deciding, a response follows by itself."""
-        turn = self._find(event.item_id, TurnState.SPEAKING, TurnState.STOPPED)
+        turn = self._spoken.find(event.item_id, TurnState.SPEAKING, TurnState.STOPPED)
         if turn is None:
-            turn = self._begin(event.item_id, now, event.previous_item_id)
+            turn = self._spoken.begin(event.item_id, now, event.previous_item_id)
         if not turn.move(TurnEvent.COMMITTED, now):
             return
         # Whatever was being said is in this item, also where its id was another one before.
-        self.speech_never_ended(now)
+        self._spoken.drop_open(now)
         self.committed_at = now
-        entry = self._ended(turn, now)
+        entry = self._spoken.ended(turn, now)
         if entry is not None and not self._options.transcribes_user:
             entry.final = True
         if self._options.server_takes_turns:
@@ -278,7 +227,7 @@ class Turns:
         if not self._history.knows(item.id) and kinds == {"input_text"}:
             # A typed turn, which was told when it was sent: this server gives it an id of its own.
             return
-        self._find(item.id, TurnState.COMMITTED)
+        self._spoken.find(item.id, TurnState.COMMITTED)
         entry = self._history.entry(item.id, "user", now, previous_item_id)
         if entry is None or entry.final:
             return
@@ -290,8 +239,8 @@ class Turns:
         self, event: TranscriptionDelta | TranscriptionCompleted | TranscriptionFailed, now: float
     ) -> list[Effect]:
         """A transcript of the user's grows, is complete, or failed."""
-        turn = self._find(event.item_id, *TurnState)
-        item_id = turn.item_id if turn else event.item_id or self._unnamed_id()
+        turn = self._spoken.find(event.item_id, *TurnState)
+        item_id = turn.item_id if turn else event.item_id or self._spoken.unnamed_id()
         effects: list[Effect] = []
         if isinstance(event, TranscriptionCompleted) and turn:
             effects, ignored = self._interruptions.transcribed(turn.item_id, event.item_id, event.transcript)
@@ -299,7 +248,7 @@ class Turns:
             if ignored or not event.transcript.strip():
                 self._was_noise(turn, now)
             if ignored:
-                self._forget(turn)
+                self._spoken.forget(turn)
                 return effects
         entry = self._history.entry(item_id, "user", now)
         if entry is None or entry.final:
@@ -344,56 +293,3 @@ class Turns:
             self.count -= 1
             self._responses.withdraw(turn.item_id)
         turn.move(TurnEvent.DROPPED, now)
-
-    def _begin(self, item_id: str, now: float, previous_item_id: str | None = None) -> Turn:
-        named = bool(item_id)
-        if not named:
-            self._unnamed += 1
-        turn = self._latest = Turn(item_id or self._unnamed_id(), named, now, began_at=now)
-        self._turns[turn.item_id] = turn
-        if len(self._turns) > REMEMBERED_TURNS:
-            del self._turns[next(iter(self._turns))]
-        self._history.entry(turn.item_id, "user", now, previous_item_id)
-        return turn
-
-    def _find(self, item_id: str, *states: TurnState) -> Turn | None:
-        """The turn of an event: by its id, or the latest where one of the two sides of it was left out."""
-        if item_id in self._turns:
-            return self._turns[item_id]
-        latest = self._latest
-        if latest is None or latest.state not in states or (item_id and latest.named):
-            return None
-        if item_id:
-            # The server told the id at last.
-            entry = self._history.find(latest.item_id)
-            if self._history.knows(item_id) or entry is None:
-                return None
-            self._history.name(entry, item_id)
-            self._turns[item_id] = latest
-            latest.named = True
-        return latest
-
-    def _drop(self, turn: Turn, now: float) -> None:
-        """It was no turn: nothing is told of it, unless words came."""
-        turn.move(TurnEvent.DROPPED, now)
-        entry = self._history.find(turn.item_id)
-        if entry is not None and entry.role == "user":
-            entry.final = True
-            if not entry.text:
-                self._history.drop(entry)
-
-    def _forget(self, turn: Turn) -> None:
-        """It was assent or a noise, and is no part of the conversation."""
-        entry = self._history.find(turn.item_id)
-        if entry is not None and entry.role == "user":
-            self._history.drop(entry)
-
-    def _ended(self, turn: Turn, now: float) -> Entry | None:
-        """The turn's entry; its speech is over."""
-        entry = self._history.entry(turn.item_id, "user", now)
-        if entry is not None and entry.ended_at is None:
-            entry.ended_at = now
-        return entry
-
-    def _unnamed_id(self) -> str:
-        return f"{UNNAMED}turn {self._unnamed}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from realtime_cli.protocol.codec import JsonObject
@@ -43,11 +44,21 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """``text`` without ``secrets``, whatever they look like."""
+    """``text`` without ``secrets``, whatever they look like; also as JSON may spell them, with escapes."""
     for secret in secrets:
         if secret in text:
             text = text.replace(secret, HIDDEN)
+        if "\\" in text:
+            text = _in_json(secret).sub(HIDDEN, text)
     return text
+
+
+@lru_cache(maxsize=8)
+def _in_json(secret: str) -> re.Pattern[str]:
+    """Each character as itself, as ``\\u002f``, or as ``\\/`` (RFC 8259, section 7; PHP writes every slash so)."""
+    after = {each: r"\\" * (each in '"\\') + r"\\?" * (each == "/") for each in secret}
+    ways = (rf"(?:{after[each]}{re.escape(each)}|\\u(?i:{ord(each):04x}))" for each in secret)
+    return re.compile("".join(ways))
 
 
 def without_keys(body: JsonObject) -> dict[str, Any]:

@@ -62,6 +62,10 @@ def look_up(flags: Mapping[str, Any], environment: Environment) -> dict[str, Fou
         said = [name for name in names if found[name].value not in (None, False)]
         nearest = min((found[name].distance for name in said), default=0)
         found |= {name: _default(known[name]) for name in said if found[name].distance > nearest}
+    for name in ("local", "provider"):
+        if found[name].value in (True, "local") and found["base_url"].distance < found[name].distance:
+            # Who names an address nearer to the command line means to go there.
+            found[name] = _default(known[name])
     if found["local"].value:
         if found["provider"].value not in ("auto", "local"):
             raise InputError("--local and --provider contradict each other", "give one of them")

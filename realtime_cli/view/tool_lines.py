@@ -14,6 +14,9 @@ from realtime_cli.view.stats import duration
 MAX_CHARS = 120
 """A call may carry a whole file as its argument."""
 
+LONG_LINES, LONG_CHARS = 10, 800
+"""What has more may not fit into a window of 80 columns and 24 rows, in which there is more than the question."""
+
 
 def call_text(record: ToolCalled | ToolAsked) -> str:
     """The call, as it would be written in Python."""
@@ -31,8 +34,13 @@ def question_text(record: ToolAsked) -> str:
     """What the user is asked, with every argument in full, one a line: nobody can consent to what is not shown.
 
     What cannot be seen is spelt out. Arguments that two readers could read differently are shown as they were written.
+    Behind arguments that may have scrolled the question off the screen it stands again.
     """
-    return "\n".join((f"may {_whose(record)} run?", *(f"  {line}" for line in _arguments(record.arguments))))
+    question = f"may {_whose(record)} run?"
+    lines = [question, *(f"  {line}" for line in _arguments(record.arguments))]
+    if len(lines) > LONG_LINES or sum(map(len, lines)) > LONG_CHARS:
+        lines.append(question)
+    return "\n".join(lines)
 
 
 def always_text(record: ToolAsked) -> str:

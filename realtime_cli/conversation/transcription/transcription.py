@@ -8,7 +8,7 @@ by silence, so that its last words are found as well), or this side, which commi
 from __future__ import annotations
 
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.effects import CloseMic, Drop, Effect, End, Feed, OpenMic, ResumeMic, Send, Show
+from realtime_cli.conversation.effects import CloseMic, Drop, Effect, End, Feed, OpenMic, Show
 from realtime_cli.conversation.failures import trouble_of
 from realtime_cli.conversation.links import Links
 from realtime_cli.conversation.records import (
@@ -21,7 +21,7 @@ from realtime_cli.conversation.records import (
     Trouble,
 )
 from realtime_cli.conversation.session_setup import SessionSetup
-from realtime_cli.conversation.talk_key import MIN_COMMIT_MS
+from realtime_cli.conversation.transcription.continuity import Continuity
 from realtime_cli.conversation.transcription.options import TranscriptionOptions
 from realtime_cli.conversation.transcription.reports import (
     NO_SPEECH,
@@ -31,30 +31,20 @@ from realtime_cli.conversation.transcription.reports import (
     usage_of,
 )
 from realtime_cli.conversation.transcription.segments import Segment, Segments
+from realtime_cli.conversation.transcription.sent_audio import MARKER, SentAudio
 from realtime_cli.errors import ConnectionFailed, RealtimeError
 from realtime_cli.protocol import conversation_events as c
-from realtime_cli.protocol.client_events import InputAudioBufferCommit, SessionUpdate
+from realtime_cli.protocol.client_events import SessionUpdate
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.dialects import dialect_of
 from realtime_cli.protocol.error_codes import SESSION_EXPIRED, Severity, classify, dialect_shown_by, fatal_error
 from realtime_cli.protocol.items import ErrorDetail, Item
 
-SETUP, MARKER = "evt_setup", "evt_marker"
-"""Ids of the two ``session.update`` events. The second repeats the first when all audio is sent: servers answer in
-order, so its answer says that the audio before it has been heard."""
+SETUP = "evt_setup"
+"""Id of the ``session.update`` that sets the session up."""
 
 FAREWELL_S = 5.0
 """How long the last words may take after Ctrl-C."""
-
-OVERLAP_S = 1.0
-"""How much of the microphone a renewed session hears again."""
-
-RESENT_S = 4.0
-"""Speech that began at most so long before a loss is heard once more by the next server. The session keeps two seconds
-more, which is what another connection takes."""
-
-PAUSE_S = 0.5
-"""How long before that nobody may have spoken."""
 
 COMMIT_EMPTY = "input_audio_buffer_commit_empty"
 
@@ -68,14 +58,12 @@ class Transcription:
         self._segments = Segments()
         self._links = Links(options.reconnect_s, options.seed, self._setup)
         self._begun = False
-        self._unheard_since = 0.0
-        self._all_sent = self._all_heard = False
+        self._audio = SentAudio(options, self._segments, self._setup)
+        self._continuity = Continuity(options, self._segments, self._audio, self._links, self._setup)
         self._exit_code: int | None = None
         self._give_up_at: float | None = None
         self._failed = self._ended = False
         self._changed_at: float | None = None
-        self._cut_ms = 0
-        self._mic_began_at: float | None = None
         self._speech_found = False
 
     def handle(self, fact: f.Fact, now: float) -> list[Effect]:
@@ -98,10 +86,10 @@ class Transcription:
             return self._changed_at + self.options.hello_timeout_s
         due = [at for at in (self._give_up_at, self._segments.overtaken_due, self._links.due) if at is not None]
         if self._links.ready:
-            due.append(self._changed_at + OVERLAP_S + PAUSE_S)
-        if self._all_sent and not self._segments.pending and self._all_heard:
+            due.append(self._continuity.renewal_due(self._changed_at))
+        if self._audio.all_sent and not self._segments.pending and self._audio.all_heard:
             due.append(self._changed_at + self.options.settle_s)
-        elif self._all_sent or self._segments.pending:
+        elif self._audio.all_sent or self._segments.pending:
             due.append(self._changed_at + self.options.answer_timeout_s)
         return min(due, default=None)
 
@@ -132,19 +120,16 @@ class Transcription:
             case f.Cut() if self._links.lost:
                 return []  # of a connection that is gone
             case f.Cut():
-                self._cut_ms = self._segments.offset_ms + fact.end_ms
-                if fact.has_speech:
-                    start_ms = self._segments.offset_ms + fact.start_ms
-                    self._segments.commits.append(f.Cut(start_ms, self._cut_ms, has_speech=True))
+                self._audio.cut(fact)
             case f.MicOpened():
-                self._mic_began_at = now
+                self._continuity.mic_began_at = now
             case f.Fed():
-                return self._sent_all()
+                return self._audio.sent_all()
             case f.MicEnded():
                 # Whoever is at its end is followed by silence, in which a server that listens hears the end of speech.
-                return self._sent_all() if self.options.server_cuts else [CloseMic()]
-            case f.MicClosed() if not self._all_sent:
-                return self._mic_closed(fact)
+                return self._audio.sent_all() if self.options.server_cuts else [CloseMic()]
+            case f.MicClosed() if not self._audio.all_sent:
+                return self._audio.mic_closed(fact)
             case f.Noted():
                 return [Show(Notice(text=fact.text))]
             case f.Quit():
@@ -160,8 +145,7 @@ class Transcription:
             case f.Slept():
                 self._links.slept(fact.seconds)
             case f.MicResumed():
-                self._segments.offset_ms = fact.from_ms
-                self._cut_ms = max(self._cut_ms, fact.from_ms)
+                self._audio.mic_resumed(fact)
         return []
 
     def _server_said(self, event: ServerEvent | UnknownEvent, now: float) -> list[Effect]:
@@ -178,7 +162,7 @@ class Transcription:
                 return self._session_created(c.SessionCreated(), now)
             case c.SessionUpdated():
                 self._setup.answered()
-                self._all_heard = self._all_sent
+                self._audio.all_heard = self._audio.all_sent
             case c.SpeechStarted():
                 self._segments.started(event.item_id, event.audio_start_ms)
             case c.SpeechStopped():
@@ -217,7 +201,7 @@ class Transcription:
         corrected = self._setup.correct(dialect_of(event.session))
         cut = not options.server_cuts
         if self._begun:
-            again = self._send_again(now)
+            again = self._continuity.send_again(now)
             restored = self._links.restored(now)
             return [*(corrected or self._setup.speak()), self._setup.update(SETUP), *again, *restored]
         self._begun = True
@@ -233,62 +217,8 @@ class Transcription:
         """The connection was lost; one that never opened a session is not tried again."""
         if not self._begun or self._exit_code is not None:
             return self._fail(fact.error)
-        outcome = self._links.lose(fact, now)
-        if isinstance(outcome, ConnectionFailed):
-            return self._fail(outcome)
-        effects, worked = outcome
-        if not worked:
-            return effects
-        self._all_heard = False
-        if self.options.recording is not None:
-            # What is not told yet is sent once more, from the beginning of the first of it.
-            self._all_sent = False
-            self._segments.offset_ms = self._segments.begin_again()
-            return effects
-        self._unheard_since = now - fact.silent_s
-        began_at = now if self._mic_began_at is None else self._mic_began_at
-        # Only so much of the microphone is kept; of what began before that, what came is told.
-        told, first_ms = self._segments.split(round((now - RESENT_S - began_at) * 1000))
-        if first_ms is not None:
-            self._unheard_since = min(self._unheard_since, began_at + first_ms / 1000)
-        return [*effects, *map(Show, told)]
-
-    def _send_again(self, now: float) -> list[Effect]:
-        """Let the new server hear what no transcript came for."""
-        if self.options.recording is not None:
-            return [Feed(self.options.recording, not self.options.server_cuts, self._segments.offset_ms)]
-        marker = [self._setup.update(MARKER)] if self._all_sent and self.options.server_cuts else []
-        self._all_heard = self._all_sent and not marker
-        return [ResumeMic(now - self._unheard_since), *marker]
-
-    def _renew(self, now: float) -> list[Effect]:
-        """Let the session that stands by take over in a pause, so that no word is lost or heard twice."""
-        changed_at = now if self._changed_at is None else self._changed_at
-        busy = self._segments.pending or self._segments.speaking or self._all_sent
-        if busy or self.options.recording is not None or now < changed_at + OVERLAP_S + PAUSE_S:
-            return []
-        taken = self._links.take_over()
-        return [*taken, ResumeMic(OVERLAP_S)] if taken else []
-
-    def _sent_all(self) -> list[Effect]:
-        self._all_sent = True
-        if not self.options.server_cuts:
-            # Whatever was said is committed already, and owed.
-            self._all_heard = True
-            return []
-        return [self._setup.update(MARKER)]
-
-    def _mic_closed(self, fact: f.MicClosed) -> list[Effect]:
-        """The microphone delivers no more: what was said since the last cut, or is being said, is committed."""
-        self._all_sent = self._all_heard = True
-        if self.options.server_cuts:
-            return self._commit(None) if self._segments.speaking else []
-        long_enough = fact.spoken_ms - self._cut_ms >= MIN_COMMIT_MS
-        return self._commit(f.Cut(self._cut_ms, fact.spoken_ms, True)) if long_enough and fact.has_speech else []
-
-    def _commit(self, cut: f.Cut | None) -> list[Effect]:
-        self._segments.commits.append(cut)
-        return [Send(InputAudioBufferCommit())]
+        effects = self._continuity.lose(fact, now)
+        return self._fail(effects) if isinstance(effects, ConnectionFailed) else effects
 
     def _error(self, error: ErrorDetail, now: float) -> list[Effect]:
         severity = classify(error)
@@ -299,9 +229,9 @@ class Transcription:
             return [*corrected, self._setup.update(SETUP)]
         if severity is Severity.FATAL or not self._session_id:
             return self._fail(fatal_error(error, self.options.key))
-        if error.event_id == MARKER or (self._all_sent and self._setup.may_be_about_update(error, None)):
+        if error.event_id == MARKER or (self._audio.all_sent and self._setup.may_be_about_update(error, None)):
             self._setup.answered()
-            self._all_heard = True
+            self._audio.all_heard = True
             return []
         cause = SessionUpdate(session={}) if error.event_id == SETUP else None
         if self._setup.may_be_about_update(error, cause):
@@ -333,11 +263,15 @@ class Transcription:
             return [Drop(self._links.link.epoch), *self._lose(f.Lost(passing), now)]
         if not self._session_id:
             return self._fail(self._silence()) if now >= changed_at + self.options.hello_timeout_s else []
-        told = self._links.time_passed(now) + self._renew(now) + self._untranscribed(self._segments.give_up(now))
-        over = self._all_sent and not self._segments.pending
+        told = (
+            self._links.time_passed(now)
+            + self._continuity.renew(now, changed_at)
+            + self._untranscribed(self._segments.give_up(now))
+        )
+        over = self._audio.all_sent and not self._segments.pending
         if self._give_up_at is not None and (now >= self._give_up_at or over):
             return told + self._end(self._exit_code or 0, "interrupted" if self._exit_code else "quit")
-        return told + (self._go_on_waiting(now, changed_at) if self._all_sent or self._segments.pending else [])
+        return told + (self._go_on_waiting(now, changed_at) if self._audio.all_sent or self._segments.pending else [])
 
     def _go_on_waiting(self, now: float, changed_at: float) -> list[Effect]:
         """Something is owed, or nothing more is sent: the server's silence has an end."""
@@ -349,10 +283,10 @@ class Transcription:
         if self._segments.pending:
             return self._fail(self._silence())
         settled = not self.options.server_cuts or now >= changed_at + self.options.settle_s
-        if not ((self._all_heard and settled) or overdue):
+        if not ((self._audio.all_heard and settled) or overdue):
             return []
         if self._segments.speaking and not overdue:
-            return self._commit(None)
+            return self._audio.commit(None)
         return [*self._nothing_found(), *self._end(1 if self._failed else 0, "done")]
 
     def _untranscribed(self, given_up: list[Segment]) -> list[Effect]:
@@ -394,7 +328,7 @@ class Transcription:
             return Phase.CONNECTING
         if self._segments.speaking:
             return Phase.HEARING
-        return Phase.THINKING if self._segments.pending or self._all_sent else Phase.LISTENING
+        return Phase.THINKING if self._segments.pending or self._audio.all_sent else Phase.LISTENING
 
 
 _OF_SPEECH = (
