@@ -9,7 +9,8 @@ from importlib import import_module
 
 import pytest
 
-from realtime_cli.cli.commands import COMMANDS, Command
+from realtime_cli.cli.command import Command
+from realtime_cli.cli.commands import COMMANDS
 from realtime_cli.cli.options import taken
 from realtime_cli.settings.fields import fields
 from tests.running import run

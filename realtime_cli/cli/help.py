@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 from typer.core import TyperCommand, TyperGroup
 
-from realtime_cli.cli.commands import COMMANDS, GROUPS, HELP, Command
+from realtime_cli.cli.command import Command
+from realtime_cli.cli.commands import COMMANDS, GROUPS, HELP
 
 OPTIONS = "Options"
 """The panel of what belongs to one command alone."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from realtime_cli.cli.commands import Command
+from realtime_cli.cli.command import Command
 from realtime_cli.cli.help import HelpfulCommand
 from realtime_cli.settings.fields import Field, fields
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from realtime_cli.cli.commands import Command
+from realtime_cli.cli.command import Command
 from realtime_cli.cli.printing import complain, tell_traceback
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, in_words
 from realtime_cli.settings.environment import load_environment
