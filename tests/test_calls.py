@@ -420,6 +420,15 @@ def test_always_holds_for_the_tool_of_one_server_only() -> None:
     assert [told.server for told in drive.shown(ToolCalled)] == ["docs", "mail", "docs"]
 
 
+@pytest.mark.parametrize("ours_first", [True, False])
+def test_always_for_a_tool_of_the_model_side_is_not_for_one_of_ours_with_its_name(ours_first: bool) -> None:
+    theirs = {**APPROVAL, "server_label": "", "name": "look"}
+    items = [call("c1"), theirs] if ours_first else [theirs, call("c1")]
+    drive = typed(asks=True, can_ask=True).tell(item_done(items[0]), f.Decided("always"), item_done(items[1]))
+    assert (run_ids(drive), consents(drive)) == ((["c1"], []) if ours_first else ([], [("mcpr_1", True)]))
+    assert len(drive.shown(ToolAsked)) == 2
+
+
 def test_a_question_holds_all_arguments() -> None:
     long = json.dumps({"note": "harmless " * 500, "command": "rm -rf ~"})
     drive = typed(asks=True, can_ask=True).tell(item_done({**call(), "arguments": long}))

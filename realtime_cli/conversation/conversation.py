@@ -147,7 +147,7 @@ class Conversation:
                 return self._heard(fact, now)
             case f.Flushed():
                 parts.turns.voice_silenced()
-                return parts.responses.flushed(fact)
+                return parts.heard_replies.flushed(fact)
             case f.InputsEnded():
                 parts.timeouts.inputs_ended = True
             case f.MicEnded():
@@ -180,7 +180,7 @@ class Conversation:
 
     def _heard(self, fact: f.Heard, now: float) -> list[Effect]:
         parts = self._parts
-        parts.responses.heard(fact)
+        parts.heard_replies.heard(fact)
         if fact.heard_ms <= 0:
             return []
         return parts.meter.audible(fact.item_id, parts.turns.ended_at, parts.turns.committed_at, now)

@@ -56,7 +56,7 @@ class Ending:
 
     def fail(self, error: RealtimeError, now: float) -> list[Effect]:
         """End with an error, behind all that is not told yet."""
-        self._parts.responses.cut_off()
+        self._parts.heard_replies.cut_off()
         told = self._parts.history.release(now, everything=True)
         return [*told, Show(Trouble(message=str(error))), *self.end(error.exit_code, "failed", now, error)]
 
@@ -64,7 +64,7 @@ class Ending:
         """Say what was heard of a reply that is cut off by the end, then end."""
         self.ended = True
         self._parts.turns.give_up_transcripts(also_empty=False)
-        self._parts.responses.cut_off()
+        self._parts.heard_replies.cut_off()
         return [
             CloseMic(),
             *self._parts.history.release(now, everything=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from realtime_cli.conversation.continuity import Continuity
+from realtime_cli.conversation.heard_replies import HeardReplies
 from realtime_cli.conversation.history import History
 from realtime_cli.conversation.links import Links
 from realtime_cli.conversation.options import ConversationOptions
@@ -29,6 +30,7 @@ class Parts:
         self.history = History()
         self.meter = UsageMeter(options.prices, options.transcription_model, options.budget_usd)
         self.rate = RequestRate()
+        self.heard_replies = HeardReplies(options, self.history)
         self.responses = Responses(options, self.history)
         self.turns = Turns(options, self.history, self.responses)
         self.calls = ToolCalls(options, self.responses)

@@ -1,9 +1,9 @@
-"""The model's side, and the one owner of what is owed: which response is asked for, active or over, and what was heard.
+"""The model's side, and the one owner of what is owed: which response is asked for, active or over.
 
 Only one response may be active in the default conversation, so what is wanted (:class:`Wish`) is asked for when the one
 before is over: :meth:`Responses.ask` alone sends a ``response.create`` for the conversation. The states and what their
-moves send are in :mod:`.states`. Everything is keyed on the response's id; where a server leaves ids out, the response
-in progress is meant.
+moves send are in :mod:`.states`; how much of a reply was heard is in :mod:`.heard_replies`. Everything is keyed on the
+response's id; where a server leaves ids out, the response in progress is meant.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from __future__ import annotations
 import msgspec
 
 from realtime_cli.conversation.effects import Effect, Flush, Send, Show
-from realtime_cli.conversation.facts import Flushed, Heard
-from realtime_cli.conversation.history import UNNAMED, Entry, History
+from realtime_cli.conversation.history import UNNAMED, History
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import Notice
 from realtime_cli.conversation.reply import ContentEvent, Reply, Wish
 from realtime_cli.conversation.states import Recent, ResponseEvent, ResponseState
-from realtime_cli.protocol.client_events import ConversationItemDelete, ConversationItemTruncate, ResponseCancel
+from realtime_cli.protocol.client_events import ResponseCancel
 from realtime_cli.protocol.items import Response
 from realtime_cli.protocol.response_events import OutputItemAdded, OutputItemDone
 
@@ -194,15 +193,6 @@ class Responses:
             effects += self._soundless(reply)
         return effects + self._end(now, cut=not ours and response.status == "cancelled"), reply
 
-    def heard(self, fact: Heard) -> None:
-        """Playback went on."""
-        entry = self._history.played(fact.item_id)
-        if entry is None or fact.content_index not in entry.parts:
-            return
-        part = entry.parts[fact.content_index]
-        part.heard_ms = max(part.heard_ms, min(fact.heard_ms, part.received_ms))
-        part.finished = part.finished or fact.finished
-
     def interrupt(self, *, server_cancels: bool) -> list[Effect]:
         """The user cuts in: silence at once, and no more of what is being said, or about to be."""
         if self.coming is not None and not server_cancels:
@@ -218,13 +208,6 @@ class Responses:
         self.wish = None
         return self.interrupt(server_cancels=False)
 
-    def flushed(self, fact: Flushed) -> list[Effect]:
-        """The playback fell silent: tell the server exactly what was heard, never more than was received."""
-        for part in fact.parts:
-            self.heard(part)
-        cut = [entry for entry in self._history.of("assistant") if entry.audible or not entry.final]
-        return [effect for entry in cut for effect in self._cut(entry)]
-
     def give_up(self) -> list[Effect]:
         """Wait for nothing any more: what came of the response in progress is all there will be of it."""
         effects: list[Effect] = []
@@ -238,18 +221,6 @@ class Responses:
             effects += self._cancel(reply) if active else []
             effects += self._close(reply, cut=True)
         return effects
-
-    def cut_off(self) -> None:
-        """The conversation ends: of replies that are cut off by it, only what was heard is told."""
-        for entry in self._history.of("assistant"):
-            if entry.final and not entry.audible:
-                continue
-            if not entry.text:
-                self._history.drop(entry)
-                continue
-            entry.interrupted = entry.final = True
-            for part in entry.parts.values():
-                part.finished = True
 
     def _soundless(self, reply: Reply) -> list[Effect]:
         """Say once that a server writes where sound was asked for: nothing will be heard of it."""
@@ -308,17 +279,3 @@ class Responses:
         if not self._options.can_cancel:
             return []
         return [Send(ResponseCancel(response_id=None if reply.id.startswith(UNNAMED) else reply.id))]
-
-    def _cut(self, entry: Entry) -> list[Effect]:
-        entry.interrupted = entry.final = True
-        for part in entry.parts.values():
-            part.finished = True
-        if not entry.spoken or not self._options.can_truncate or not entry.server_id:
-            return []
-        if entry.heard_ms == 0:
-            return [Send(ConversationItemDelete(item_id=entry.server_id))]
-        return [
-            Send(ConversationItemTruncate(item_id=entry.server_id, content_index=index, audio_end_ms=part.heard_ms))
-            for index, part in entry.parts.items()
-            if part.heard_ms < part.received_ms or not part.complete
-        ]

@@ -65,6 +65,11 @@ class Call(msgspec.Struct, eq=False):
     started_at: float | None = None
     state: CallState = CallState.WRITTEN
 
+    @property
+    def kind(self) -> tuple[bool, str, str]:
+        """What "always" holds for. The model's side chooses the names of what it runs, also such as ours have."""
+        return self.remote, self.server, self.name
+
     def move(self, event: CallEvent) -> bool:
         """Go to the next state; False where there is no such move."""
         after = CALL_MOVES.get((self.state, event))
@@ -83,8 +88,8 @@ class ToolCalls:
         self._open: dict[str, Call] = {}
         self._runs = 0
         self._consents = 0
-        self._allowed: set[tuple[str, str]] = set()
-        """(server, name) of what the user has allowed for good."""
+        self._allowed: set[tuple[bool, str, str]] = set()
+        """The :attr:`Call.kind` of what the user has allowed for good."""
         self._answerable_from = 0.0
         """Until then an answer may be meant for a question that went away under the user's finger."""
         self.reset()
@@ -221,9 +226,9 @@ class ToolCalls:
             return [Show(Notice(text=ANSWERED_ANOTHER)), *self._ask_next()]
         effects = self._refuse(call, REFUSED, now) if answer == "no" else self._run(call, now)
         if answer == "always":
-            self._allowed.add((call.server, call.name))
+            self._allowed.add(call.kind)
             for other in list(self._open.values()):
-                if other.state is CallState.ASKING and (other.server, other.name) in self._allowed:
+                if other.state is CallState.ASKING and other.kind in self._allowed:
                     effects += self._run(other, now)
         return [*effects, *self._ask_next()]
 
@@ -270,7 +275,7 @@ class ToolCalls:
             return [called, *self._refuse(call, TOO_MANY_ROUNDS, now)]
         definition = self.definitions.get(call.name)
         asks = call.remote or (definition is not None and definition.asks)
-        if not asks or (call.server, call.name) in self._allowed:
+        if not asks or call.kind in self._allowed:
             return [called, *self._run(call, now)]
         if not self._options.can_ask:
             hint = Notice(text=f"{call.name} was not run: nobody can be asked here; see --confirm-tools")
