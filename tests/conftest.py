@@ -11,8 +11,9 @@ __all__ = ["ear", "engines", "sound", "virtual_devices"]
 
 # Who runs the tests in the background, or under nohup, lets them ignore signals, and the programs under test would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if hasattr(signal, "SIGHUP"):
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+for name in ("SIGHUP", "SIGQUIT"):
+    if hasattr(signal, name):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 # The same examples in every run, however slow the machine is: a test that fails now and then tells nobody anything.
 settings.register_profile(
