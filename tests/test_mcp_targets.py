@@ -32,6 +32,14 @@ def test_a_server_behind_a_key_gets_the_one_of_its_variable(tmp_path: Path) -> N
     assert KEY not in done.stdout + done.stderr
 
 
+def test_a_server_that_repeats_its_key_does_not_tell_the_model(tmp_path: Path) -> None:
+    with served(MCP_SERVER_KEY=KEY) as url, ScriptedServer(calling(Call("forecast", {"city": KEY}))) as server:
+        file = described(tmp_path, f'[mcp.weather]\nurl = "{url}"\nkey_variable = "WEATHER_TOKEN"')
+        arguments = ("--mcp", "weather", "--confirm-tools", "never", "--base-url", server.url)
+        run("say", "hi", *arguments, **file, WEATHER_TOKEN=KEY).check_returncode()
+    assert outputs(server) == ["[hidden]: 1 days of rain"]
+
+
 def test_a_command_gets_the_variables_it_asks_for_from_env_files_too_and_no_others(tmp_path: Path) -> None:
     file = described(tmp_path, f"[mcp.notes]\ncommand = '{COMMAND}'\nvariables = [\"NOTES_TOKEN\"]")
     (tmp_path / ".env").write_text(f"NOTES_TOKEN={KEY}\nOTHER_TOKEN={KEY}\n")

@@ -100,7 +100,8 @@ def load_server(
             load()
             _check_wanted(stopped)
     except BaseException:
-        engines.close()
+        # What is being loaded holds nothing of the user's: nobody waits for it.
+        LocalServer(engines).close(0.0)
         raise
     return LocalServer(engines)
 

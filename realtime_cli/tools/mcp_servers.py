@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import IO, TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from realtime_cli.conversation.tool_definitions import ToolDefinition, ToolOutcome, failure
 from realtime_cli.errors import ConfigError, InputError
 from realtime_cli.protocol.redaction import redact
@@ -95,12 +97,18 @@ class McpServer:
         gone = asyncio.ensure_future(self._gone.wait())
         try:
             await asyncio.wait((call, gone), return_when=asyncio.FIRST_COMPLETED)
-            return _outcome(call.result()) if call.done() else lost
+            return self._without_key(_outcome(call.result())) if call.done() else lost
         except MCPError as error:
-            return failure(f"the MCP server {self.label}: {error}")
+            return self._without_key(failure(f"the MCP server {self.label}: {error}"))
         finally:
             call.cancel()
             gone.cancel()
+
+    def _without_key(self, outcome: ToolOutcome) -> ToolOutcome:
+        """A server may repeat the key that it was sent, which neither the model nor a file may learn."""
+        if not self._target.key:
+            return outcome
+        return replace(outcome, output=redact(outcome.output, (self._target.key,)))
 
     async def _keep(self, last_words: IO[bytes]) -> None:
         async with asyncio.timeout(START_S) as limit, self._connected(last_words) as client:
