@@ -121,6 +121,19 @@ def test_interruptions_are_heard_after_the_loudspeaker_was_exchanged() -> None:
     assert judged.within(QUICK_MS) == 3, judged.noticed_ms
 
 
+def test_an_echo_that_ends_at_once_leaves_nothing_behind() -> None:
+    canceller = EchoCanceller(webrtc_canceller(), lambda _notice: None)
+    far = noise(6.0)
+    near = np.concatenate([np.zeros(1920, np.int16), far[:-1920] // 4])
+    cleaned = []
+    for at in range(0, len(far), BLOCK_FRAMES):
+        canceller.played(far[at : at + BLOCK_FRAMES])
+        captured = near[at : at + BLOCK_FRAMES] if at < 4 * RATE_HZ else np.zeros(BLOCK_FRAMES, np.int16)
+        cleaned.append(np.frombuffer(canceller.clean(captured.tobytes()), "<i2"))
+    # What is behind the end is what the canceller delays.
+    assert not np.concatenate(cleaned)[4 * RATE_HZ + BLOCK_FRAMES :].any()
+
+
 def test_a_canceller_is_missing_where_its_package_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pywebrtc_audio", None)
     assert webrtc_canceller() is None

@@ -135,6 +135,9 @@ class EchoCanceller:
             return late
         heard, beside = np.frombuffer(pcm, "<i2"), np.frombuffer(late, "<i2")
         left = self._process(heard, played) if self._process and not self._rests else beside
+        if left is not beside and _amplitude(left) > _amplitude(beside):
+            # It took away an echo that is no longer there, so that nothing but that is to be heard.
+            left = beside
         is_open = self._judge(played, heard, beside, left)
         audible = self._audible_frames > 0
         self._audible_frames = max(0, self._audible_frames - len(heard))
