@@ -1,5 +1,6 @@
 """Fixtures that more than one file of tests uses."""
 
+import os
 import signal
 
 from hypothesis import HealthCheck, settings
@@ -14,6 +15,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for name in ("SIGHUP", "SIGQUIT"):
     if hasattr(signal, name):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+# The workers of a parallel run are told a width, which the programs under test would take for their terminal's.
+for name in ("COLUMNS", "LINES"):
+    os.environ.pop(name, None)
 
 # The same examples in every run, however slow the machine is: a test that fails now and then tells nobody anything.
 settings.register_profile(

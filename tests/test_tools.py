@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import realtime_cli
-from realtime_cli.cli.tool_options import NO_CALLS, toolbox_of
+from realtime_cli.cli.tool_options import NO_REMOTE_CALLS, toolbox_of
 from realtime_cli.conversation.tool_definitions import ToolDefinition, ToolOutcome
 from realtime_cli.providers.profiles import LOCAL
 from realtime_cli.settings.settings import Environment, Settings
@@ -223,6 +223,6 @@ def test_say_without_tools_loads_nothing_of_them() -> None:
     assert done.returncode == 0, done.stderr.decode()
 
 
-def test_the_embedded_model_is_offered_nothing_and_that_is_said(tmp_path: Path) -> None:
-    settings = Settings(tools=(write(tmp_path, "1 / 0"),), mcp=("no-such-command",))
-    assert toolbox_of(settings, Environment({}), LOCAL, lambda _error: None) == (None, [NO_CALLS])
+def test_the_embedded_servers_side_reaches_no_mcp_server_and_that_is_said() -> None:
+    settings = Settings(remote_mcp=("tickets=https://example.org/mcp",))
+    assert toolbox_of(settings, Environment({}), LOCAL, lambda _error: None) == (None, [NO_REMOTE_CALLS])

@@ -199,6 +199,7 @@ def test_what_was_cut_off_is_saved_as_far_as_it_was_heard(page: Page, tmp_path: 
         page.write("Second?")
         page.until(lambda: len(page.lines) == 4 and page.lines[3][1])
         page.until(lambda: "interrupted after" in page.lines[1][2] and page.lines[1][1].endswith("…"))
+        page.until(lambda: path.exists() and len(list(read(path).said)) >= 3)
         page.driver.refresh()
         page.until(lambda: serve.server.sessions == 0)
         keeping.close(PATIENCE_S)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from realtime_cli.errors import TurnError
 from realtime_cli.server.engines.calling import arguments_chat, bounded, chosen, narrowed
 from realtime_cli.server.engines.interface import (
     NO_TOOLS,
@@ -69,8 +70,12 @@ class SmolLM:
         """Yield the reply token by token, then how it ended; blocks between tokens, first for about 0.1 s.
 
         Ends within 0.25 s of ``cancelled()`` becoming true (which is asked on another thread), and of being closed.
-        Raises :class:`TurnError` when the model fails.
+        Raises :class:`TurnError` when the model fails, and for a turn with an image.
         """
+        latest = next((message for message in reversed(messages) if message.role == "user"), None)
+        if latest is not None and latest.images:
+            # Told that there is a picture it makes one up.
+            raise TurnError("the embedded language model takes no images", "--lm takes a model that does")
         asked = question(messages)
         function = chosen(messages, asked, tools)
         if function is not None:
