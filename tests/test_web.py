@@ -196,6 +196,10 @@ def test_what_was_cut_off_is_saved_as_far_as_it_was_heard(page: Page, tmp_path: 
         page.until(lambda: page.text("status") == "Connected")
         page.write("First?")
         page.until(lambda: page.loudest > 0.5)
+        # Some words of it are to be heard before it is cut.
+        played = "return document.getElementById('voice').currentTime"
+        began = page.driver.execute_script(played)
+        page.until(lambda: page.driver.execute_script(played) > began + 2)
         page.write("Second?")
         page.until(lambda: len(page.lines) == 4 and page.lines[3][1])
         page.until(lambda: "interrupted after" in page.lines[1][2] and page.lines[1][1].endswith("…"))
