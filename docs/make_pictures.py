@@ -34,7 +34,6 @@ def main() -> None:
             with Terminal(_program("say", "--local", question), environ=environ, answers=XTERM) as terminal:
                 terminal.wait_for_end()
         _chat(environ)
-        _saved("sessions", ("sessions", "list"), environ)
         _saved("search", ("sessions", "search", "capital"), environ)
         _saved("stats", ("sessions", "stats"), environ)
 
