@@ -34,6 +34,8 @@ def schema() -> dict[str, Any]:
                 field["description"] = text
             # Nothing is left out of a line, so there is no default to speak of.
             field.pop("default", None)
+        # From Python 3.13 on docstrings come without their indentation.
+        body["description"] = inspect.cleandoc(body["description"])
         body["properties"] = dict([kind, ("t", TIME), *others])
         body["required"] = list(body["properties"])
     return {
