@@ -17,12 +17,13 @@ import msgspec
 
 from realtime_cli.errors import InputError
 from realtime_cli.journal.entries import Conversation, NotAConversation, read
-from realtime_cli.journal.export import ExportFormat, clock, exported, transcript
+from realtime_cli.journal.export import ExportFormat, exported, transcript
 from realtime_cli.journal.folder import Folder, data_folder, id_of
 from realtime_cli.journal.index import Index, Match, Sum, Summary
 from realtime_cli.printable import json_line, one_line
 from realtime_cli.providers.prices import dollars
 from realtime_cli.settings.settings import Environment, Settings
+from realtime_cli.view.status import clock
 
 RECORDING = ".wav"
 
@@ -225,12 +226,12 @@ def _about(path: Path) -> str:
 
 def _row(each: Summary) -> tuple[str, ...]:
     cost = "free" if each.usd == 0 and each.provider == "local" else dollars(each.usd)
-    return (each.id, f"{each.at:%Y-%m-%d %H:%M}", clock(each.duration_s), str(each.turns), cost, each.first_words)
+    return (each.id, f"{each.at:%Y-%m-%d %H:%M}", clock(int(each.duration_s)), str(each.turns), cost, each.first_words)
 
 
 def _match_row(match: Match) -> tuple[str, ...]:
     who = {"assistant": "ai"}.get(match.who, "you")
-    return (match.conversation.id, f"{match.conversation.at:%Y-%m-%d}", clock(match.t), who, match.text)
+    return (match.conversation.id, f"{match.conversation.at:%Y-%m-%d}", clock(int(match.t)), who, match.text)
 
 
 def _sum_row(each: Sum) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import msgspec
 from realtime_cli.conversation.records import Transcribed
 from realtime_cli.journal.entries import Conversation, Entry
 from realtime_cli.printable import json_text, one_line
+from realtime_cli.view.status import clock
 from realtime_cli.view.subtitles import MIN_CUE_MS, writer
 
 ExportFormat = Literal["md", "json", "txt", "srt", "vtt", "wav"]
@@ -64,13 +65,13 @@ def markdown(conversation: Conversation) -> str:
     lines = [
         f"# Conversation of {header.at.astimezone():%Y-%m-%d %H:%M}",
         "",
-        f"{with_whom} · {clock(conversation.duration_s)} · {name}" if with_whom else name,
+        f"{with_whom} · {clock(int(conversation.duration_s))} · {name}" if with_whom else name,
         "",
     ]
     for entry in conversation.entries:
         if entry.type in WHO:
             cut = " …" if entry.interrupted else ""
-            lines += [f"**{WHO[entry.type]}** ({clock(entry.began_s)}): {_escaped(entry.text)}{cut}", ""]
+            lines += [f"**{WHO[entry.type]}** ({clock(int(entry.began_s))}): {_escaped(entry.text)}{cut}", ""]
         elif entry.type == "tool_call":
             lines += [f"> {_escaped(entry.name)}({_escaped(entry.arguments)})", ">"]
         elif entry.type == "tool_result":
@@ -78,12 +79,6 @@ def markdown(conversation: Conversation) -> str:
         elif entry.type == "aside":
             lines += [f"_{_escaped(entry.name)}: {_escaped(entry.text)}_", ""]
     return "\n".join(lines).rstrip("\n") + "\n"
-
-
-def clock(seconds: float) -> str:
-    """``1:02:03`` or ``2:03``."""
-    hours, rest = divmod(int(seconds), 3600)
-    return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 
 def _escaped(text: str) -> str:
