@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 20.0
 """How long a script waits for the client before it is a failure; never reached when all is well."""
+
+LOOK_S = 0.05
+"""How often a script looks whether the client's pong has come."""
 
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 """How the types of the events begin that tell what the user said."""
@@ -61,10 +65,20 @@ class Talk:
         except ConnectionClosed:
             raise ClientGone from None
 
-    def receive(self) -> dict[str, Any]:
-        """The client's next event. Raises ClientGone."""
+    def until_all_has_come(self) -> None:
+        """Answer whatever comes until the client has taken in all that was sent: its pong comes behind that."""
         try:
-            event: dict[str, Any] = json.loads(self._connection.recv(PATIENCE_S))
+            arrived = self._connection.ping()
+        except ConnectionClosed:
+            raise ClientGone from None
+        while not arrived.is_set():  # a pong lies behind what the client sent before it, so that has to be taken
+            with contextlib.suppress(TimeoutError):
+                self._obey(self.receive(LOOK_S))
+
+    def receive(self, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
+        """The client's next event. Raises ClientGone, and TimeoutError when none comes."""
+        try:
+            event: dict[str, Any] = json.loads(self._connection.recv(timeout_s))
         except ConnectionClosed:
             raise ClientGone from None
         self._server.received.append(event)
