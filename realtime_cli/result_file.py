@@ -70,6 +70,7 @@ class ResultFile:
             raise _unwritable(self.path, error) from error
 
     def _begin(self, first: bytes) -> BinaryIO:
+        file: BinaryIO
         if _is_stream(self.path):
             file = self.path.open("wb")
             file.write(first)
