@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from realtime_cli.conversation.records import AssistantDelta, Notice, SessionStarted, UsageReported, UserSaid
 from realtime_cli.errors import InputError
 from realtime_cli.journal.entries import Header, NotAConversation, read
-from realtime_cli.journal.folder import Folder, data_folder, id_of
+from realtime_cli.journal.folder import Folder, id_of
 from realtime_cli.journal.index import FILE_NAME, Index
 from realtime_cli.journal.writer import Journal
 from tests.saved import AT, CAPITALS, save
@@ -296,21 +296,6 @@ def test_programs_that_bring_the_index_up_to_date_together_do_not_meet(folder: F
         each.join(120)
     assert results == [20] * 6
     assert (folder.path / FILE_NAME).exists()
-
-
-@pytest.mark.parametrize(
-    ("platform", "environment", "expected"),
-    [
-        ("linux", {"HOME": "/h"}, "/h/.local/share/realtime-cli"),
-        ("linux", {"HOME": "/h", "XDG_DATA_HOME": "/d"}, "/d/realtime-cli"),
-        ("darwin", {"HOME": "/h"}, "/h/Library/Application Support/realtime-cli"),
-        ("linux", {"REALTIME_CLI_DATA_DIR": "/mine", "XDG_DATA_HOME": "/d"}, "/mine"),
-    ],
-)
-def test_conversations_are_in_the_systems_place_for_data(
-    platform: str, environment: dict[str, str], expected: str
-) -> None:
-    assert data_folder(environment, platform) == Path(expected)
 
 
 def test_times_keep_their_zone(folder: Folder) -> None:

