@@ -33,7 +33,7 @@ from tests.serving import Serving, serving
 
 TOKEN = "a-token-of-the-tests-0123456789"
 QUESTION = "What is the capital of France?"
-LONG = ("This is a reply that takes a good many seconds to be said in full. ", "And it has a second sentence.")
+LONG = ("This is a reply that takes a good many seconds to be said in full. ", *["And it has another sentence. "] * 9)
 
 
 class Ear(SecondsHeard):
@@ -174,6 +174,8 @@ def test_the_program_mints_a_key_for_each_call_and_the_browser_talks_with_the_se
         page.until(lambda: page.loudest > 0.5 and page.text("status") == "Connected")
         assert TOKEN not in page.driver.page_source
         page.click("start")
+        # What was said is told to the program only when it is final.
+        page.until(lambda: [path for path in tmp_path.rglob("*.jsonl") if len(list(read(path).said)) >= 2])
         process.send_signal(signal.SIGINT)
         assert process.wait(PATIENCE_S) == 130
     (saved,) = tmp_path.rglob("*.jsonl")
