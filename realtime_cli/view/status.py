@@ -101,7 +101,9 @@ def _state_text(snapshot: Snapshot, controls: Controls, talking_s: int) -> tuple
         soon = f", {max(0, left_s)} s left" if left_s <= LAST_SECONDS else ""
         return f"◉ talking {talking_s // 60}:{talking_s % 60:02}{soon}", "bold red"
     if snapshot.question:
-        return "? your consent", "bold yellow"
+        # A letter belongs to the line that is typed, and not to a question that came meanwhile.
+        first = ": send or leave the line first" if controls.typing else ""
+        return f"? your consent{first}", "bold yellow"
     if snapshot.running and snapshot.phase in (Phase.LISTENING, Phase.THINKING):
         more = f" and {len(snapshot.running) - 1} more" if len(snapshot.running) > 1 else ""
         return f"⚙ running {one_line(snapshot.running[0])}{more}", "yellow"
