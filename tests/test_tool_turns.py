@@ -152,7 +152,7 @@ def answer(terminal: Terminal, typed: str) -> None:
     while not seen("Done."):
         told = seen(ASK_AGAIN)
         terminal.send(typed)
-        terminal.wait_until(lambda told=told: bool(seen("Done.")) or seen(ASK_AGAIN) > told, "an end, or the question again")
+        terminal.wait_until(lambda told=told: bool(seen("Done.")) or seen(ASK_AGAIN) > told, "an end, or a question")
 
 
 @pytest.mark.parametrize(("typed", "runs"), [("y\r", True), ("n\r", False)])

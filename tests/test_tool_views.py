@@ -131,6 +131,16 @@ def test_the_name_of_a_tool_cannot_write_a_question_of_its_own() -> None:
     assert question_text(question).count("\n") == 1
 
 
+def test_a_letter_that_only_looks_like_a_latin_one_shows_in_every_name() -> None:
+    cyrillic = "s\N{CYRILLIC SMALL LETTER IE}arch"
+    question = ToolAsked(call_id="c", name=cyrillic, arguments=json.dumps({cyrillic: "Größe"}), server="d\u03bfcs")
+    assert question_text(question) == ('may s\\u0435arch of the MCP server d\\u03bfcs run?\n  "s\\u0435arch" = "Größe"')
+    assert always_text(question) == "always for s\\u0435arch of the MCP server d\\u03bfcs"
+    assert call_text(question).startswith("s\\u0435arch(")
+    running = Snapshot(phase=Phase.LISTENING, running=(cyrillic,))
+    assert "running s\\u0435arch" in plain(status_line(running, Controls(), 100))
+
+
 def test_the_live_view_prints_the_whole_question_where_it_can_be_scrolled_to(tmp_path: Path) -> None:
     question = asked(json.dumps({"note": "harmless " * 500, "command": "rm -rf ~"}))
     with (tmp_path / "screen").open("w", encoding="utf-8") as stream:

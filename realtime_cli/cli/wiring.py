@@ -121,6 +121,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         can_ask=can_ask,
         prices=None if provider is LOCAL else prices_of(environment.file),
     )
+    notices += [*options.left_out.get(server.dialect, ()), *server.passed_by(wanted)]
     earlier = resumed(environment, resume, options.restore_tokens) if resume else None
     if earlier:
         options = replace(options, past=earlier.past)
@@ -193,6 +194,7 @@ def conversation_options(
         key=server.key,
         session=sessions.pop(server.dialect),
         session_otherwise=sessions,
+        left_out=server.left_out(settings, wanted, session_update),
         own_settings=own_settings(settings),
         server_decides_turns=wanted.vad != "off",
         detection_always_on=provider.detection_always_on,

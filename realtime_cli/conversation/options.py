@@ -31,6 +31,8 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The body of the first ``session.update``, in the dialect that the server is taken to speak."""
     session_otherwise: Mapping[Dialect, Mapping[str, Any]] = {}
     """The same in the dialects that it may turn out to speak; none where there is no doubt."""
+    left_out: Mapping[Dialect, tuple[str, ...]] = {}
+    """What the user should know of each of those: which options it cannot say."""
     own_settings: frozenset[str] = frozenset()
     """Names of settings in it that the user did not ask for: left out if the server refuses them."""
     server_decides_turns: bool = True
