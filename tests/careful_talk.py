@@ -74,7 +74,7 @@ def outcome(
         return next((round((at - began) * 1000) for told, at in talk.voice if told == name and at >= began), None)
 
     return Outcome(
-        paused_ms=since("Hold"),
+        paused_ms=since("Pause"),
         went_on_ms=since("Resume"),
         stopped_ms=since("Flush"),
         audible_after_ms=talk.heard_ms - heard,
@@ -189,9 +189,9 @@ class _Talk:
                 self._playout.push(self._playout.epoch, effect.item_id, effect.content_index, pcm, self.now)
             case e.EndOfAudio():
                 self._playout.finish(self._playout.epoch, effect.item_id, effect.content_index, self.now)
-            case e.Hold():
-                self.voice.append(("Hold", self.now))
-                self._playout.hold()
+            case e.Pause():
+                self.voice.append(("Pause", self.now))
+                self._playout.pause()
             case e.Resume():
                 self.voice.append(("Resume", self.now))
                 self._playout.resume()

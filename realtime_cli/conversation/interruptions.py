@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from realtime_cli.conversation.assent import is_assent
-from realtime_cli.conversation.effects import Effect, Hold, Resume, Send
+from realtime_cli.conversation.effects import Effect, Pause, Resume, Send
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.reply import Wish
 from realtime_cli.conversation.responses import Responses
@@ -34,7 +34,7 @@ NOISE_S = 0.5
 """Without a transcript, speech this short is a cough, a click or a hum; anything longer is meant."""
 
 
-class Held(msgspec.Struct):
+class UndecidedSpeech(msgspec.Struct):
     """The voice is paused for this turn. Times are the core's clock; ``length_s`` is known when the speech is over."""
 
     turn_id: str
@@ -60,8 +60,8 @@ class Interruptions:
     def __init__(self, options: ConversationOptions, responses: Responses) -> None:
         self._options = options
         self._responses = responses
-        self._held: Held | None = None
-        self._late: Held | None = None
+        self._undecided: UndecidedSpeech | None = None
+        self._late: UndecidedSpeech | None = None
         """The latest that was passed by."""
         self._committed = Recent(64)
         self._passed_by = Recent(64)
@@ -70,16 +70,16 @@ class Interruptions:
     @property
     def due(self) -> float | None:
         """When it is decided what the speech was."""
-        return min([held.due for held in (self._held, self._late) if held is not None], default=None)
+        return min([speech.due for speech in (self._undecided, self._late) if speech is not None], default=None)
 
     def speech_started(self, turn_id: str, now: float) -> list[Effect]:
         """The user speaks, perhaps into a reply."""
         if self._options.interruptions == "never":
             return []
         if self._options.interruptions == "careful" and self._responses.audible:
-            if self._held is None:
-                self._held = Held(turn_id, now, LONGEST_ASSENT_S + self._options.silence_s + TOLD_S)
-                return [Hold()]
+            if self._undecided is None:
+                self._undecided = UndecidedSpeech(turn_id, now, LONGEST_ASSENT_S + self._options.silence_s + TOLD_S)
+                return [Pause()]
             # Speech that goes on after a pause is no assent.
             return self._interrupt()
         return self._responses.interrupt(server_cancels=self._options.server_interrupts)
@@ -90,26 +90,26 @@ class Interruptions:
         That begins with its padding and ends with the silence by which it heard the end, as
         https://platform.openai.com/docs/api-reference/realtime-server-events says of both events: they are no speech.
         """
-        held = self._held
-        if held is None or held.turn_id != turn_id:
+        speech = self._undecided
+        if speech is None or speech.turn_id != turn_id:
             return []
-        held.stopped_at = now
+        speech.stopped_at = now
         spoken_s = 0.0 if span_s is None else span_s - self._options.padding_s - self._options.silence_s
-        held.length_s = spoken_s if spoken_s > 0 else max(0.0, now - held.since - self._options.silence_s)
-        if held.length_s > LONGEST_ASSENT_S:
+        speech.length_s = spoken_s if spoken_s > 0 else max(0.0, now - speech.since - self._options.silence_s)
+        if speech.length_s > LONGEST_ASSENT_S:
             return self._interrupt()
-        return [] if self._options.transcribes_user else self._decide_by_length(held)
+        return [] if self._options.transcribes_user else self._decide_by_length(speech)
 
     def committed(self, turn_id: str) -> None:
         """The speech became an item: its answer is asked for, unless it may turn out to need none."""
         self._committed.add(turn_id)
-        undecided = self._held is not None and self._held.turn_id == turn_id
+        undecided = self._undecided is not None and self._undecided.turn_id == turn_id
         if self._options.asks_for_answers and not undecided and turn_id not in self._passed_by:
             self._responses.want(Wish())
 
     def transcribed(self, turn_id: str, item_id: str, text: str) -> tuple[list[Effect], bool]:
         """The transcript of a turn is whole; True where the turn was assent or a noise, and is no turn."""
-        undecided = self._held is not None and self._held.turn_id == turn_id
+        undecided = self._undecided is not None and self._undecided.turn_id == turn_id
         if not undecided and turn_id not in self._passed_by:
             return [], False
         self._known(turn_id)
@@ -122,8 +122,9 @@ class Interruptions:
 
     def not_transcribed(self, turn_id: str) -> list[Effect]:
         """No transcript of a turn will come: its length decides, at once or late."""
-        if self._held is not None and self._held.turn_id == turn_id and self._held.stopped_at is not None:
-            return self._decide_by_length(self._held)
+        speech = self._undecided
+        if speech is not None and speech.turn_id == turn_id and speech.stopped_at is not None:
+            return self._decide_by_length(speech)
         late = self._known(turn_id)
         return self._interrupt(turn_id) if late is not None and late.length_s > NOISE_S else []
 
@@ -134,47 +135,47 @@ class Interruptions:
         "mm-hm" of which the words come late is worse than one that is stopped a little later.
         """
         effects: list[Effect] = []
-        late, held = self._late, self._held
+        late, speech = self._late, self._undecided
         if late is not None and now >= late.due:
             effects += self.not_transcribed(late.turn_id)
-        if held is not None and now >= held.due:
-            if held.stopped_at is None:
+        if speech is not None and now >= speech.due:
+            if speech.stopped_at is None:
                 return [*effects, *self._interrupt()]
-            held.passed_by = True
-            self._late = held
-            self._passed_by.add(held.turn_id)
+            speech.passed_by = True
+            self._late = speech
+            self._passed_by.add(speech.turn_id)
             effects += self._resume()
         return effects
 
     def settled(self) -> None:
         """Something else silenced the voice: there is nothing to decide any more."""
-        if self._held is not None:
-            self._passed_by.add(self._held.turn_id)
-            self._held = None
+        if self._undecided is not None:
+            self._passed_by.add(self._undecided.turn_id)
+            self._undecided = None
 
     def connection_lost(self) -> list[Effect]:
         """Nothing more will be known of the speech that paused the voice, which goes on as far as it came."""
         self._late = None
-        return self._resume() if self._held is not None else []
+        return self._resume() if self._undecided is not None else []
 
-    def _decide_by_length(self, held: Held) -> list[Effect]:
-        if held.length_s > NOISE_S:
+    def _decide_by_length(self, speech: UndecidedSpeech) -> list[Effect]:
+        if speech.length_s > NOISE_S:
             return self._interrupt()
-        self._passed_by.add(held.turn_id)
+        self._passed_by.add(speech.turn_id)
         return self._resume()
 
     def _interrupt(self, turn_id: str = "") -> list[Effect]:
-        name = self._held.turn_id if self._held else turn_id
-        self._held = None
+        name = self._undecided.turn_id if self._undecided else turn_id
+        self._undecided = None
         if self._options.asks_for_answers and name in self._committed:
             self._responses.want(Wish())
         return self._responses.interrupt(server_cancels=False)
 
     def _resume(self) -> list[Effect]:
-        self._held = None
+        self._undecided = None
         return [Resume()]
 
-    def _known(self, turn_id: str) -> Held | None:
+    def _known(self, turn_id: str) -> UndecidedSpeech | None:
         """What the voice went on before, if it was this turn: it is late no more."""
         late = self._late if self._late is not None and self._late.turn_id == turn_id else None
         if late is not None:

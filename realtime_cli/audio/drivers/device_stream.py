@@ -215,11 +215,11 @@ class DeviceStream(ABC):
                 if self._wanted is None:
                     raise
                 self._connect(None)
-        if not self._proves_itself():
+        if not self._keeps_calling():
             raise AudioError(f"the {self._name} does nothing", "it may be suspended")
         self._is_on_trial = False
 
-    def _proves_itself(self) -> bool:
+    def _keeps_calling(self) -> bool:
         """Whether the device goes on when its buffers are filled: a suspended one opens, and asks for so much."""
         self._closed.wait(_WATCH_S)
         wanted = self._beats + _PROOF_BEATS
