@@ -212,7 +212,7 @@ def test_the_cores_clock_leaves_sleeps_out() -> None:
 def test_a_silence_that_lasts_goes_out_in_larger_pieces_and_what_follows_it_at_once() -> None:
     microphone, deliver = opened()
     queue = SendQueue()
-    microphone.resume(queue)
+    microphone.attach(queue)
     sent: SimpleQueue[str] = SimpleQueue()
     sender = threading.Thread(target=lambda: queue.run(sent.put, Encoder(Dialect.GA)))
     sender.start()
