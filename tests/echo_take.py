@@ -22,7 +22,7 @@ from tests.virtual_devices import VirtualDevices
 QUIET_S = 1
 """Before the reply begins, and after it has ended."""
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 OF_THE_SOUND_SERVER_MS = 60
 """About what the way through it costs: the room adds the rest."""
 

@@ -16,7 +16,7 @@ from tests.scripted_reply import Reply
 if TYPE_CHECKING:
     from tests.scripted_server import ScriptedServer
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 """How long a script waits for the client before it is a failure; never reached when all is well."""
 
 LOOK_S = 0.05

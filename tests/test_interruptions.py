@@ -150,15 +150,15 @@ COMMITTED = said("input_audio_buffer.committed", item_id="item_v")
 
 
 def pauses(drive: Drive) -> list[str]:
-    return [type(x).__name__ for x in drive.effects if isinstance(x, e.Hold | e.Resume | e.Flush)]
+    return [type(x).__name__ for x in drive.effects if isinstance(x, e.Pause | e.Resume | e.Flush)]
 
 
 @pytest.mark.parametrize("words", ["Mm-hm.", "Yeah, okay.", "I see!", ""])
 def test_assent_and_noises_pause_the_voice_and_are_taken_out_of_the_conversation(words: str) -> None:
     drive = careful()
-    assert pauses(drive) == ["Hold"]
+    assert pauses(drive) == ["Pause"]
     drive.tell(stopped(600), COMMITTED, at=2.0).tell(transcript(words), at=2.5)
-    assert pauses(drive) == ["Hold", "Resume"]
+    assert pauses(drive) == ["Pause", "Resume"]
     assert drive.sent[-1] == {"type": "conversation.item.delete", "item_id": "item_v"}
     assert {"response.cancel", "conversation.item.truncate"}.isdisjoint(drive.sent_types)
     assert drive.sent_types.count("response.create") == 1
@@ -169,7 +169,7 @@ def test_assent_and_noises_pause_the_voice_and_are_taken_out_of_the_conversation
 
 def test_words_that_are_no_assent_interrupt_at_the_paused_millisecond_and_are_answered() -> None:
     drive = careful().tell(stopped(600), COMMITTED, at=2.0).tell(transcript("No, stop!"), at=2.5)
-    assert pauses(drive) == ["Hold", "Flush"]
+    assert pauses(drive) == ["Pause", "Flush"]
     assert [event for event in drive.sent if "audio_end_ms" in event] == [
         {"type": "conversation.item.truncate", "item_id": "item_a", "content_index": 0, "audio_end_ms": 700}
     ]
@@ -183,7 +183,7 @@ def test_speech_that_goes_on_interrupts_without_waiting_for_its_end() -> None:
     assert due is not None
     assert due <= 3.0
     drive.tell(f.Tick(), at=due)
-    assert pauses(drive) == ["Hold", "Flush"]
+    assert pauses(drive) == ["Pause", "Flush"]
     assert drive.sent_types[-2:] == ["response.cancel", "conversation.item.truncate"]
     drive.tell(done(status="cancelled"), stopped(4000), COMMITTED, at=5.0)
     assert drive.sent_types.count("response.create") == 2
@@ -192,17 +192,17 @@ def test_speech_that_goes_on_interrupts_without_waiting_for_its_end() -> None:
 @pytest.mark.parametrize(("length_ms", "goes_on"), [(300, True), (900, False)])
 def test_without_a_transcript_the_length_decides(length_ms: int, goes_on: bool) -> None:
     drive = careful(transcribes_user=False).tell(stopped(length_ms), COMMITTED, at=2.0)
-    assert pauses(drive) == ["Hold", "Resume" if goes_on else "Flush"]
+    assert pauses(drive) == ["Pause", "Resume" if goes_on else "Flush"]
     late = careful().tell(stopped(length_ms), COMMITTED, at=2.0)
-    assert pauses(late) == ["Hold"]
+    assert pauses(late) == ["Pause"]
     late.tell(f.Tick(), at=late.core.deadline)
-    assert pauses(late) == ["Hold", "Resume" if goes_on else "Flush"]
+    assert pauses(late) == ["Pause", "Resume" if goes_on else "Flush"]
 
 
 def test_words_that_come_after_the_voice_went_on_interrupt_it_late() -> None:
     drive = careful().tell(stopped(300), COMMITTED, at=2.0)
     drive.tell(f.Tick(), at=3.5).tell(transcript("Stop."), at=5.0)
-    assert pauses(drive) == ["Hold", "Resume", "Flush"]
+    assert pauses(drive) == ["Pause", "Resume", "Flush"]
     drive.tell(done(status="cancelled"), at=6.0)
     assert drive.sent_types.count("response.create") == 2
 

@@ -18,7 +18,7 @@ from realtime_cli.view.hints import candidates_row, help_rows, hints
 from realtime_cli.view.input_line import input_line
 from realtime_cli.view.layout import Rows, Span, cells, clusters, fitted, plain, spans_cells
 from realtime_cli.view.paragraph import CUT_OFF, UNHEARD, finished, in_progress, wrapped
-from realtime_cli.view.right_to_left import goes_left, orders, visual, visual_input
+from realtime_cli.view.right_to_left import is_right_to_left, orders, visual, visual_input
 from realtime_cli.view.status import METER_CELLS, Gauges, clock, meter_cells, status_line
 
 FULL = Snapshot(
@@ -116,7 +116,7 @@ def test_a_row_says_by_its_style_what_was_heard_what_was_not_and_what_never_will
 
 
 def seen(text: str) -> str:
-    return plain(visual([Span(text)], leftwards=goes_left(text)))
+    return plain(visual([Span(text)], leftwards=is_right_to_left(text)))
 
 
 @pytest.mark.parametrize(

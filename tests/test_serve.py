@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -21,7 +20,7 @@ from realtime_cli.server.sharing import FairLock
 from realtime_cli.server.socket.waiting_room import MOST_WAITING, WaitingRoom
 from tests.local_engines import PATIENCE_S, Beeper, Reciter
 from tests.schema_check import check_beta_server_event
-from tests.serving import Client, Serving, serving
+from tests.serving import Client, Serving, serving, wait_for
 
 TOKEN = "a-token-of-the-tests-0123456789"
 
@@ -462,13 +461,15 @@ def test_a_beta_client_hears_a_reply() -> None:
 
 
 def test_a_client_that_gives_no_sign_of_life_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket_module, "PING_S", 0.05)
     monkeypatch.setattr(websocket_module, "TICK_S", 0.05)
     with serving() as serve:
         with socket.create_connection(("127.0.0.1", serve.server.port), timeout=PATIENCE_S) as dead:
             dead.sendall(b"GET /v1/realtime HTTP/1.1\r\n" + UPGRADE + b"\r\n")
-            received = b"".join(iter(lambda: dead.recv(65_536), b""))
-        assert b"session.created" in received
+            received = b""
+            while b"session.created" not in received:
+                received += dead.recv(65_536)
+            monkeypatch.setattr(websocket_module, "PING_S", 0.05)
+            received += b"".join(iter(lambda: dead.recv(65_536), b""))
         assert b"\x89\x00" in received  # a ping
         wait_for(lambda: serve.server.sessions == 0)
 
@@ -504,14 +505,6 @@ class OneByOne(Beeper):
         self.asked.append(voice)
         assert self.permits.acquire(timeout=PATIENCE_S)
         yield from super().synthesize(text, voice, speed, cancelled)
-
-
-def wait_for(state: Callable[[], bool]) -> None:
-    """Until another thread has come so far."""
-    give_up_at = time.monotonic() + PATIENCE_S
-    while not state():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.005)
 
 
 def test_a_session_is_answered_between_the_sentences_of_another_ones_long_reply() -> None:

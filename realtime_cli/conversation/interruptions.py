@@ -12,7 +12,7 @@ import re
 
 import msgspec
 
-from realtime_cli.conversation.effects import Effect, Hold, Resume, Send
+from realtime_cli.conversation.effects import Effect, Pause, Resume, Send
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.reply import Wish
 from realtime_cli.conversation.responses import Responses
@@ -41,7 +41,7 @@ ASSENT = frozenset(
 """Words of which assent is made, in English."""
 
 
-class Held(msgspec.Struct):
+class UndecidedSpeech(msgspec.Struct):
     """The voice is paused for this turn. Times are the core's clock; ``length_s`` is known when the speech is over."""
 
     turn_id: str
@@ -63,7 +63,7 @@ class Interruptions:
     def __init__(self, options: ConversationOptions, responses: Responses) -> None:
         self._options = options
         self._responses = responses
-        self._held: Held | None = None
+        self._undecided: UndecidedSpeech | None = None
         self._committed = Recent(64)
         self._passed_by = Recent(64)
         """Turns that did not interrupt, and are answered by nothing."""
@@ -71,41 +71,41 @@ class Interruptions:
     @property
     def due(self) -> float | None:
         """When it is decided what the speech was."""
-        return self._held.due if self._held else None
+        return self._undecided.due if self._undecided else None
 
     def speech_started(self, turn_id: str, now: float) -> list[Effect]:
         """The user speaks, perhaps into a reply."""
         if self._options.interruptions == "never":
             return []
         if self._options.interruptions == "careful" and self._responses.audible:
-            if self._held is None:
-                self._held = Held(turn_id, now)
-                return [Hold()]
+            if self._undecided is None:
+                self._undecided = UndecidedSpeech(turn_id, now)
+                return [Pause()]
             # Speech that goes on after a pause is no assent.
             return self._interrupt()
         return self._responses.interrupt(server_cancels=self._options.server_interrupts)
 
     def speech_stopped(self, turn_id: str, length_s: float | None, now: float) -> list[Effect]:
         """The user stopped; ``length_s`` as the server measures it."""
-        held = self._held
-        if held is None or held.turn_id != turn_id:
+        speech = self._undecided
+        if speech is None or speech.turn_id != turn_id:
             return []
-        held.stopped_at = now
-        held.length_s = now - held.since if length_s is None else min(length_s, now - held.since)
-        if held.length_s > LONGEST_ASSENT_S:
+        speech.stopped_at = now
+        speech.length_s = now - speech.since if length_s is None else min(length_s, now - speech.since)
+        if speech.length_s > LONGEST_ASSENT_S:
             return self._interrupt()
-        return [] if self._options.transcribes_user else self._decide_by_length(held)
+        return [] if self._options.transcribes_user else self._decide_by_length(speech)
 
     def committed(self, turn_id: str) -> None:
         """The speech became an item: its answer is asked for, unless it may turn out to need none."""
         self._committed.add(turn_id)
-        undecided = self._held is not None and self._held.turn_id == turn_id
+        undecided = self._undecided is not None and self._undecided.turn_id == turn_id
         if self._options.asks_for_answers and not undecided and turn_id not in self._passed_by:
             self._responses.want(Wish())
 
     def transcribed(self, turn_id: str, item_id: str, text: str) -> tuple[list[Effect], bool]:
         """The transcript of a turn is whole; True where the turn was assent or a noise, and is no turn."""
-        undecided = self._held is not None and self._held.turn_id == turn_id
+        undecided = self._undecided is not None and self._undecided.turn_id == turn_id
         if not undecided and turn_id not in self._passed_by:
             return [], False
         if not is_assent(text):
@@ -117,36 +117,36 @@ class Interruptions:
 
     def time_passed(self, now: float) -> list[Effect]:
         """Decide without knowing more."""
-        held = self._held
-        if held is None or now < held.due:
+        speech = self._undecided
+        if speech is None or now < speech.due:
             return []
-        return self._interrupt() if held.stopped_at is None else self._decide_by_length(held)
+        return self._interrupt() if speech.stopped_at is None else self._decide_by_length(speech)
 
     def settled(self) -> None:
         """Something else silenced the voice: there is nothing to decide any more."""
-        if self._held is not None:
-            self._passed_by.add(self._held.turn_id)
-            self._held = None
+        if self._undecided is not None:
+            self._passed_by.add(self._undecided.turn_id)
+            self._undecided = None
 
     def connection_lost(self) -> list[Effect]:
         """Nothing more will be known of the speech that paused the voice, which goes on as far as it came."""
-        return self._resume() if self._held is not None else []
+        return self._resume() if self._undecided is not None else []
 
-    def _decide_by_length(self, held: Held) -> list[Effect]:
-        if held.length_s > NOISE_S:
+    def _decide_by_length(self, speech: UndecidedSpeech) -> list[Effect]:
+        if speech.length_s > NOISE_S:
             return self._interrupt()
-        self._passed_by.add(held.turn_id)
+        self._passed_by.add(speech.turn_id)
         return self._resume()
 
     def _interrupt(self, turn_id: str = "") -> list[Effect]:
-        name = self._held.turn_id if self._held else turn_id
-        self._held = None
+        name = self._undecided.turn_id if self._undecided else turn_id
+        self._undecided = None
         if self._options.asks_for_answers and name in self._committed:
             self._responses.want(Wish())
         return self._responses.interrupt(server_cancels=False)
 
     def _resume(self) -> list[Effect]:
-        self._held = None
+        self._undecided = None
         return [Resume()]
 
 

@@ -19,7 +19,7 @@ from realtime_cli.protocol.client_events import ClientEvent, SessionUpdate
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.error_codes import BENIGN, TURN, code_of
 from realtime_cli.protocol.items import ErrorDetail
-from realtime_cli.protocol.session_body import body_of, dialect_of_update, leaner, settings_of
+from realtime_cli.protocol.session_body import body_of, dialect_of_update, settings_of, without_optional
 
 ANSWERING = ("create_response", "interrupt_response")
 """What is not about how turns are found."""
@@ -122,7 +122,7 @@ class SessionSetup:
             # A transcription's: without its type it goes out as session.update, and some servers know no other event.
             self._session = {name: value for name, value in self._session.items() if name != "type"}
             return [self.update(event_id)]
-        kept = leaner(settings, self._own)
+        kept = without_optional(settings, self._own)
         if named:
             if named & kept.keys():
                 return []

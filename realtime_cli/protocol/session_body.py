@@ -108,7 +108,7 @@ def body_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     return body
 
 
-def leaner(settings: Mapping[str, Any], own: frozenset[str] = frozenset()) -> dict[str, Any]:
+def without_optional(settings: Mapping[str, Any], own: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The settings without what nobody asked for: nulls, audio formats, and what ``own`` names."""
     own = own | {"format"} | {BETA_INPUT[name] for name in own if name in BETA_INPUT}
     return {path: value for path, value in settings.items() if value is not None and path.rpartition(".")[2] not in own}

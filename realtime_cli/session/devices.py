@@ -92,10 +92,10 @@ class Devices:
         if self._player:
             self._player.put(effect)
 
-    def hold(self) -> None:
+    def pause(self) -> None:
         """Pause the voice where it is."""
         if self._player:
-            self._player.playout.hold()
+            self._player.playout.pause()
 
     def resume(self) -> None:
         """Let the voice go on."""

@@ -72,12 +72,12 @@ class Microphone:
             self._closed = closed = threading.Event()
         return (lambda pcm: self._hear(closed, pcm)), closed
 
-    def hold(self) -> None:
+    def detach(self) -> None:
         """There is no connection: keep what comes."""
         with self._passing:
             self._queue = None
 
-    def resume(self, queue: SendQueue, seconds: float = 0.0) -> f.MicResumed:
+    def attach(self, queue: SendQueue, seconds: float = 0.0) -> f.MicResumed:
         """Send to this connection, at first what was captured in the last ``seconds``, as far as it is kept."""
         since = time.monotonic() - seconds
         with self._passing:

@@ -27,9 +27,9 @@ from realtime_cli.conversation.effects import (
     Feed,
     FeedSilence,
     Flush,
-    Hold,
     Mute,
     OpenMic,
+    Pause,
     Play,
     Resume,
     ResumeMic,
@@ -156,7 +156,7 @@ class Session:
             self._threads.start("keeper", keeper.run)
         if self._tools:
             self._threads.start("tools", self._tools.run, self._tools_ready, self._stopping)
-        self._mic.resume(self._connections.connect(FIRST_EPOCH).queue)
+        self._mic.attach(self._connections.connect(FIRST_EPOCH).queue)
         with deferred():
             self._devices.open()
         for each in self._inputs:
@@ -251,7 +251,7 @@ class Session:
             fact = news
         if isinstance(fact, f.Lost) and connection is not None:
             self._connections.drop(connection.epoch)
-            self._mic.hold()
+            self._mic.detach()
             if not fact.error.recoverable:
                 self._drivers.on_failure(fact.error)
         self._tell(fact)
@@ -283,16 +283,16 @@ class Session:
                 self._connections.use(effect.epoch)
             case Drop():
                 if self._connections.drop(effect.epoch):
-                    self._mic.hold()
+                    self._mic.detach()
             case ResumeMic():
                 if current := self._connections.current:
-                    self._tell(self._mic.resume(current.queue, effect.seconds))
+                    self._tell(self._mic.attach(current.queue, effect.seconds))
             case Play() | EndOfAudio():
                 self._devices.play(effect)
             case Flush():
                 self._tell(self._devices.flush())
-            case Hold():
-                self._devices.hold()
+            case Pause():
+                self._devices.pause()
             case Resume():
                 self._devices.resume()
             case Mute():

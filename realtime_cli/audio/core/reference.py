@@ -84,7 +84,7 @@ class Reference:
             if self._read + frames > self._written:
                 self.late += 1
             out = self._copied(self._read, self._read + frames)
-            self._read += frames + self._slip()
+            self._read += frames + self._drift_step()
             self._keep_in_step(frames)
         return out
 
@@ -107,7 +107,7 @@ class Reference:
             wanted[head:] = self._ring[: len(wanted) - head]
         return out
 
-    def _slip(self) -> int:
+    def _drift_step(self) -> int:
         step = (self._to_slip > 0) - (self._to_slip < 0)
         self._to_slip -= step
         return step

@@ -146,8 +146,9 @@ class SocketServer:
             self.waiting_room.leave(websocket.sock)
             session.run(lambda deliver, ended: voice.connect(deliver, ended, plan))
         finally:
-            # The place first: a client that comes back at once must find it.
+            # The place first: a client that comes back as soon as its farewell is answered must find it.
             self.give_up_place(session)
+            session.finish()
             session.over.set()
 
     def _hold_sideband(self, asked: Asked, websocket: WebSocket, call: Joinable) -> None:
