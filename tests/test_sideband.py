@@ -148,6 +148,8 @@ def test_the_side_leaves_without_ending_the_call_and_may_join_again() -> None:
     async def talk(caller: Caller, serve: Serving) -> None:
         async with joined(caller, serve) as side:
             await side.until("session.created")
+            side.client.socket.send_close()
+            assert (await side.closed())[0] == 1000
         async with joined(caller, serve) as side:
             await side.until("session.created")
             side.client.reset()

@@ -164,6 +164,7 @@ class SocketServer:
             self._sidebands.add(sideband)
         try:
             sideband.run(connect)
+            sideband.finish()
         finally:
             with self._lock:
                 self._sidebands.discard(sideband)
