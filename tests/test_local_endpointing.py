@@ -35,7 +35,7 @@ def decide(probabilities: list[float], settings: Endpointing = NO_PADDING, start
 def test_a_spoken_turn_starts_at_its_first_frame_and_stops_when_the_silence_has_lasted() -> None:
     assert decide([QUIET] * 10 + [LOUD] * 20 + [QUIET] * 40) == [
         SpeechStarted(320),
-        MaybeEnded(960 + 5 * 32),
+        MaybeEnded(960 + 4 * 32),
         SpeechStopped(960 + 16 * 32),
     ]
 
