@@ -103,7 +103,7 @@ def words(text: str) -> list[str]:
     "said",
     [
         "Tell me a joke.",
-        "Please close the window in the kitchen.",
+        "Turn off the light in the kitchen, please.",
         "I would like to book a table for tomorrow evening.",
     ],
 )
