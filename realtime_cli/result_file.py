@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -39,7 +40,7 @@ class ResultFile:
                 os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IRUSR | stat.S_IWUSR))
                 self.path.unlink()
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(self.path, error) from error
 
     def write(self, data: bytes, at: int | None = None) -> None:
         """Write at the end, or over what stands at a place; the first time this replaces what was there.
@@ -57,7 +58,7 @@ class ResultFile:
             if at is not None:
                 self._file.seek(0, os.SEEK_END)
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(self.path, error) from error
 
     def close(self) -> None:
         """Close it; may be called twice."""
@@ -66,41 +67,61 @@ class ResultFile:
             if file is not None:
                 file.close()
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(self.path, error) from error
 
     def _begin(self, first: bytes) -> BinaryIO:
-        if self.path.exists() and not self.path.is_file():
+        file: BinaryIO
+        if _is_stream(self.path):
             file = self.path.open("wb")
             file.write(first)
             file.flush()
             return file
         target = self.path.resolve()
-        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else stat.S_IRUSR | stat.S_IWUSR
-        try:
-            descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
-        except PermissionError:
-            # The file may be written though its folder may not.
-            return _over(target, first)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(first)
-            Path(name).chmod(mode)
-            Path(name).replace(target)
-        except BaseException:
-            with suppress(OSError):
-                Path(name).unlink()
+        _replace(target, (first,))
+        file = target.open("r+b")
+        file.seek(0, os.SEEK_END)
+        return file
+
+
+def write_whole(path: Path, blocks: Iterable[bytes]) -> None:
+    """Write a file in one step: what was there stays until all of it is written. Blocks; raises InputError."""
+    try:
+        if _is_stream(path):
+            with path.open("wb") as file:
+                file.writelines(blocks)
+        else:
+            _replace(path.resolve(), blocks)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether it is something else than a file, such as a pipe or a terminal, and cannot be replaced."""
+    return path.exists() and not path.is_file()
+
+
+def _replace(target: Path, blocks: Iterable[bytes]) -> None:
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else stat.S_IRUSR | stat.S_IWUSR
+    try:
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}.")
+    except PermissionError:
+        if not target.exists():
             raise
-        again = target.open("r+b")
-        again.seek(0, os.SEEK_END)
-        return again
+        # The file may be written though its folder may not.
+        with target.open("r+b") as file:
+            file.writelines(blocks)
+            file.truncate()
+        return
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(blocks)
+        Path(name).chmod(mode)
+        Path(name).replace(target)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
 
-    def _unwritable(self, error: OSError) -> InputError:
-        return InputError(f"cannot write {self.path}", error.strerror or str(error))
 
-
-def _over(target: Path, first: bytes) -> BinaryIO:
-    file = target.open("r+b")
-    file.write(first)
-    file.truncate()
-    file.flush()
-    return file
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(f"cannot write {path}", error.strerror or str(error))

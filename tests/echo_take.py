@@ -22,7 +22,7 @@ from tests.virtual_devices import VirtualDevices
 QUIET_S = 1
 """Before the reply begins, and after it has ended."""
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 OF_THE_SOUND_SERVER_MS = 60
 """About what the way through it costs: the room adds the rest."""
 
@@ -98,7 +98,7 @@ def take(devices: VirtualDevices, gain_db: float, delay_ms: float, reply: Sample
         source.open()
         hearing = Background(source.run, ears, lambda: None)
         ears.wait_until(QUIET_S)
-        speaking = Background(sink.run, overheard(Player(reply), canceller))
+        speaking = Background(sink.run, overheard(Player(reply), canceller.played))
         for said in words:
             ears.wait_until(QUIET_S + said.at_s)
             began.append(len(ears.heard) * BLOCK_FRAMES)

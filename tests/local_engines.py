@@ -11,7 +11,7 @@ import numpy as np
 
 from realtime_cli.server.engines.interface import CallArguments, CallBegun, Ended, Message, Piece, Tools, Transcription
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 """How long a test waits for what must come; it is spent only by a test that fails."""
 
 Audio = np.ndarray[Any, np.dtype[np.int16]]
@@ -62,23 +62,29 @@ class Reciter:
     def reply(
         self, messages: Sequence[Message], tools: Tools, max_tokens: int, cancelled: Callable[[], bool]
     ) -> Iterator[Piece]:
+        # As they are now: a reply that nobody wants any more takes no permit of the next one's.
+        words, gate = self.words, self.gate
         self.read = tuple(messages)
         self.given = 0
         self.calls += 1
         self.asked.set()
-        for word in self.words[:max_tokens]:
-            if self.gate is not None:
-                assert self.gate.acquire(timeout=PATIENCE_S)
-            if cancelled():
-                self.cancelled.set()
-                return
-            self.given += 1
-            yield word
-        yield Ended(cut_off=len(self.words) > max_tokens)
+        try:
+            for word in words[:max_tokens]:
+                if gate is not None:
+                    assert gate.acquire(timeout=PATIENCE_S)
+                if cancelled():
+                    self.cancelled.set()
+                    return
+                self.given += 1
+                yield word
+            yield Ended(cut_off=len(words) > max_tokens)
+        except GeneratorExit:  # it is not even asked for the next word
+            self.cancelled.set()
+            raise
 
     def prepare(self, messages: Sequence[Message], tools: Tools, cancelled: Callable[[], bool]) -> None:
         for _ in self.reply(messages, tools, 1, cancelled):
-            break
+            """That it was read is all."""
 
     def close(self) -> None:
         """Nothing to free."""

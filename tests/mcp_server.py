@@ -1,9 +1,11 @@
-"""A real MCP server: over its pipes, or with a port as argument over HTTP, for all or for those with its key."""
+"""A real MCP server: over its pipes, or over HTTP with the number of a socket that listens as argument, for all or for
+those with its key."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 from typing import Any
 
@@ -75,6 +77,7 @@ if __name__ == "__main__":
         served = server.streamable_http_app()
         if key := os.environ.get("MCP_SERVER_KEY"):
             served = for_holders_of(key, served)
-        uvicorn.run(served, port=int(sys.argv[1]), log_level="error")
+        listener = socket.socket(fileno=int(sys.argv[1]))
+        uvicorn.Server(uvicorn.Config(served, log_level="error")).run(sockets=[listener])
     else:
         server.run()

@@ -7,11 +7,20 @@ import selectors
 import socket
 import struct
 import threading
+from collections.abc import Iterator
 from types import TracebackType
 from urllib.parse import urlsplit
 
 LOOK_S = 0.01
 """How often the network looks what the test wants of it."""
+
+
+@contextlib.contextmanager
+def closed_port() -> Iterator[int]:
+    """A port of this machine where every connection is refused, and which nobody else can take meanwhile."""
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))  # and does not listen
+        yield int(unheard.getsockname()[1])
 
 
 class Network:

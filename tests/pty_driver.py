@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 import pyte
 
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 """When waiting is given up: an error's deadline, not a measurement."""
 
 ENVIRON = {

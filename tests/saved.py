@@ -31,7 +31,7 @@ def save(folder: Folder, records: Iterable[tuple[float, Record]] = CAPITALS, at:
     journal.close()
     thread = threading.Thread(target=journal.run)
     thread.start()
-    thread.join(20)
+    thread.join(120)
     assert not thread.is_alive()
     return path
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,8 +28,9 @@ Event = dict[str, Any]
 class Serving:
     """A server that listens."""
 
-    def __init__(self, server: SocketServer, lm: Any, stt: SecondsHeard, said: list[str]) -> None:
+    def __init__(self, server: SocketServer, calls: Calls, lm: Any, stt: SecondsHeard, said: list[str]) -> None:
         self.server = server
+        self.calls = calls
         self.lm = lm
         self.stt = stt
         self.said = said
@@ -76,7 +78,7 @@ def serving(
     server.routes = {**server.routes, **calls.routes}
     try:
         server.start(voice)
-        yield Serving(server, model, ear, said)
+        yield Serving(server, calls, model, ear, said)
     finally:
         server.close(PATIENCE_S)
         calls.close(PATIENCE_S)
@@ -155,3 +157,11 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def wait_for(state: Callable[[], bool]) -> None:
+    """Until another thread has come so far."""
+    give_up_at = time.monotonic() + PATIENCE_S
+    while not state():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.005)

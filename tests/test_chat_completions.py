@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -24,8 +23,20 @@ from realtime_cli.server.engines.interface import (
     Piece,
     Tools,
 )
+from tests.network import closed_port
 from tests.real_engines import never, text
-from tests.scripted_engines import Exchange, ScriptedEngine, call, delta, events, says, silent, status, whole
+from tests.scripted_engines import (
+    PATIENCE_S,
+    Exchange,
+    ScriptedEngine,
+    call,
+    delta,
+    events,
+    says,
+    silent,
+    status,
+    whole,
+)
 
 HELLO = (Message("user", "Hello."),)
 PICTURE = "data:image/png;base64,AAAA"
@@ -254,11 +265,8 @@ def test_what_came_before_the_failure_was_given(other: ScriptedEngine) -> None:
 
 
 def test_a_server_that_is_not_there_is_a_failure() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    with pytest.raises(TurnError, match="cannot be reached: start it, or check the address"):
-        reply(ChatCompletions(Service("the language model", url), "tiny"))
+    with closed_port() as port, pytest.raises(TurnError, match="cannot be reached: start it, or check the address"):
+        reply(ChatCompletions(Service("the language model", f"http://127.0.0.1:{port}/v1"), "tiny"))
 
 
 def test_a_server_that_says_nothing_is_given_up(other: ScriptedEngine) -> None:
@@ -294,7 +302,7 @@ def test_a_reply_that_is_given_up_closes_the_connection_so_that_the_server_stops
     stop.set()
     assert list(pieces) == []
     if answer is not silent:
-        assert other.client_gone.wait(30)
+        assert other.client_gone.wait(PATIENCE_S)
 
 
 def test_closing_the_model_ends_its_replies(other: ScriptedEngine) -> None:

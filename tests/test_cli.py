@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import scripts
+from tests.network import closed_port
 from tests.running import KEY, environment, lines_of, run
 from tests.scripted_server import ScriptedServer
 
@@ -133,9 +133,8 @@ def test_a_server_that_fails_is_one_line_on_stderr_and_the_right_exit_code(
 
 
 def test_an_unreachable_host_is_one_line_and_exit_4() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    done = run("say", "hello", "--base-url", f"127.0.0.1:{port}")
+    with closed_port() as port:
+        done = run("say", "hello", "--base-url", f"127.0.0.1:{port}")
     assert done.returncode == 4
     assert f"127.0.0.1 port {port}" in done.stderr
     assert done.stderr.count("\n") == 1

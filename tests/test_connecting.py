@@ -20,6 +20,7 @@ from realtime_cli.errors import ConfigError, ConnectionFailed
 from realtime_cli.network import http_pool, system_proxy
 from realtime_cli.transport.websocket import WebSocketTransport
 from tests import scripts
+from tests.network import closed_port
 from tests.scripted_server import HttpAnswer, Raw, ScriptedServer
 from tests.test_token import minting
 from tests.wire_client import KEY, PATIENCE_S, Client, connected, failure_of, full_queue, reach
@@ -45,15 +46,15 @@ def test_each_http_status_in_answer_to_the_handshake_has_its_line(answer: HttpAn
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "said"),
+    ("behaviour", "timeout_s", "said"),
     [
-        (scripts.never_shakes_hands, "took the connection but does not answer"),
-        (scripts.not_http, "is no websocket server"),
-        (scripts.hangs_up, "closes the connection at once"),
+        (scripts.never_shakes_hands, 0.5, "took the connection but does not answer"),
+        (scripts.not_http, PATIENCE_S, "is no websocket server"),
+        (scripts.hangs_up, PATIENCE_S, "closes the connection at once"),
     ],
 )
-def test_what_is_no_websocket_server_is_said_so(behaviour: Raw, said: str) -> None:
-    assert said in failure_of(behaviour, connect_timeout_s=0.5)
+def test_what_is_no_websocket_server_is_said_so(behaviour: Raw, timeout_s: float, said: str) -> None:
+    assert said in failure_of(behaviour, connect_timeout_s=timeout_s)
 
 
 def test_a_redirect_is_not_followed_because_the_key_would_go_with_it() -> None:
@@ -63,9 +64,10 @@ def test_a_redirect_is_not_followed_because_the_key_would_go_with_it() -> None:
 
 
 def test_a_port_where_nobody_listens_is_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(ConnectionFailed, match=f"127.0.0.1 port {port} refuses the connection: is the server running"):
+    with (
+        closed_port() as port,
+        pytest.raises(ConnectionFailed, match=f"127.0.0.1 port {port} refuses the connection: is the server running"),
+    ):
         WebSocketTransport(reach(f"ws://127.0.0.1:{port}")).run(lambda: None, lambda _: None)
 
 
@@ -91,10 +93,11 @@ def test_the_second_address_is_tried_when_the_first_is_silent(monkeypatch: pytes
         ScriptedServer(scripts.text_turns()) as server,
     ):
         port = int(server.url.rpartition(":")[2].partition("/")[0])
-        places = [("127.0.0.1", listener.getsockname()[1]), ("127.0.0.1", port)]
-        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", place) for place in places]
+        # Each address has its share of the time: a hundredth for the silent one, and what is left for the next.
+        places = [listener.getsockname()[1], *[port] * 99]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", place)) for place in places]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-        with connected("ws://two-addresses.test:80", connect_timeout_s=1.0) as client:
+        with connected("ws://two-addresses.test:80", connect_timeout_s=50.0) as client:
             client.wait_for(1)
 
 

@@ -11,7 +11,7 @@ import pytest
 from realtime_cli.audio.core.pcm import ms_to_frames
 from realtime_cli.doctor.check import Check, Status
 from realtime_cli.doctor.chirp import Echo, chirp, find_echo
-from realtime_cli.doctor.verdicts import Cure, judge_echo, judge_microphone
+from realtime_cli.doctor.verdicts import EchoProtection, judge_echo, judge_microphone
 
 LEAD = ms_to_frames(500)
 
@@ -80,17 +80,19 @@ def test_a_microphone_that_delivers_nothing_is_a_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("echo", "cure", "status", "words"),
+    ("echo", "protection", "status", "words"),
     [
-        (Echo(0, -12.0), Cure.CANCELLER, Status.OK, "open speakers, with echo cancellation"),
-        (Echo(0, -12.0), Cure.MISSING, Status.WARN, "pip install pywebrtc-audio"),
-        (Echo(0, -12.0), Cure.OFF, Status.WARN, "leave out --no-aec"),
-        (Echo(0, 6.0), Cure.CANCELLER, Status.WARN, "--ptt"),
-        (Echo(0, 6.0), Cure.TURNS, Status.OK, "no matter"),
-        (None, Cure.MISSING, Status.OK, "headphones"),
+        (Echo(0, -12.0), EchoProtection.CANCELLER, Status.OK, "open speakers, with echo cancellation"),
+        (Echo(0, -12.0), EchoProtection.MISSING, Status.WARN, "pip install pywebrtc-audio"),
+        (Echo(0, -12.0), EchoProtection.OFF, Status.WARN, "leave out --no-aec"),
+        (Echo(0, 6.0), EchoProtection.CANCELLER, Status.WARN, "--ptt"),
+        (Echo(0, 6.0), EchoProtection.TURNS, Status.OK, "no matter"),
+        (None, EchoProtection.MISSING, Status.OK, "headphones"),
     ],
 )
-def test_the_echo_leads_to_a_recommendation(echo: Echo | None, cure: Cure, status: Status, words: str) -> None:
-    found = judge_echo("echo", echo, 90.0, cure=cure)
+def test_the_echo_leads_to_a_recommendation(
+    echo: Echo | None, protection: EchoProtection, status: Status, words: str
+) -> None:
+    found = judge_echo("echo", echo, 90.0, protection=protection)
     assert found.status is status
     assert words in f"{found.finding} {found.fix}"

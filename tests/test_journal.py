@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from realtime_cli.conversation.records import AssistantDelta, Notice, SessionStarted, UsageReported, UserSaid
 from realtime_cli.errors import InputError
 from realtime_cli.journal.entries import Header, NotAConversation, read
-from realtime_cli.journal.folder import Folder, data_folder, id_of
+from realtime_cli.journal.folder import Folder, id_of
 from realtime_cli.journal.index import FILE_NAME, Index
 from realtime_cli.journal.writer import Journal
 from tests.saved import AT, CAPITALS, save
@@ -145,11 +145,11 @@ def test_a_full_disk_is_told_once_and_what_was_said_meanwhile_is_saved_when_ther
     for number in range(5):
         journal.put(UserSaid(item_id=str(number), text=f"sentence {number}"), float(number))
     for _ in range(3):
-        assert wrote.acquire(timeout=20)
+        assert wrote.acquire(timeout=120)
     room[0] = 10**6
     journal.put(UserSaid(item_id="5", text="sentence 5"), 5.0)
     journal.close()
-    thread.join(20)
+    thread.join(120)
     assert [entry.text for entry in read(path).said] == [f"sentence {number}" for number in range(6)]
     assert [notice.split(":")[0] for notice in notices] == [
         "the conversation is not being saved",
@@ -293,24 +293,9 @@ def test_programs_that_bring_the_index_up_to_date_together_do_not_meet(folder: F
     for each in threads:
         each.start()
     for each in threads:
-        each.join(30)
+        each.join(120)
     assert results == [20] * 6
     assert (folder.path / FILE_NAME).exists()
-
-
-@pytest.mark.parametrize(
-    ("platform", "environment", "expected"),
-    [
-        ("linux", {"HOME": "/h"}, "/h/.local/share/realtime-cli"),
-        ("linux", {"HOME": "/h", "XDG_DATA_HOME": "/d"}, "/d/realtime-cli"),
-        ("darwin", {"HOME": "/h"}, "/h/Library/Application Support/realtime-cli"),
-        ("linux", {"REALTIME_CLI_DATA_DIR": "/mine", "XDG_DATA_HOME": "/d"}, "/mine"),
-    ],
-)
-def test_conversations_are_in_the_systems_place_for_data(
-    platform: str, environment: dict[str, str], expected: str
-) -> None:
-    assert data_folder(environment, platform) == Path(expected)
 
 
 def test_times_keep_their_zone(folder: Folder) -> None:

@@ -45,7 +45,7 @@ def record(path: Path, play: Callable[[Recorder, Clock], None], *, by_clock: boo
     recorder.close()
     thread = threading.Thread(target=recorder.run)
     thread.start()
-    thread.join(30)
+    thread.join(120)
     assert not thread.is_alive()
     assert notices == []
     return stereo(path)
@@ -153,7 +153,9 @@ recorder.close()
 recorder.run()
 """
     path = tmp_path / "talk.wav"
-    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, timeout=120, check=True
+    )
     assert done.stdout.startswith("the recording ends here")
     stereo(path)
 

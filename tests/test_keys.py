@@ -279,6 +279,6 @@ def test_reading_lines_ends_when_told_to_though_nothing_comes() -> None:
         thread = threading.Thread(target=read_lines, args=(stream, take, lambda: lines.append("end"), stopping))
         thread.start()
         out.write(b"one\ntwo\n")
-        thread.join(30)
+        thread.join(120)
         assert not thread.is_alive()
     assert lines == ["one"]

@@ -18,7 +18,7 @@ from realtime_cli.view.hints import candidates_row, help_rows, hints
 from realtime_cli.view.input_line import input_line
 from realtime_cli.view.layout import Rows, Span, cells, clusters, fitted, plain, spans_cells
 from realtime_cli.view.paragraph import CUT_OFF, UNHEARD, finished, in_progress, wrapped
-from realtime_cli.view.right_to_left import goes_left, orders, visual, visual_input
+from realtime_cli.view.right_to_left import is_right_to_left, orders, visual, visual_input
 from realtime_cli.view.status import METER_CELLS, Gauges, clock, meter_cells, status_line
 
 FULL = Snapshot(
@@ -116,7 +116,7 @@ def test_a_row_says_by_its_style_what_was_heard_what_was_not_and_what_never_will
 
 
 def seen(text: str) -> str:
-    return plain(visual([Span(text)], leftwards=goes_left(text)))
+    return plain(visual([Span(text)], leftwards=is_right_to_left(text)))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_the_keys_that_matter_most_come_with_the_least_room() -> None:
     speaking = msgspec.structs.replace(FULL, phase=Phase.SPEAKING)
     assert plain(hints(speaking, KEYS, 40)) == "speak or type · Esc stop · F2 mute"
     asked = msgspec.structs.replace(FULL, question=ToolAsked(call_id="1", name="f", arguments="{}"))
-    assert plain(hints(asked, KEYS, 40)).startswith("y yes · n no · a always")
+    assert plain(hints(asked, msgspec.structs.replace(KEYS, answers=True), 40)).startswith("y yes · n no · a always")
     assert plain(hints(FULL, Controls(keyboard=True, listens=False), 80)) == "type · ? keys · Ctrl-C quit"
 
 

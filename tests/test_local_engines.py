@@ -107,9 +107,9 @@ def test_closing_ends_a_load_that_watches_for_it() -> None:
     engines = Engines(loaders_of(language_model=endless), closing)
     engines.prefetch(speech=False)
     begun.wait()
-    assert set(threading.enumerate()) != before
+    assert not set(threading.enumerate()) <= before
     engines.close()
-    assert set(threading.enumerate()) == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_without_weights_set_answers_stand_in_and_nothing_is_fetched(

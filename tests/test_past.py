@@ -6,6 +6,7 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from realtime_cli.conversation.effects import Send, Show
 from realtime_cli.conversation.past import (
@@ -79,24 +80,22 @@ def test_more_budget_never_tells_less(past: list[Entry], budget: int) -> None:
 
 
 def test_each_event_is_what_servers_of_both_shapes_take() -> None:
-    past = Past(
-        [
-            User(text="Look.", parts=(Content(type="input_image", image_url="data:image/png;base64,AA=="),)),
-            Call(call_id="c1", name="look", arguments="{}"),
-            Result(call_id="c1", output="a cat"),
-            Model(text="A cat."),
-        ]
-    )
-    events = [event for _, event in past.restoring(9999)]
+    entries: list[Entry] = [
+        User(text="Look.", parts=(Content(type="input_image", image_url="data:image/png;base64,AA=="),)),
+        Call(call_id="c1", name="look", arguments="{}"),
+        Result(call_id="c1", output="a cat"),
+        Model(text="A cat."),
+    ]
+    events = [event for _, event in Past(entries, budget_tokens=9999).restoring()]
     assert [event.item.id for event in events] == [f"{RESTORED}{number:06d}" for number in range(1, 5)]
     for event in events:
         check_client_event(json.loads(to_wire(event, Dialect.GA)))
-    for _, event in Past(past.entries[1:]).restoring(9999):
+    for _, event in Past(entries[1:], budget_tokens=9999).restoring():
         check_beta_client_event(json.loads(to_wire(event, Dialect.BETA)))
 
 
 def test_the_past_is_what_was_told_and_only_as_far_as_it_was_heard() -> None:
-    past = Past()
+    past = Past(budget_tokens=9999)
     image = Content(type="input_image", image_url="data:image/png;base64,AA==")
     item = Item(id="typed_1", type="message", role="user", content=(Content(type="input_text", text="Look."), image))
     for effect in (
@@ -132,3 +131,39 @@ def test_a_call_that_still_runs_is_told_without_its_result() -> None:
     past = [User(text="Go."), Call(call_id="c1", name="f", arguments="{}"), Call(call_id="c2", name="f", arguments="")]
     told = newest(past, 1000, open_calls=frozenset({"c2"}))
     assert told == [past[0], past[2]]
+
+
+@given(st.lists(st.tuples(entries, st.booleans()), max_size=120), budgets, st.data())
+def test_what_is_forgotten_would_never_have_been_told(
+    said: list[tuple[Entry, bool]], budget: int, data: st.DataObject
+) -> None:
+    """``True`` beside an entry: there was a moment without a reply in hand behind it."""
+    past = Past(budget_tokens=budget, forgets_from=0)
+    everything: list[Entry] = []
+    in_hand: list[str] = []
+    for number, (each, free) in enumerate(said):
+        # No two items of a conversation have the same name.
+        entry = replace(each, item_id=f"item {number}") if isinstance(each, User | Model) else each
+        past.append(entry)
+        everything.append(entry)
+        in_hand += [entry.item_id] if isinstance(entry, Model) else []
+        if free:
+            past.forget()
+            in_hand.clear()
+        open_calls = data.draw(st.frozensets(call_ids))
+        more = data.draw(st.lists(entries, max_size=2))
+        left_out = data.draw(st.frozensets(st.sampled_from(in_hand))) if in_hand else frozenset()
+        told = [entry for entry, _ in past.restoring(open_calls=open_calls, more=more, leave_out=left_out)]
+        whole = [it for it in (*everything, *more) if not (isinstance(it, User | Model) and it.item_id in left_out)]
+        assert told == newest(whole, budget, open_calls=open_calls)
+
+
+def test_an_endless_conversation_takes_no_more_memory_than_what_is_told_of_it() -> None:
+    past = Past(budget_tokens=1000)
+    for number in range(5000):
+        past.append(User(text=f"And what is {number}?"))
+        past.append(Call(call_id=f"c{number}", name="look_up", arguments=f'{{"number": {number}}}'))
+        past.append(Result(call_id=f"c{number}", output=f"the successor of {number - 1}"))
+        past.append(Model(text=f"That is the successor of {number - 1}."))
+        past.forget()
+    assert len(past.entries) < 300

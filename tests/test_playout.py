@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from realtime_cli.audio.core.pcm import ms_to_frames
-from realtime_cli.audio.core.playout import FADE_FRAMES, HOLD_FADE_FRAMES, Playout
+from realtime_cli.audio.core.playout import FADE_FRAMES, PAUSE_FADE_FRAMES, Playout
 
 
 def tone(frames: int, level: int = 1000) -> np.ndarray:
@@ -136,7 +136,7 @@ def held_after(frames: int, total: int = 5000) -> tuple[Playout, np.ndarray]:
     playout.push(0, "a", 0, tone(total), now=0.0)
     playout.finish(0, "a", 0, now=0.0)
     before = playout.pull(frames)
-    playout.hold()
+    playout.pause()
     return playout, before
 
 
@@ -144,13 +144,13 @@ def test_a_hold_fades_out_and_a_resume_goes_on_where_it_stopped_with_a_fade() ->
     playout, _ = held_after(1000)
     paused = playout.pull(2000)
     assert paused[0] == 1000
-    assert np.all(np.diff(paused[:HOLD_FADE_FRAMES].astype(int)) <= 0)
-    assert not paused[HOLD_FADE_FRAMES:].any()
+    assert np.all(np.diff(paused[:PAUSE_FADE_FRAMES].astype(int)) <= 0)
+    assert not paused[PAUSE_FADE_FRAMES:].any()
     assert playout.pending() == 0
     playout.resume()
     rest = playout.pull(5000)
-    assert np.all(np.diff(rest[:HOLD_FADE_FRAMES].astype(int)) >= 0)
-    assert np.count_nonzero(rest[1:]) == 5000 - 1000 - HOLD_FADE_FRAMES - 1
+    assert np.all(np.diff(rest[:PAUSE_FADE_FRAMES].astype(int)) >= 0)
+    assert np.count_nonzero(rest[1:]) == 5000 - 1000 - PAUSE_FADE_FRAMES - 1
     assert playout.underruns == 0
 
 
@@ -159,7 +159,7 @@ def test_a_flush_while_it_holds_ends_at_the_pause() -> None:
     playout.pull(3000)
     playout.push(0, "a", 0, tone(500), now=1.0)
     (part,) = playout.flush()
-    assert part.heard_frames == 1000 + HOLD_FADE_FRAMES
+    assert part.heard_frames == 1000 + PAUSE_FADE_FRAMES
     playout.push(1, "b", 0, tone(300), now=2.0)
     playout.finish(1, "b", 0, now=2.0)
     assert playout.pull(300).tolist() == [1000] * 300
@@ -167,8 +167,8 @@ def test_a_flush_while_it_holds_ends_at_the_pause() -> None:
 
 def test_a_hold_in_silence_keeps_what_comes_from_sounding_and_a_second_hold_or_resume_changes_nothing() -> None:
     playout = Playout()
-    playout.hold()
-    playout.hold()
+    playout.pause()
+    playout.pause()
     playout.push(0, "a", 0, tone(300), now=0.0)
     playout.finish(0, "a", 0, now=0.0)
     assert not playout.pull(400).any()
@@ -179,9 +179,9 @@ def test_a_hold_in_silence_keeps_what_comes_from_sounding_and_a_second_hold_or_r
 
 def test_a_reply_that_runs_dry_while_it_is_held_is_no_underrun() -> None:
     playout = Playout()
-    playout.push(0, "a", 0, tone(HOLD_FADE_FRAMES + 100), now=0.0)
+    playout.push(0, "a", 0, tone(PAUSE_FADE_FRAMES + 100), now=0.0)
     playout.pull(100)
-    playout.hold()
+    playout.pause()
     playout.pull(1000)
     playout.resume()
     playout.pull(1000)

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from realtime_cli.audio.core import playout as module
 from realtime_cli.audio.core.playout import Played, Playout
 
-PUSH, FINISH, PULL, HOLD, RESUME, FLUSH, PROGRESS = "push", "finish", "pull", "hold", "resume", "flush", "progress"
+PUSH, FINISH, PULL, PAUSE, RESUME, FLUSH, PROGRESS = "push", "finish", "pull", "pause", "resume", "flush", "progress"
 
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just(PUSH), st.integers(1, 4000)),
         st.tuples(st.just(PULL), st.integers(1, 3000)),
-        st.tuples(st.sampled_from([FINISH, HOLD, RESUME, FLUSH, PROGRESS]), st.just(0)),
+        st.tuples(st.sampled_from([FINISH, PAUSE, RESUME, FLUSH, PROGRESS]), st.just(0)),
     ),
     max_size=60,
 )
@@ -53,10 +53,10 @@ class Listener:
             out = self.playout.pull(size)
             assert len(out) == size
             if self.held:
-                assert not out[module.HOLD_FADE_FRAMES + module.FADE_FRAMES :].any()
+                assert not out[module.PAUSE_FADE_FRAMES + module.FADE_FRAMES :].any()
             self.heard[-1] += out[out != 0].tolist()
-        elif step == HOLD:
-            self.playout.hold()
+        elif step == PAUSE:
+            self.playout.pause()
             self.held = True
         elif step == RESUME:
             self.playout.resume()
@@ -87,7 +87,7 @@ def without_fades(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """So that what comes out is, sample by sample, what went in."""
     with monkeypatch.context() as patch:
         patch.setattr(module, "FADE_FRAMES", 0)
-        patch.setattr(module, "HOLD_FADE_FRAMES", 0)
+        patch.setattr(module, "PAUSE_FADE_FRAMES", 0)
         yield
 
 
@@ -126,7 +126,7 @@ def test_a_hold_keeps_the_place_however_long_it_lasts(steps: list[tuple[str, int
     listener = Listener()
     for step, size in steps:
         listener.do(step, size)
-    listener.playout.hold()
+    listener.playout.pause()
     paused = listener.playout.progress()
     for size in pulls:
         listener.playout.pull(size)

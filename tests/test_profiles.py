@@ -14,7 +14,7 @@ import pytest
 from realtime_cli.errors import ConfigError, InputError
 from realtime_cli.providers.profiles import Provider
 from realtime_cli.providers.user import NAMES, known_providers
-from realtime_cli.settings.config_file import ConfigFile, config_path, read_config_file
+from realtime_cli.settings.config_file import ConfigFile, read_config_file
 from realtime_cli.settings.fields import fields
 from realtime_cli.settings.settings import Environment
 from realtime_cli.settings.sources import look_up, resolve
@@ -197,21 +197,6 @@ def test_two_that_exclude_each_other_in_one_place_stay_for_the_user_to_mend(tmp_
         resolve({}, Environment({}, None, file))
     settings = resolve({"provider": "openai"}, Environment({}, None, file))
     assert (settings.plain, settings.json) == (True, True)
-
-
-@pytest.mark.parametrize(
-    ("platform", "environment", "path"),
-    [
-        ("linux", {"XDG_CONFIG_HOME": "/x"}, "/x/realtime-cli/config.toml"),
-        ("linux", {}, "~/.config/realtime-cli/config.toml"),
-        ("darwin", {"XDG_CONFIG_HOME": "/x"}, "~/Library/Application Support/realtime-cli/config.toml"),
-        ("win32", {"APPDATA": "/roaming"}, "/roaming/realtime-cli/config.toml"),
-        ("win32", {}, "~/AppData/Roaming/realtime-cli/config.toml"),
-        ("linux", {"XDG_CONFIG_HOME": "/x", "REALTIME_CLI_CONFIG_DIR": "/y"}, "/y/config.toml"),
-    ],
-)
-def test_the_file_is_in_the_platforms_own_place(platform: str, environment: dict[str, str], path: str) -> None:
-    assert config_path(environment, platform) == Path(path).expanduser()
 
 
 def test_a_profile_reaches_the_server(tmp_path: Path) -> None:

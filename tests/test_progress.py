@@ -10,7 +10,7 @@ from realtime_cli.conversation.records import Line, Phase, Snapshot
 from realtime_cli.server.inbox import Inbox
 from realtime_cli.view.progress import bar, being_said
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 
 
 def said(text: str) -> Snapshot:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from realtime_cli.conversation.records import Ended, SessionStarted, Transcribed
 from realtime_cli.errors import InputError
-from realtime_cli.result_file import ResultFile
+from realtime_cli.result_file import ResultFile, write_whole
 from realtime_cli.view.subtitles import Format, writer
 from realtime_cli.view.transcription import FileTranscript, TranscriptView
 from tests.running import run
@@ -115,6 +117,26 @@ def test_a_new_file_is_its_owners_and_an_old_one_keeps_its_permissions(tmp_path:
     assert (tmp_path / "old").read_bytes() == b"first, second"
 
 
+@POSIX
+def test_what_is_exported_replaces_a_file_in_one_step_and_keeps_its_permissions(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text("what was there before")
+    old.chmod(0o644)
+
+    def failing() -> Iterator[bytes]:
+        yield b"the beginning"
+        raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(InputError, match="Input/output error"):
+        write_whole(old, failing())
+    assert old.read_text() == "what was there before"
+    for path in (old, new):
+        write_whole(path, (b"first", b", second"))
+        assert path.read_bytes() == b"first, second"
+    assert (old.stat().st_mode & 0o777, new.stat().st_mode & 0o777) == (0o644, 0o600)
+    assert {each.name for each in tmp_path.iterdir()} == {"old", "new"}
+
+
 @pytest.mark.parametrize("name", ["no/folder/x.txt", "."])
 def test_what_cannot_be_written_is_said_beforehand(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="cannot write"):
@@ -142,6 +164,6 @@ except InputError as error:
 def test_a_disk_that_is_full_leaves_what_was_there_and_no_litter(tmp_path: Path) -> None:
     (tmp_path / "old").write_text("old")
     command = [sys.executable, "-c", FULL, str(tmp_path / "old")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == f"cannot write {tmp_path / 'old'}: File too large\n", done.stderr
     assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("old", "old")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -83,11 +84,11 @@ def opened(post: Any = lambda _fact: None, *, cut: bool = False) -> tuple[Microp
 def test_speech_in_the_gap_between_two_connections_goes_to_the_second_one() -> None:
     microphone, deliver = opened()
     first, second = SendQueue(), SendQueue()
-    microphone.resume(first)
+    microphone.attach(first)
     deliver(block(1))
-    microphone.hold()
+    microphone.detach()
     deliver(block(2))
-    resumed = microphone.resume(second, 60.0)
+    resumed = microphone.attach(second, 60.0)
     deliver(block(3))
     assert [numbers_of(message) for message in sent_by(first)] == [[1]]
     assert [numbers_of(message) for message in sent_by(second)] == [[1, 2, 3]]
@@ -100,13 +101,13 @@ def test_only_so_much_of_it_and_nothing_from_before_a_sleep() -> None:
     for number in range(many):
         deliver(block(number))
     queue = SendQueue()
-    resumed = microphone.resume(queue, 600.0)
+    resumed = microphone.attach(queue, 600.0)
     assert resumed == f.MicResumed(many * BLOCK_MS - KEPT_S * 1000)
     assert numbers_of(sent_by(queue)[-1])[-1] == many - 1
     microphone.forget()
     deliver(block(7))
     queue = SendQueue()
-    assert microphone.resume(queue, 600.0) == f.MicResumed(many * BLOCK_MS)
+    assert microphone.attach(queue, 600.0) == f.MicResumed(many * BLOCK_MS)
     assert [numbers_of(message) for message in sent_by(queue)] == [[7]]
 
 
@@ -114,18 +115,18 @@ def test_without_being_asked_for_it_nothing_is_sent_twice() -> None:
     microphone, deliver = opened()
     deliver(block(1))
     queue = SendQueue()
-    assert microphone.resume(queue) == f.MicResumed(BLOCK_MS)
+    assert microphone.attach(queue) == f.MicResumed(BLOCK_MS)
     assert sent_by(queue) == []
 
 
 def test_pieces_are_cut_anew_on_another_connection() -> None:
     facts: list[f.Fact] = []
     microphone, deliver = opened(facts.append, cut=True)
-    microphone.resume(SendQueue())
+    microphone.attach(SendQueue())
     for _ in range(100):
         deliver(block(2000))
     queue = SendQueue()
-    microphone.resume(queue, 0.0)
+    microphone.attach(queue, 0.0)
     for _ in range(15_000 // BLOCK_MS):
         deliver(block(2000))
     (cut,) = [fact for fact in facts if isinstance(fact, f.Cut)]
@@ -206,6 +207,29 @@ def test_the_cores_clock_leaves_sleeps_out() -> None:
     assert hands.turn(SLEPT_S - 0.1) == 0.0
     assert hands.turn(0.1, wall=-500.0) == 0.0  # the wall clock was put back
     assert hands.clock.now() - began == pytest.approx(0.5 + 0.5 + 0.2 + SLEPT_S - 0.1 + 0.1)
+
+
+def test_a_silence_that_lasts_goes_out_in_larger_pieces_and_what_follows_it_at_once() -> None:
+    microphone, deliver = opened()
+    queue = SendQueue()
+    microphone.attach(queue)
+    sent: SimpleQueue[str] = SimpleQueue()
+    sender = threading.Thread(target=lambda: queue.run(sent.put, Encoder(Dialect.GA)))
+    sender.start()
+    for number in (*range(8), 1000):
+        deliver(block(number))
+    assert numbers_of(sent.get()) == [0, 1, 2, 3, 4]
+    assert numbers_of(sent.get()) == [5, 6, 7, 1000]
+    deliver(block(1))  # within a sentence nothing waits
+    assert numbers_of(sent.get()) == [1]
+    queue.put_block(block(2), may_wait=True)
+    queue.put(InputAudioBufferCommit())
+    assert numbers_of(sent.get()) == [2]
+    assert "commit" in sent.get()
+    queue.put_block(block(3), may_wait=True)
+    queue.close()
+    sender.join()
+    assert numbers_of(sent.get()) == [3]
 
 
 def test_events_keep_their_place_among_the_audio() -> None:

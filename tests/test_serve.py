@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -17,9 +17,10 @@ from openai.types.realtime import ClientSecretCreateResponse
 
 import realtime_cli.server.socket.websocket as websocket_module
 from realtime_cli.server.sharing import FairLock
+from realtime_cli.server.socket.waiting_room import MOST_WAITING, WaitingRoom
 from tests.local_engines import PATIENCE_S, Beeper, Reciter
 from tests.schema_check import check_beta_server_event
-from tests.serving import Client, Serving, serving
+from tests.serving import Client, Serving, serving, wait_for
 
 TOKEN = "a-token-of-the-tests-0123456789"
 
@@ -274,6 +275,35 @@ UPGRADE = (
 )
 
 
+def test_connections_that_ask_nothing_keep_nobody_out() -> None:
+    with serving() as serve, ExitStack() as silent:
+        for _ in range(MOST_WAITING + 8):
+            sock = silent.enter_context(socket.create_connection(("127.0.0.1", serve.server.port), PATIENCE_S))
+            sock.sendall(b"GET /healthz HTTP/1.1\r\n")
+        assert http(serve, "/healthz")[0] == 200
+        with serve.connect() as client:
+            client.until("session.created")
+
+
+def test_who_has_asked_nothing_for_longest_gives_way_and_who_is_served_stays() -> None:
+    gone: list[str] = []
+    room = WaitingRoom[str](gone.append, most=3)
+    assert all(room.enter(name) for name in ("served", "answered", "silent"))
+    for name in ("served", "answered"):
+        room.has_asked(name)
+    room.is_answered("answered")
+    assert room.enter("new")
+    assert gone == ["silent"]
+    for name in ("answered", "new"):
+        room.has_asked(name)
+    assert not room.enter("too many")
+    room.leave("served")
+    room.has_asked("silent")
+    room.is_answered("silent")
+    assert room.enter("next")
+    assert gone == ["silent"]
+
+
 @pytest.mark.parametrize(
     ("request_", "answer"),
     [
@@ -431,13 +461,15 @@ def test_a_beta_client_hears_a_reply() -> None:
 
 
 def test_a_client_that_gives_no_sign_of_life_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket_module, "PING_S", 0.05)
     monkeypatch.setattr(websocket_module, "TICK_S", 0.05)
     with serving() as serve:
         with socket.create_connection(("127.0.0.1", serve.server.port), timeout=PATIENCE_S) as dead:
             dead.sendall(b"GET /v1/realtime HTTP/1.1\r\n" + UPGRADE + b"\r\n")
-            received = b"".join(iter(lambda: dead.recv(65_536), b""))
-        assert b"session.created" in received
+            received = b""
+            while b"session.created" not in received:
+                received += dead.recv(65_536)
+            monkeypatch.setattr(websocket_module, "PING_S", 0.05)
+            received += b"".join(iter(lambda: dead.recv(65_536), b""))
         assert b"\x89\x00" in received  # a ping
         wait_for(lambda: serve.server.sessions == 0)
 
@@ -473,14 +505,6 @@ class OneByOne(Beeper):
         self.asked.append(voice)
         assert self.permits.acquire(timeout=PATIENCE_S)
         yield from super().synthesize(text, voice, speed, cancelled)
-
-
-def wait_for(state: Callable[[], bool]) -> None:
-    """Until another thread has come so far."""
-    give_up_at = time.monotonic() + PATIENCE_S
-    while not state():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.005)
 
 
 def test_a_session_is_answered_between_the_sentences_of_another_ones_long_reply() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -17,8 +16,9 @@ from realtime_cli.server.engines.speech_calls import Speech, Transcriptions
 from realtime_cli.server.engines.voices import Voices
 from tests.local_engines import Beeper
 from tests.needs import need_espeak
+from tests.network import closed_port
 from tests.real_engines import never
-from tests.scripted_engines import Exchange, ScriptedEngine, silent, status, whole
+from tests.scripted_engines import PATIENCE_S, Exchange, ScriptedEngine, silent, status, whole
 
 HALF_SECOND = np.full(8000, 0.25, np.float32)
 TONE = (np.sin(np.arange(24_000) / 20) * 8000).astype("<i2")
@@ -94,7 +94,7 @@ def test_speech_is_heard_before_the_server_has_made_all_of_it(other: ScriptedEng
     stop.set()
     for _ in parts:
         """What had come before."""
-    assert other.client_gone.wait(30)
+    assert other.client_gone.wait(PATIENCE_S)
 
 
 def cut(exchange: Exchange) -> None:
@@ -133,11 +133,8 @@ def test_servers_that_say_nothing_or_are_not_there_are_given_up(other: ScriptedE
         ear(other, 0.1).transcribe(HALF_SECOND, None, never)
     with pytest.raises(TurnError, match="does not answer"):
         spoken(mouth(other, 0.1))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{free.getsockname()[1]}/v1"
-    with pytest.raises(TurnError, match="cannot be reached"):
-        spoken(Speech(Service("the voice", url), "tts-1"))
+    with closed_port() as port, pytest.raises(TurnError, match="cannot be reached"):
+        spoken(Speech(Service("the voice", f"http://127.0.0.1:{port}/v1"), "tts-1"))
 
 
 def test_a_recognition_that_is_given_up_comes_to_nothing(other: ScriptedEngine) -> None:

@@ -17,7 +17,7 @@ from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.conversation.effects import EndOfAudio, Play
 from realtime_cli.session import workers
 from realtime_cli.session.spill import Piece, Spill
-from realtime_cli.session.workers import MAX_HELD_FRAMES, Player
+from realtime_cli.session.workers import MAX_QUEUED_FRAMES, Player
 
 BURST_S = 1200
 
@@ -100,7 +100,7 @@ def test_an_interruption_of_such_a_burst_is_silent_at_once_and_what_comes_next_i
     with Playing() as player:
         for number in range(1, 200):
             player.put(Play("a", 0, second(number)))
-        until(lambda: player.playout.held() >= MAX_HELD_FRAMES)
+        until(lambda: player.playout.queued() >= MAX_QUEUED_FRAMES)
         assert player.playout.pull(RATE_HZ)[0] == 1
         (played,) = player.playout.flush()
         assert played.heard_frames < 2 * RATE_HZ
@@ -122,5 +122,5 @@ def test_with_a_full_disk_it_is_heard_all_the_same(monkeypatch: pytest.MonkeyPat
         for number in range(1, 100):
             player.put(Play("a", 0, second(number)))
         player.put(EndOfAudio("a", 0))
-        until(lambda: player.playout.held() == 99 * RATE_HZ)
+        until(lambda: player.playout.queued() == 99 * RATE_HZ)
         assert [int(player.playout.pull(RATE_HZ)[-1]) for _ in range(99)] == list(range(1, 100))

@@ -22,6 +22,7 @@ from realtime_cli.providers.endpoint import Endpoint, endpoint
 from realtime_cli.providers.profiles import AZURE, CUSTOM, OPENAI
 from realtime_cli.transport.client_secrets import mint, secrets_url
 from tests import scripts
+from tests.network import closed_port
 from tests.running import KEY, run
 from tests.scripted_server import ScriptedServer
 
@@ -163,7 +164,8 @@ def test_a_server_that_is_not_there_or_breaks_off_is_exit_4() -> None:
         thread.start()
         broken = run("token", "--base-url", url, OPENAI_API_KEY=KEY)
         thread.join()
-    refused = run("token", "--base-url", url, OPENAI_API_KEY=KEY)
+    with closed_port() as port:
+        refused = run("token", "--base-url", f"http://127.0.0.1:{port}/v1", OPENAI_API_KEY=KEY)
     for done, words in ((broken, "breaks off"), (refused, "refuses the connection")):
         assert done.returncode == 4
         assert words in done.stderr

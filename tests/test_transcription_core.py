@@ -34,14 +34,12 @@ from realtime_cli.conversation.records import (
     Trouble,
 )
 from realtime_cli.conversation.transcription.commit_segmentation import LONGEST_MS, Cutter
+from realtime_cli.conversation.transcription.ending import LAST_WORDS_S
 from realtime_cli.conversation.transcription.options import TranscriptionOptions
 from realtime_cli.conversation.transcription.segments import OVERTAKEN_S
-from realtime_cli.conversation.transcription.transcription import (
-    FAREWELL_S,
-    MARKER,
-    SETUP,
-    Transcription,
-)
+from realtime_cli.conversation.transcription.sent_audio import MARKER
+from realtime_cli.conversation.transcription.server_session import SETUP
+from realtime_cli.conversation.transcription.transcription import Transcription
 from realtime_cli.errors import ConnectionFailed
 from realtime_cli.protocol.client_events import InputAudioBufferCommit, SessionUpdate
 from realtime_cli.protocol.dialects import Dialect, from_wire, to_wire
@@ -192,7 +190,7 @@ def test_ctrl_c_does_not_wait_for_ever_and_keeps_what_came() -> None:
     driver.says(f"{TRANSCRIPTION}.delta", item_id="a", content_index=0, delta="half a sen")
     driver.tell(f.Quit(exit_code=130), f.MicClosed(2000))
     driver.wait()
-    assert driver.now == FAREWELL_S
+    assert driver.now == LAST_WORDS_S
     assert driver.texts == ["half a sen"]
     assert End(130, "interrupted") in driver.effects
 

@@ -16,10 +16,10 @@ from realtime_cli.errors import RealtimeError
 from realtime_cli.ownership import NotOurs, read_own
 from realtime_cli.providers.endpoint import endpoint
 from realtime_cli.providers.profiles import PROVIDERS
-from realtime_cli.server.engines.weights import cache_folder
 from realtime_cli.settings.config_file import ConfigFile, Table, read_config_file
 from realtime_cli.settings.environment import find_dotenv, load_environment
 from realtime_cli.settings.fields import Field, fields
+from realtime_cli.settings.folders import cache_folder
 from realtime_cli.settings.settings import Environment
 from realtime_cli.settings.sources import resolve
 from realtime_cli.settings.trust import permitted

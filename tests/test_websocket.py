@@ -78,7 +78,7 @@ def test_close_ends_run_without_an_error_and_says_farewell_to_the_server() -> No
         client.transport.close()
         client.join()
         assert client.error is None
-    assert farewells.get(timeout=20) == 1000
+    assert farewells.get(timeout=PATIENCE_S) == 1000
 
 
 def test_close_before_run_means_no_connection_at_all() -> None:

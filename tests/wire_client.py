@@ -17,7 +17,7 @@ from realtime_cli.transport.websocket import WebSocketTransport
 from tests.scripted_server import HttpAnswer, Raw, Script, ScriptedServer
 
 KEY = "sk-proj-AbCdEfGhIjKlMnOpQrSt"
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 """For waiting on other threads; never reached when all is well."""
 
 

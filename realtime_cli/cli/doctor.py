@@ -22,7 +22,7 @@ from realtime_cli.doctor.report import report_to
 from realtime_cli.doctor.server import check_network, check_session
 from realtime_cli.doctor.system import check_python, check_settings, check_terminal
 from realtime_cli.doctor.tools import FIX, NAME, check_tools
-from realtime_cli.doctor.verdicts import Cure
+from realtime_cli.doctor.verdicts import EchoProtection
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, InputError, RealtimeError
 from realtime_cli.providers.endpoint import Endpoint
 from realtime_cli.server.engines.choice import EngineChoice
@@ -85,22 +85,22 @@ def _sound(settings: Settings, *, chirp: bool) -> Checks:
     yield (loudspeaker := sound_checks.check_loudspeaker(speaker, mic))
     if chirp and hears and plays and Status.FAIL not in (microphone.status, loudspeaker.status):
         yield "listening for a chirp"
-        yield sound_checks.check_echo(mic, speaker, _cure(settings))
+        yield sound_checks.check_echo(mic, speaker, _echo_protection(settings))
 
 
-def _cure(settings: Settings) -> Cure:
+def _echo_protection(settings: Settings) -> EchoProtection:
     if settings.ptt or settings.half_duplex:
-        return Cure.TURNS
+        return EchoProtection.TURNS
     if not settings.aec:
-        return Cure.OFF
-    return Cure.CANCELLER if find_spec("pywebrtc_audio") else Cure.MISSING
+        return EchoProtection.OFF
+    return EchoProtection.CANCELLER if find_spec("pywebrtc_audio") else EchoProtection.MISSING
 
 
 def _server(settings: Settings, environment: Environment, *, turn: bool) -> Checks:
     try:
         server = find_server(settings, environment)
     except RealtimeError as error:
-        yield failed(_culprit(settings, environment), error)
+        yield failed(_failed_check(settings, environment), error)
         return
     settings = server.careful(settings)
     if (yield from _embedded(server) if server.place is None else _remote(server, server.place, environment)):
@@ -108,7 +108,7 @@ def _server(settings: Settings, environment: Environment, *, turn: bool) -> Chec
         yield from _session(settings, server, turn=turn)
 
 
-def _culprit(settings: Settings, environment: Environment) -> str:
+def _failed_check(settings: Settings, environment: Environment) -> str:
     """Which check it is that failed when no server can be found."""
     try:
         provider, _ = find_provider(settings, environment)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from realtime_cli.cli.slash_commands import session_commands
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
-from realtime_cli.journal.folder import data_folder
 from realtime_cli.ports import Input
+from realtime_cli.settings.folders import data_folder
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.terminal.json_commands import json_commands
 from realtime_cli.terminal.keys import talk_key_named

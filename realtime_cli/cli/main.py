@@ -120,7 +120,7 @@ def _open_standard_streams() -> None:
         stream = getattr(sys, name)
         if stream is None:
             # Closed by who started us: a socket must not get the number, and a print must have somewhere to go.
-            _point_nowhere(fd)
+            _open_null_at(fd)
             setattr(sys, name, os.fdopen(fd, "w" if fd else "r", encoding="utf-8", closefd=False))
         elif fd:
             # A terminal of another encoding gets a question mark for what it cannot show.
@@ -135,7 +135,7 @@ def _flush() -> int:
             stream.flush()
         except OSError as error:
             # https://docs.python.org/3/library/signal.html#note-on-sigpipe
-            _point_nowhere(stream.fileno())
+            _open_null_at(stream.fileno())
             code = code or _unwritten(error)
     return code
 
@@ -149,7 +149,7 @@ def _unwritten(error: OSError) -> int:
     return failure.exit_code
 
 
-def _point_nowhere(fd: int) -> None:
+def _open_null_at(fd: int) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     if nowhere != fd:
         os.dup2(nowhere, fd)

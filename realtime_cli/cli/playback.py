@@ -79,7 +79,7 @@ def play(settings: Settings, environment: Environment, *, name: str, start: str 
     sink.open()
     try:
         threads.start("speaker", sink.run, playback.pull, stopping)
-        _run_along(conversation, playback)
+        _print_when_due(conversation, playback)
     finally:
         sink.close()
         stopping.set()
@@ -89,7 +89,7 @@ def play(settings: Settings, environment: Environment, *, name: str, start: str 
     return 0
 
 
-def _run_along(conversation: Conversation, playback: Playback) -> None:
+def _print_when_due(conversation: Conversation, playback: Playback) -> None:
     """Print each line when it is due; blocks until the recording ends."""
     begun_s = playback.position_s
     lines: Iterator[tuple[float, str]] = (line for line in timed_transcript(conversation) if line[0] >= begun_s)

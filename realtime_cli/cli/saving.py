@@ -11,9 +11,10 @@ import msgspec
 from realtime_cli import __version__
 from realtime_cli.errors import InputError
 from realtime_cli.journal.entries import Header
-from realtime_cli.journal.folder import Folder, data_folder
+from realtime_cli.journal.folder import Folder
 from realtime_cli.journal.writer import Journal, WireLog
 from realtime_cli.ports import Note, Recorder
+from realtime_cli.settings.folders import data_folder
 from realtime_cli.settings.settings import Environment, Settings
 
 

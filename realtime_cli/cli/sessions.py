@@ -7,9 +7,10 @@ import re
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,14 +19,19 @@ import msgspec
 from realtime_cli.errors import InputError
 from realtime_cli.journal.entries import Conversation, NotAConversation, read
 from realtime_cli.journal.export import ExportFormat, exported, transcript
-from realtime_cli.journal.folder import Folder, data_folder, id_of
+from realtime_cli.journal.folder import Folder, id_of
 from realtime_cli.journal.index import Index, Match, Sum, Summary
 from realtime_cli.printable import json_line, one_line
 from realtime_cli.providers.prices import dollars
+from realtime_cli.result_file import write_whole
+from realtime_cli.settings.folders import data_folder
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.view.status import clock
 
 RECORDING = ".wav"
+
+COPIED_BYTES = 1 << 20
+"""So much of a recording is copied at a time."""
 
 _DAYS = re.compile(r"(\d{1,4})d")
 
@@ -88,7 +94,7 @@ def export(
     if output is None:
         sys.stdout.write(text)
         return 0
-    _write_new(output, lambda path: path.write_text(text, encoding="utf-8"))
+    write_whole(output, (text.encode(),))
     return 0
 
 
@@ -193,26 +199,13 @@ def _format(form: str, output: Path | None) -> ExportFormat:
 
 
 def _write_sound(recording: Path, output: Path | None) -> None:
-    if output is not None:
-        _write_new(output, lambda path: shutil.copyfile(recording, path))
-    elif sys.stdout.isatty():
+    if output is None and sys.stdout.isatty():
         raise InputError("a recording is nothing for a terminal", "name a file: -o talk.wav")
-    else:
-        with recording.open("rb") as file:
+    with recording.open("rb") as file:
+        if output is None:
             shutil.copyfileobj(file, sys.stdout.buffer)
-
-
-def _write_new(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write beside it first: what was there stays until there is something in its place. Raises InputError."""
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        # What was said is its owner's.
-        partial.touch(mode=0o600)
-        write(partial)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InputError(f"cannot write {path}", error.strerror or str(error)) from error
+        else:
+            write_whole(output, iter(partial(file.read, COPIED_BYTES), b""))
 
 
 def _about(path: Path) -> str:

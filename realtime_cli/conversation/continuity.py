@@ -62,7 +62,7 @@ class Continuity:
         self._calls = calls
         self._out_of_band = out_of_band
         self._setup = setup
-        self.past = Past(options.past)
+        self.past = Past(options.past, budget_tokens=options.restore_tokens)
         self.links = Links(options.reconnect_s, options.seed, setup)
         self.turn_failed = False
         """The latest turn will not be answered, because the connection was lost again; to be taken back by who asks."""
@@ -105,6 +105,8 @@ class Continuity:
     def take(self, effect: Effect) -> list[Effect]:
         """Remember what is told; mend what a server was told of a reply that was then heard less far."""
         self.past.take(effect)
+        if not (self._left_out or self._may_be_asked_again):
+            self.past.forget()
         if not (isinstance(effect, Show) and isinstance(effect.record, AssistantSaid)):
             return []
         told = self._restored.pop(effect.record.item_id, None)
@@ -155,8 +157,7 @@ class Continuity:
         if reply is None and current is not None and current.state is ResponseState.ACTIVE:
             if current.empty:
                 reply = current
-            elif not self._options.listens and not current.called:
-                # Nobody is there to ask again.
+            elif self._may_be_asked_again:
                 reply = current
                 self._left_out = frozenset(entry.item_id for entry in current.entries)
         if reply is None:
@@ -167,6 +168,15 @@ class Continuity:
         if reply.wish.retried:
             return None, True
         return msgspec.structs.replace(reply.wish, retried=True), False
+
+    @property
+    def _may_be_asked_again(self) -> bool:
+        """Whether there is a reply which, if it is cut now, is left out and asked for once more: where turns wait for
+        each other nobody is there to do that.
+        """
+        current = self._responses.current
+        active = current is not None and current.state is ResponseState.ACTIVE and not current.called
+        return active and not self._options.listens
 
     def _reset(self, now: float) -> list[Effect]:
         """Begin anew what belongs to one connection."""
@@ -197,9 +207,7 @@ class Continuity:
             elif entry.role == "user" and entry.final:
                 turn = self.past.user(entry.item_id, entry.text)
                 more += [turn] if turn.text or turn.parts else []
-        told = self.past.restoring(
-            self._options.restore_tokens, open_calls=self._calls.open_ids, more=more, leave_out=self._left_out
-        )
+        told = self.past.restoring(open_calls=self._calls.open_ids, more=more, leave_out=self._left_out)
         previous = "root"
         for said, event in told:
             if isinstance(said, past.Model) and said in more:

@@ -103,7 +103,7 @@ class Conversation:
         match fact:
             case ServerEvent():
                 return self._server_events.handle(fact, now)
-            case f.Typed() if parts.calls.question and (answer := CONSENTS.get(fact.text.lower())):
+            case f.Typed(answers=True) if parts.calls.question and (answer := CONSENTS.get(fact.text.lower())):
                 return parts.calls.decided(answer, now)
             case f.Wanted():
                 parts.turns.waiting.append(fact)
@@ -183,7 +183,8 @@ class Conversation:
         parts.heard_replies.heard(fact)
         if fact.heard_ms <= 0:
             return []
-        return parts.meter.audible(fact.item_id, parts.turns.ended_at, parts.turns.committed_at, now)
+        began_at = now - fact.heard_ms / 1000
+        return parts.meter.audible(fact.item_id, parts.turns.ended_at, parts.turns.committed_at, began_at)
 
     def _sendable(self, effects: list[Effect]) -> list[Effect]:
         """Remember what is told, and leave out what is to be sent while there is nobody to send it to."""

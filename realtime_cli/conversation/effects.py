@@ -80,12 +80,12 @@ class Flush(msgspec.Struct, frozen=True):
     """Silence the playback at once and tell what was heard (:class:`~realtime_cli.conversation.facts.Flushed`)."""
 
 
-class Hold(msgspec.Struct, frozen=True):
+class Pause(msgspec.Struct, frozen=True):
     """Pause the model's voice within 50 ms, at a place that is kept: to go on from with ``Resume``, or to flush at."""
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """Let the model's voice go on where ``Hold`` paused it."""
+    """Let the model's voice go on where ``Pause`` paused it."""
 
 
 class Feed(msgspec.Struct, frozen=True):
@@ -171,7 +171,7 @@ Effect: TypeAlias = (
     | Play
     | EndOfAudio
     | Flush
-    | Hold
+    | Pause
     | Resume
     | Feed
     | FeedSilence

@@ -69,14 +69,19 @@ Entry: TypeAlias = User | Model | Call | Result
 
 
 class Past:
-    """All that happened, oldest first; it only grows. Not thread-safe: the core's thread owns it."""
+    """What happened, in order, as far back as another connection may be told of it: ``budget_tokens``, as in
+    :func:`newest`. Not thread-safe: the core's thread owns it.
+    """
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self._entries: list[Entry] = list(entries)
+    def __init__(self, entries: Iterable[Entry] = (), *, budget_tokens: int, forgets_from: int = 64) -> None:
+        """``forgets_from``: so many entries are kept without a look at what they cost."""
+        self._budget_tokens = budget_tokens
+        self._entries: list[Entry] = []
         self._parts: dict[str, tuple[Content, ...]] = {}
-
-    def __len__(self) -> int:
-        return len(self._entries)
+        self._forgets_from = self._looked_through_at = forgets_from
+        for entry in entries:
+            self.append(entry)
+        self.forget()
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -85,7 +90,29 @@ class Past:
 
     def append(self, entry: Entry) -> None:
         """Something more happened."""
-        self._entries.append(entry)
+        _put(self._entries, entry)
+
+    def forget(self) -> None:
+        """Let go of what no connection can be told any more, as newer entries use up the budget.
+
+        Not to be called while a reply is in hand that may be left out of what is told. The entry that goes beyond the
+        budget stays, so that nothing older than that is told in its place; so do calls that wait for a result, and the
+        latest turn of the user's, behind which a late one goes.
+        """
+        entries = self._entries
+        if len(entries) < self._looked_through_at:
+            return
+        partner, waiting = _pairs(entries)
+        beyond = _beyond(entries, partner, self._budget_tokens)
+        latest_turn = max((at for at, entry in enumerate(entries) if isinstance(entry, User)), default=beyond)
+        kept = {latest_turn, *waiting.values()}
+        self._entries = [
+            entry
+            for index, entry in enumerate(entries)
+            if index >= beyond or partner.get(index, -1) >= beyond or index in kept
+        ]
+        # Twice as many, so that an entry costs the same however long the conversation lasts.
+        self._looked_through_at = max(self._forgets_from, 2 * len(self._entries))
 
     def take(self, effect: Effect) -> Entry | None:
         """Remember what an effect of the core's tells or sends, if it is part of the past; that entry, if so."""
@@ -105,7 +132,6 @@ class Past:
 
     def restoring(
         self,
-        budget_tokens: int,
         *,
         open_calls: frozenset[str] = frozenset(),
         more: Sequence[Entry] = (),
@@ -116,12 +142,11 @@ class Past:
         ``open_calls``: calls whose results are still to come; other calls without a result are left out. ``more``:
         what comes behind the past and is still going on. ``leave_out``: items that are to be said once more.
         """
-        said = [
-            entry
-            for entry in (*self._entries, *more)
-            if not (isinstance(entry, User | Model) and entry.item_id in leave_out)
-        ]
-        chosen = newest(said, budget_tokens, open_calls=open_calls)
+        said: list[Entry] = []
+        for entry in (*self._entries, *more):
+            if not (isinstance(entry, User | Model) and entry.item_id in leave_out):
+                _put(said, entry)
+        chosen = _newest(said, self._budget_tokens, open_calls)
         ids = (f"{RESTORED}{number:06d}" for number in range(1, len(chosen) + 1))
         items = (msgspec.structs.replace(_item(entry), id=name) for entry, name in zip(chosen, ids, strict=True))
         return [(entry, ConversationItemCreate(item=item)) for entry, item in zip(chosen, items, strict=True)]
@@ -154,36 +179,48 @@ def newest(entries: Sequence[Entry], budget_tokens: int, *, open_calls: frozense
 
     A call and its result go together or not at all. A late turn of the user's goes before the reply it came behind.
     """
-    ordered = _in_order(entries)
-    partner = _pairs(ordered, open_calls)
-    chosen: set[int] = set()
-    left = budget_tokens
-    for index in range(len(ordered) - 1, -1, -1):
-        if index in chosen or index not in partner:
-            continue
-        unit = {index, partner[index]}
-        cost = sum(_tokens(ordered[each]) for each in unit)
-        if cost > left and chosen:
-            break
-        left -= cost
-        chosen |= unit
-    return [ordered[index] for index in sorted(chosen)]
-
-
-def _in_order(entries: Sequence[Entry]) -> list[Entry]:
     ordered: list[Entry] = []
     for entry in entries:
-        at = len(ordered)
-        if isinstance(entry, User) and entry.late:
-            while at and not isinstance(ordered[at - 1], User):
-                at -= 1
-            at = at or len(ordered)
-        ordered.insert(at, entry)
-    return ordered
+        _put(ordered, entry)
+    return _newest(ordered, budget_tokens, open_calls)
 
 
-def _pairs(entries: Sequence[Entry], open_calls: frozenset[str]) -> Mapping[int, int]:
-    """For each entry that may be told, the one that it goes with: a result for a call, itself for all others."""
+def _put(ordered: list[Entry], entry: Entry) -> None:
+    at = len(ordered)
+    if isinstance(entry, User) and entry.late:
+        while at and not isinstance(ordered[at - 1], User):
+            at -= 1
+        at = at or len(ordered)
+    ordered.insert(at, entry)
+
+
+def _newest(ordered: Sequence[Entry], budget_tokens: int, open_calls: frozenset[str]) -> list[Entry]:
+    partner, waiting = _pairs(ordered)
+    partner |= {index: index for call_id, index in waiting.items() if call_id in open_calls}
+    beyond = _beyond(ordered, partner, budget_tokens)
+    return [entry for at, entry in enumerate(ordered) if at in partner and max(at, partner[at]) > beyond]
+
+
+def _beyond(ordered: Sequence[Entry], partner: Mapping[int, int], budget_tokens: int) -> int:
+    """Where the newest entry stands that the budget has no room for, -1 where it has room for all. The newest of all
+    has room whatever it costs; a call costs what it does where its result stands.
+    """
+    left = budget_tokens
+    for index in range(len(ordered) - 1, -1, -1):
+        other = partner.get(index, index + 1)
+        if other > index:
+            continue
+        cost = sum(_tokens(ordered[each]) for each in {index, other})
+        if cost > left and left < budget_tokens:
+            return index
+        left -= cost
+    return -1
+
+
+def _pairs(entries: Sequence[Entry]) -> tuple[dict[int, int], dict[str, int]]:
+    """For each entry that may be told, the one that it goes with: a result for a call, itself for all others. And where
+    the calls without a result are.
+    """
     pairs: dict[int, int] = {}
     waiting: dict[str, int] = {}
     for index, entry in enumerate(entries):
@@ -195,8 +232,7 @@ def _pairs(entries: Sequence[Entry], open_calls: frozenset[str]) -> Mapping[int,
                 pairs[call], pairs[index] = index, call
             case User() | Model():
                 pairs[index] = index
-    pairs |= {index: index for call_id, index in waiting.items() if call_id in open_calls}
-    return pairs
+    return pairs, waiting
 
 
 def _tokens(entry: Entry) -> int:

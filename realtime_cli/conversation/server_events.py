@@ -63,7 +63,7 @@ class ServerEvents:
                 began = parts.responses.item(event, now)
                 return began + parts.calls.item(event, now, may_call=self._asking.may_call)
             case r.FunctionArgumentsDone():
-                parts.calls.arguments(event)
+                parts.calls.announced.arguments(event)
             case r.McpListToolsFailed():
                 return parts.calls.listing_failed(event.item_id)
             case (
@@ -83,7 +83,7 @@ class ServerEvents:
         if item.type == "mcp_call" and item.status not in ("in_progress", "incomplete"):
             return self._parts.calls.remote_done(item, "", now)
         if item.type == "mcp_list_tools":
-            self._parts.calls.listing(item)
+            self._parts.calls.announced.listing(item)
         else:
             self._parts.turns.item(item, previous_item_id, now)
         return []

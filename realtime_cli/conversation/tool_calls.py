@@ -1,4 +1,5 @@
-"""Function calls of the model's: which to run, to ask about, or to give up, and when to ask for a reply.
+"""Function calls of the model's: which to run, to ask about, or to give up, and when to ask for a reply. Which calls
+there are, of all that a server tells, is known in :mod:`.announced_calls`.
 
 Every call gets exactly one ``function_call_output``, whatever happens; when all calls of a response are answered, one
 reply is due. The user may speak meanwhile: the outputs go in all the same, and no reply is asked for that the server is
@@ -13,16 +14,17 @@ from collections.abc import Mapping
 
 import msgspec
 
+from realtime_cli.conversation.announced_calls import AnnouncedCalls
 from realtime_cli.conversation.effects import CancelTool, Effect, RunTool, Send, Show
 from realtime_cli.conversation.facts import ToolReturned
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import Notice, ToolAsked, ToolCalled, ToolFinished
 from realtime_cli.conversation.responses import Responses
-from realtime_cli.conversation.states import CALL_MOVES, CallEvent, CallState, Recent
+from realtime_cli.conversation.states import CALL_MOVES, CallEvent, CallState
 from realtime_cli.conversation.tool_definitions import Consent, ToolDefinition, ToolOutcome, failure
 from realtime_cli.protocol.client_events import ConversationItemCreate
 from realtime_cli.protocol.items import Item, Response
-from realtime_cli.protocol.response_events import FunctionArgumentsDone, OutputItemAdded, OutputItemDone
+from realtime_cli.protocol.response_events import OutputItemAdded, OutputItemDone
 
 REFUSED = "the user does not allow this call"
 NOBODY_TO_ASK = "this call needs the user's consent, and there is no keyboard to ask at; it did not run"
@@ -37,17 +39,8 @@ RECONSIDERED_S = 1.0
 read, and a server may time the change for that. Browsers delay their questions for the same reason
 (https://bugzilla.mozilla.org/show_bug.cgi?id=162020)."""
 
-APPROVAL = "mcp_approval_request"
-"""An item that asks for consent: https://platform.openai.com/docs/guides/realtime-mcp."""
-
-UNFINISHED = ("in_progress", "incomplete")
-"""The status of a call whose arguments were cut off, by an interruption or a limit."""
-
 CONSENTS: Mapping[str, Consent] = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "a": "always", "always": "always"}
 """What a person may type when asked."""
-
-REMEMBERED_SERVERS = 64
-"""Of how many lists of tools it is known whose they are."""
 
 
 class Call(msgspec.Struct, eq=False):
@@ -96,16 +89,9 @@ class ToolCalls:
 
     def reset(self) -> None:
         """A new connection: its ids are new, and it waits for no results."""
-        self._known = Recent()
-        """Items of calls that have begun: their end is told more than once."""
-        self._names: dict[str, str] = {}
-        """Names by item: a beta server's ``arguments.done`` has none."""
-        self._unconfirmed: dict[str, Item] = {}
-        """Calls of which only ``arguments.done`` came: it comes for those that were cut off as well."""
+        self.announced = AnnouncedCalls()
         self._unspoken: dict[str, int] = {}
         """The number of the latest result of each response whose results the model has not spoken about."""
-        self._servers: dict[str, str] = {}
-        """Labels of MCP servers by the item that lists their tools."""
 
     @property
     def open(self) -> bool:
@@ -143,21 +129,15 @@ class ToolCalls:
 
     def item(self, event: OutputItemAdded | OutputItemDone, now: float, *, may_call: bool) -> list[Effect]:
         """A response began or finished an item. ``may_call``: whether the model was to call functions in it."""
-        item = event.item
-        if isinstance(event, OutputItemAdded):
-            if item.type == "function_call":
-                self._names[item.id or ""] = item.name or ""
-        elif item.type == "mcp_call":
-            return self.remote_done(item, event.response_id, now)
-        elif item.type in ("function_call", APPROVAL) and item.status not in UNFINISHED:
-            return self._begin(item, event.response_id, now, may_call)
-        return []
+        if isinstance(event, OutputItemDone) and event.item.type == "mcp_call":
+            return self.remote_done(event.item, event.response_id, now)
+        call = self.announced.item(event)
+        return self._begin(call, event.response_id, now, may_call) if call else []
 
     def remote_done(self, item: Item, response_id: str, now: float) -> list[Effect]:
         """The model's side has run a tool of an MCP server; it speaks about the result when asked to."""
-        if not item.id or item.id in self._known:
+        if not item.id or not self.announced.is_new(item.id):
             return []
-        self._known.add(item.id)
         call = next((it for it in self._open.values() if it.remote and it.call_id == item.approval_request_id), None)
         shown: list[Effect] = []
         if call is None:
@@ -172,36 +152,16 @@ class ToolCalls:
         outcome = ToolOutcome(item.output or "") if item.error is None else failure(str(error))
         return [*shown, *self._close(call, outcome, now), *(self._ask_next() if asked else [])]
 
-    def listing(self, item: Item) -> None:
-        """The model's side is about to list the tools of an MCP server."""
-        self._servers[item.id or ""] = item.server_label or ""
-        if len(self._servers) > REMEMBERED_SERVERS:
-            del self._servers[next(iter(self._servers))]
-
     def listing_failed(self, item_id: str) -> list[Effect]:
         """The model's side could not list the tools of an MCP server."""
-        label = self._servers.get(item_id)
+        label = self.announced.server_of(item_id)
         server = f"the MCP server {label}" if label else "an MCP server"
         return [Show(Notice(text=f"the model's side could not list the tools of {server}: they are not offered"))]
 
-    def arguments(self, event: FunctionArgumentsDone) -> None:
-        """A call's arguments are over, whole or cut off; some servers send nothing else about a call."""
-        name = event.name or self._names.get(event.item_id, "")
-        whole = Item(id=event.item_id, call_id=event.call_id, name=name, arguments=event.arguments)
-        self._unconfirmed[event.item_id or event.call_id] = whole
-
     def response_done(self, response: Response, now: float, *, may_call: bool) -> list[Effect]:
         """A response ended: its calls that no other event told of begin, and a reply may be due."""
-        effects: list[Effect] = []
-        for item in response.output or ():
-            if item.type in ("function_call", APPROVAL) and item.status not in UNFINISHED:
-                effects += self._begin(item, response.id, now, may_call)
-        if response.status in ("completed", ""):
-            for item in list(self._unconfirmed.values()):
-                effects += self._begin(item, response.id, now, may_call)
-        self._unconfirmed.clear()
-        self._names.clear()
-        return effects
+        calls = self.announced.response_done(response)
+        return [effect for call in calls for effect in self._begin(call, response.id, now, may_call)]
 
     def spoken_about(self) -> None:
         """The model was asked to speak about the results, or shall not be asked any more."""
@@ -263,12 +223,8 @@ class ToolCalls:
         response_id = self._responses.name_of(response_id)
         call_id = item.call_id or item.id or ""
         # Some servers leave the item's id out of some of the events that tell of a call.
-        names = {f"{response_id} {call_id}", item.id or ""} - {""}
-        if any(name in self._known for name in names):
+        if not self.announced.is_new(f"{response_id} {call_id}", item.id or ""):
             return []
-        for name in names:
-            self._known.add(name)
-        self._unconfirmed.pop(item.id or call_id, None)
         call = self._new_call(item, call_id, response_id)
         called = self._called(call)
         if not may_call:
@@ -286,7 +242,7 @@ class ToolCalls:
 
     def _new_call(self, item: Item, call_id: str, response_id: str) -> Call:
         self._runs += 1
-        name = item.name or self._names.get(item.id or "", "")
+        name = item.name or ""
         definition = self.definitions.get(name)
         remote = item.type not in {"function_call", ""}
         server = item.server_label or "" if remote else (definition.server if definition else "")

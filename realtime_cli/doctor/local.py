@@ -8,7 +8,7 @@ from realtime_cli.doctor.check import Check, doubtful, good
 from realtime_cli.server.engines.choice import EngineChoice
 from realtime_cli.server.engines.neighbours import find_neighbours
 from realtime_cli.server.engines.weight_sets import LANGUAGE_MODEL, WeightSet
-from realtime_cli.server.engines.weights import cache_folder
+from realtime_cli.settings.folders import cache_folder
 
 EVERYBODYS = "weights"
 """The check of what nobody can do without."""

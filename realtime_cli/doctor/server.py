@@ -207,9 +207,9 @@ class Dialogue:
             case Show():
                 self._shown.append((effect.record, self.elapsed_ms))
                 if isinstance(effect.record, AssistantDelta):
-                    self._words_came()
+                    self._note_first_output()
             case Play():
-                self._words_came()
+                self._note_first_output()
             case EndOfAudio():
                 # Nobody listens: all of it counts as heard at once.
                 self.tell(f.Heard(effect.item_id, effect.content_index, ALL_MS, finished=True))
@@ -220,7 +220,7 @@ class Dialogue:
             case End():
                 self._end = effect
 
-    def _words_came(self) -> None:
+    def _note_first_output(self) -> None:
         self.first_ms = self.elapsed_ms if self.first_ms is None else self.first_ms
 
     def _opened(self) -> None:

@@ -21,7 +21,7 @@ from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.doctor.check import Check, failed, good
 from realtime_cli.doctor.chirp import CHIRP_MS, Samples, chirp, find_echo
 from realtime_cli.doctor.probing import begin, outcome
-from realtime_cli.doctor.verdicts import Cure, judge_echo, judge_microphone
+from realtime_cli.doctor.verdicts import EchoProtection, judge_echo, judge_microphone
 from realtime_cli.errors import AudioError, RealtimeError
 from realtime_cli.ports import AudioSource
 
@@ -139,7 +139,7 @@ def check_loudspeaker(word: str | None, mic: str | None) -> Check:
     return good(LOUDSPEAKER, f"{_opened(sink.opened)}; its own latency {latency_ms:.0f} ms")
 
 
-def check_echo(mic: str | None, speaker: str | None, cure: Cure) -> Check:
+def check_echo(mic: str | None, speaker: str | None, protection: EchoProtection) -> Check:
     """Play the chirp, and see how much of it the microphone hears. Takes two seconds."""
     trial = _Trial()
     source, sink = PortAudioSource(mic, trial.lost), PortAudioSink(speaker, trial.lost)
@@ -161,7 +161,7 @@ def check_echo(mic: str | None, speaker: str | None, cure: Cure) -> Check:
     recording = np.frombuffer(b"".join(trial.blocks), "<i2")
     echo = find_echo(recording, trial.sound, trial.quiet_frames)
     latency_ms = trial.latency_ms(echo.at_frame) if echo else 0.0
-    return judge_echo(ECHO, echo, latency_ms, cure=cure)
+    return judge_echo(ECHO, echo, latency_ms, protection=protection)
 
 
 class _Trial:

@@ -24,7 +24,7 @@ _LOUD_ECHO_DB = 0.0
 """The microphone hears the loudspeaker at more than was played: both are turned up far too high."""
 
 
-class Cure(Enum):
+class EchoProtection(Enum):
     """What keeps the model from hearing itself."""
 
     CANCELLER = "echo cancellation"
@@ -34,8 +34,8 @@ class Cure(Enum):
 
 
 _NO_CANCELLER = {
-    Cure.MISSING: ("and echo cancellation is not installed", "pip install pywebrtc-audio"),
-    Cure.OFF: ("and echo cancellation is switched off", "leave out --no-aec"),
+    EchoProtection.MISSING: ("and echo cancellation is not installed", "pip install pywebrtc-audio"),
+    EchoProtection.OFF: ("and echo cancellation is switched off", "leave out --no-aec"),
 }
 
 
@@ -66,15 +66,15 @@ def judge_microphone(name: str, opened: str, samples: Samples, platform: str = s
     return good(name, finding)
 
 
-def judge_echo(name: str, echo: Echo | None, latency_ms: float, *, cure: Cure) -> Check:
+def judge_echo(name: str, echo: Echo | None, latency_ms: float, *, protection: EchoProtection) -> Check:
     """``latency_ms``: from the program through the air and back."""
     if echo is None:
         return good(name, "none came back: headphones, or the loudspeaker is turned down (did you hear the chirp?)")
     finding = f"{echo.gain_db:+.1f} dB, back after {latency_ms:.0f} ms"
-    if cure is Cure.TURNS:
+    if protection is EchoProtection.TURNS:
         return good(name, f"{finding}: no matter, as the microphone rests while the model speaks")
-    if cure is not Cure.CANCELLER:
-        problem, fix = _NO_CANCELLER[cure]
+    if protection is not EchoProtection.CANCELLER:
+        problem, fix = _NO_CANCELLER[protection]
         return doubtful(name, f"{finding}, {problem}", f"{fix}; or headphones, --half-duplex or --ptt")
     if echo.gain_db > _LOUD_ECHO_DB:
         remedy = "turn the volume down, or use headphones, --half-duplex or --ptt"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
-import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 from realtime_cli.errors import InputError
-from realtime_cli.settings.settings import DATA_DIR
 
 SUFFIX = ".jsonl"
 
@@ -26,22 +22,6 @@ _ID_LENGTH = 6
 
 NAMES_ONE = re.compile(rf"last|[2-9][{_ID_CHARS}]{{,{_ID_LENGTH - 1}}}", re.IGNORECASE)
 """What may name a conversation: an id begins with a digit, so that hardly a word of a sentence is taken for one."""
-
-
-def data_folder(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Where the program keeps what must not be lost: ``REALTIME_CLI_DATA_DIR``, or the system's place for such data.
-
-    The places are those of the XDG Base Directory Specification, Apple's File System Programming Guide and Windows'
-    known folders.
-    """
-    if chosen := environment.get(DATA_DIR):
-        return Path(chosen)
-    home = Path(environment.get("HOME") or Path.home())
-    if platform == "win32":
-        return Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local") / "realtime-cli"
-    if platform == "darwin":
-        return home / "Library" / "Application Support" / "realtime-cli"
-    return Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share") / "realtime-cli"
 
 
 class Folder:

@@ -27,9 +27,9 @@ from realtime_cli.conversation.effects import (
     Feed,
     FeedSilence,
     Flush,
-    Hold,
     Mute,
     OpenMic,
+    Pause,
     Play,
     Resume,
     ResumeMic,
@@ -56,8 +56,11 @@ from realtime_cli.session.workers import Screen
 VIEW = "view"
 """Name of the view's thread."""
 
-PROGRESS_S = 0.05
-"""How often playback's progress is told while something is audible: well under a syllable."""
+PROGRESS_S = 0.1
+"""How often playback's progress is told while something is audible: a drawing, and half a syllable."""
+
+LOOK_S = 0.1
+"""How often it is looked whether the other threads have something to see to, however much happens."""
 
 LONGEST_WAIT_S = 0.5
 """The longest uninterrupted wait: on Windows a wait without end cannot be interrupted by Ctrl-C."""
@@ -99,6 +102,7 @@ class Session:
             lambda: self._devices.undecoded,
         )
         self._clock = Clock()
+        self._look_at = 0.0
         self._tell_dropped_at = SLOW_NOTICE_BLOCKS
         self._exit_code: int | None = None
         self._unshown: RealtimeError | None = None
@@ -156,7 +160,7 @@ class Session:
             self._threads.start("keeper", keeper.run)
         if self._tools:
             self._threads.start("tools", self._tools.run, self._tools_ready, self._stopping)
-        self._mic.resume(self._connections.connect(FIRST_EPOCH).queue)
+        self._mic.attach(self._connections.connect(FIRST_EPOCH).queue)
         with deferred():
             self._devices.open()
         for each in self._inputs:
@@ -232,6 +236,9 @@ class Session:
         if slept_s:
             self._mic.forget()
             self._tell(f.Slept(slept_s))
+        elif self._clock.now() < self._look_at:
+            return
+        self._look_at = self._clock.now() + LOOK_S
         self._connections.watch(urgent=self._core.urgent, woke=slept_s > 0)
         if (changed := self._devices.state_changed()) is not None:
             self._tell(changed)
@@ -251,7 +258,7 @@ class Session:
             fact = news
         if isinstance(fact, f.Lost) and connection is not None:
             self._connections.drop(connection.epoch)
-            self._mic.hold()
+            self._mic.detach()
             if not fact.error.recoverable:
                 self._drivers.on_failure(fact.error)
         self._tell(fact)
@@ -283,16 +290,16 @@ class Session:
                 self._connections.use(effect.epoch)
             case Drop():
                 if self._connections.drop(effect.epoch):
-                    self._mic.hold()
+                    self._mic.detach()
             case ResumeMic():
                 if current := self._connections.current:
-                    self._tell(self._mic.resume(current.queue, effect.seconds))
+                    self._tell(self._mic.attach(current.queue, effect.seconds))
             case Play() | EndOfAudio():
                 self._devices.play(effect)
             case Flush():
                 self._tell(self._devices.flush())
-            case Hold():
-                self._devices.hold()
+            case Pause():
+                self._devices.pause()
             case Resume():
                 self._devices.resume()
             case Mute():

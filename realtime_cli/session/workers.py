@@ -14,7 +14,7 @@ from realtime_cli.conversation.records import Record, Snapshot
 from realtime_cli.ports import View
 from realtime_cli.session.spill import Piece, Spill
 
-MAX_HELD_FRAMES = 60 * RATE_HZ
+MAX_QUEUED_FRAMES = 60 * RATE_HZ
 """So much decoded audio is ready to be played; more waits on disk (:mod:`realtime_cli.session.spill`)."""
 
 REFILL_S = 0.05
@@ -78,7 +78,7 @@ class Player:
         """Let it be played, or wait on disk where much waits already; with a full disk in memory after all."""
         if spill and piece.epoch != self.playout.epoch:
             return
-        if spill or self.playout.held() > MAX_HELD_FRAMES:
+        if spill or self.playout.queued() > MAX_QUEUED_FRAMES:
             with suppress(OSError):
                 spill.put(piece)
                 self._refill(spill)
@@ -87,7 +87,7 @@ class Player:
 
     def _refill(self, spill: Spill) -> None:
         """Let more be played where little is left; nothing is left of what an interruption has made worthless."""
-        while spill and self.playout.held() <= MAX_HELD_FRAMES // 2:
+        while spill and self.playout.queued() <= MAX_QUEUED_FRAMES // 2:
             piece = spill.take(self.playout.epoch)
             if piece is not None:
                 self._push(piece)

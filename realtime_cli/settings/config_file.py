@@ -24,8 +24,6 @@ It holds no secrets: they come from the environment or ``.env`` only, and a name
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -99,25 +97,6 @@ class ConfigFile(msgspec.Struct, frozen=True):
         return (*chosen, *((self.defaults,) if self.defaults else ()))
 
 
-def config_path(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Where the file is, if there is one: in ``REALTIME_CLI_CONFIG_DIR``, or the system's place for configurations.
-
-    The places are those of the XDG Base Directory Specification, Apple's File System Programming Guide and Windows'
-    known folders.
-    """
-    if chosen := environment.get("REALTIME_CLI_CONFIG_DIR"):
-        return Path(chosen, FILE_NAME)
-    if platform == "win32":
-        folder = Path(environment.get("APPDATA") or _home() / "AppData" / "Roaming")
-    elif platform == "darwin":
-        folder = _home() / "Library" / "Application Support"
-    else:
-        # "If an implementation encounters a relative path … it should consider the path invalid and ignore it."
-        named = Path(environment.get("XDG_CONFIG_HOME") or "")
-        folder = named if named.is_absolute() else _home() / ".config"
-    return folder / "realtime-cli" / FILE_NAME
-
-
 def read_config_file(path: Path) -> ConfigFile:
     """The file at ``path``, which need not be there. Raises ConfigError for one that cannot be used, in one line.
 
@@ -149,14 +128,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if nearest:
         return f"did you mean {nearest[0]}?"
     return f"known are {', '.join(known)}" if len(known) < 8 else "see --help for the names of the flags"
-
-
-def _home() -> Path:
-    try:
-        return Path.home()
-    except RuntimeError:
-        # A user without a home, as in some containers.
-        return Path(os.sep)
 
 
 def _parse(path: Path, data: bytes) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from realtime_cli.errors import InputError
 from realtime_cli.ownership import NotOurs, read_own
-from realtime_cli.settings.config_file import ConfigFile, config_path, read_config_file
-from realtime_cli.settings.settings import CACHE_DIR, Environment
+from realtime_cli.settings.config_file import FILE_NAME, ConfigFile, read_config_file
+from realtime_cli.settings.folders import CACHE_DIR, config_folder
+from realtime_cli.settings.settings import Environment
 from realtime_cli.settings.trust import permitted
 
 
@@ -19,7 +20,7 @@ def load_environment(start: Path | None = None) -> Environment:
     the config file. Blocks for the disk. Raises InputError, ConfigError and NotOurs for files that cannot be used.
     """
     process = os.environ
-    file = read_config_file(config_path(process))
+    file = read_config_file(config_folder(process) / FILE_NAME)
     environment = _with_dotenv(process, file, start)
     if CACHE_DIR in environment:
         # Asked for by the loading threads of the engines, which know nothing of settings.

@@ -79,12 +79,14 @@ def _find(field: Field, flags: Mapping[str, Any], environment: Environment, laye
     if field.variable in environment:
         where = environment.origin(field.variable)
         if environment.in_dotenv(field.variable):
-            said = _beside(environment.folder, field.name, {field.name: environment[field.variable]})
+            said = _from_folder(environment.folder, field.name, {field.name: environment[field.variable]})
             return Found(_convert(field, where, said), ".env", where, 2)
         return Found(_convert(field, where, environment[field.variable]), "environment", where, 1)
     for table in layers:
         if field.name in table.values:
-            value = _convert(field, table.place_of(field.name), _beside(table.path.parent, field.name, table.values))
+            value = _convert(
+                field, table.place_of(field.name), _from_folder(table.path.parent, field.name, table.values)
+            )
             if table.label == "[defaults]":
                 return Found(value, "defaults", table.label, 4)
             return Found(value, "profile", table.label, 3)
@@ -95,7 +97,7 @@ def _default(field: Field) -> Found:
     return Found(field.default, "default", "default", 5)
 
 
-def _beside(folder: Path, name: str, values: Mapping[str, Any]) -> Any:
+def _from_folder(folder: Path, name: str, values: Mapping[str, Any]) -> Any:
     """The value; a file that it names is looked for beside the file that names it, not where one happens to be."""
     value = values[name]
     if name == "instructions" and isinstance(value, str) and value.startswith("@"):

@@ -15,7 +15,8 @@ from realtime_cli.providers.endpoint import is_loopback
 from realtime_cli.providers.profiles import GENERAL_KEY, PROVIDERS
 from realtime_cli.settings.config_file import SECRET_ENDINGS, ConfigFile
 from realtime_cli.settings.fields import fields
-from realtime_cli.settings.settings import CACHE_DIR, CONFIG_DIR, DATA_DIR, LM_KEY, SERVE_TOKEN, STT_KEY, TTS_KEY
+from realtime_cli.settings.folders import CACHE_DIR, CONFIG_DIR, DATA_DIR
+from realtime_cli.settings.settings import LM_KEY, SERVE_TOKEN, STT_KEY, TTS_KEY
 
 OF_THE_KEY = ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 """What goes out beside the general key, and says who pays."""

@@ -32,20 +32,20 @@ class Cancelled(Exception):
     """Connecting was stopped on purpose."""
 
 
-class Patience(msgspec.Struct, frozen=True):
+class Deadline(msgspec.Struct, frozen=True):
     """One deadline for all steps, on the clock of ``time.monotonic``, and the wish to stop."""
 
-    deadline: float
+    at: float
     stopping: threading.Event
 
     @property
     def left_s(self) -> float:
         """Seconds left, at least a millisecond: for a socket, zero would mean something else."""
-        return max(0.001, self.deadline - time.monotonic())
+        return max(0.001, self.at - time.monotonic())
 
-    def share(self, parts: int) -> Patience:
+    def share(self, parts: int) -> Deadline:
         """The time that one of ``parts`` attempts may take."""
-        return Patience(time.monotonic() + self.left_s / parts, self.stopping)
+        return Deadline(time.monotonic() + self.left_s / parts, self.stopping)
 
     def wait(self, sock: socket.socket, event: int) -> None:
         """Block until ``sock`` is ready for ``event``. Raises TimeoutError or Cancelled."""
@@ -54,7 +54,7 @@ class Patience(msgspec.Struct, frozen=True):
             while not selector.select(min(_STOP_CHECK_S, self.left_s)):
                 if self.stopping.is_set():
                     raise Cancelled
-                if time.monotonic() >= self.deadline:
+                if time.monotonic() >= self.at:
                     raise TimeoutError("timed out")
 
 
@@ -71,32 +71,32 @@ def dial(
     target = urlsplit(url)
     host, secure = target.hostname or "", target.scheme == "wss"
     port = target.port or (443 if secure else 80)
-    patience = Patience(time.monotonic() + timeout_s, stopping)
+    deadline = Deadline(time.monotonic() + timeout_s, stopping)
     proxy = system_proxy(host, port, secure)
     if proxy is None:
-        sock = _connect(host, port, patience, on_step)
+        sock = _connect(host, port, deadline, on_step)
     else:
-        sock = _connect(*proxy_address(proxy), patience, on_step)
+        sock = _connect(*proxy_address(proxy), deadline, on_step)
     try:
         if proxy is not None and proxy.scheme in SOCKS:
-            sock.settimeout(patience.left_s)
+            sock.settimeout(deadline.left_s)
             through_socks(sock, proxy, host, port)
             sock.setblocking(False)
             on_step("proxy")
         elif proxy is not None:
-            _tunnel(sock, host, port, proxy, patience)
+            _tunnel(sock, host, port, proxy, deadline)
             on_step("proxy")
         if secure:
-            sock = _encrypt(sock, host, patience)
+            sock = _encrypt(sock, host, deadline)
             on_step("TLS")
-        sock.settimeout(patience.left_s)
+        sock.settimeout(deadline.left_s)
     except BaseException:
         sock.close()
         raise
     return sock
 
 
-def _connect(host: str, port: int, patience: Patience, on_step: Callable[[str], None]) -> socket.socket:
+def _connect(host: str, port: int, deadline: Deadline, on_step: Callable[[str], None]) -> socket.socket:
     """Try the name's addresses one after the other, each for its share of the time."""
     try:
         # As bytes, which spares loading Python's tables of international names for a name that is not one.
@@ -111,7 +111,7 @@ def _connect(host: str, port: int, patience: Patience, on_step: Callable[[str], 
     for tried, (family, kind, protocol, _, address) in enumerate(found):
         sock = socket.socket(family, kind, protocol)
         try:
-            _connect_to(sock, address, patience.share(len(found) - tried))
+            _connect_to(sock, address, deadline.share(len(found) - tried))
         except OSError as error:
             sock.close()
             failure = error
@@ -129,25 +129,25 @@ def _connect(host: str, port: int, patience: Patience, on_step: Callable[[str], 
     raise ConnectionFailed(f"{host} port {port} {why}", "is the server running? check --base-url", recoverable=True)
 
 
-def _connect_to(sock: socket.socket, address: tuple[object, ...], patience: Patience) -> None:
+def _connect_to(sock: socket.socket, address: tuple[object, ...], deadline: Deadline) -> None:
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     try:
         sock.connect(address)
     except BlockingIOError:
-        patience.wait(sock, selectors.EVENT_WRITE)
+        deadline.wait(sock, selectors.EVENT_WRITE)
         code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             raise OSError(code, os.strerror(code)) from None
 
 
-def _encrypt(sock: socket.socket, host: str, patience: Patience) -> ssl.SSLSocket:
+def _encrypt(sock: socket.socket, host: str, deadline: Deadline) -> ssl.SSLSocket:
     """TLS, the certificate and the host name verified against the system's authorities (or SSL_CERT_FILE)."""
     context = ssl.create_default_context()
     try:
         secured = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
-        _shake_hands(secured, patience)
+        _handshake(secured, deadline)
     except ssl.SSLCertVerificationError as error:
         raise ConnectionFailed(
             f"the certificate of {host} is not valid here ({error.verify_message})",
@@ -167,15 +167,15 @@ def _encrypt(sock: socket.socket, host: str, patience: Patience) -> ssl.SSLSocke
     return secured
 
 
-def _shake_hands(secured: ssl.SSLSocket, patience: Patience) -> None:
+def _handshake(secured: ssl.SSLSocket, deadline: Deadline) -> None:
     try:
         while True:
             try:
                 secured.do_handshake()
             except ssl.SSLWantReadError:
-                patience.wait(secured, selectors.EVENT_READ)
+                deadline.wait(secured, selectors.EVENT_READ)
             except ssl.SSLWantWriteError:
-                patience.wait(secured, selectors.EVENT_WRITE)
+                deadline.wait(secured, selectors.EVENT_WRITE)
             else:
                 return
     except BaseException:
@@ -183,7 +183,7 @@ def _shake_hands(secured: ssl.SSLSocket, patience: Patience) -> None:
         raise
 
 
-def _tunnel(sock: socket.socket, host: str, port: int, proxy: SplitResult, patience: Patience) -> None:
+def _tunnel(sock: socket.socket, host: str, port: int, proxy: SplitResult, deadline: Deadline) -> None:
     """Have the proxy connect us through (RFC 9110, 9.3.6)."""
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
@@ -191,7 +191,7 @@ def _tunnel(sock: socket.socket, host: str, port: int, proxy: SplitResult, patie
         login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
         lines.append(f"Proxy-Authorization: Basic {base64.b64encode(login.encode()).decode()}")
     sock.sendall("\r\n".join([*lines, "", ""]).encode())  # a few hundred bytes always fit the fresh socket's buffer
-    answer = _until_blank_line(sock, proxy, patience)
+    answer = _until_blank_line(sock, proxy, deadline)
     status = answer.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)[1:]
     if status[:1] != ["200"]:
         raise ConnectionFailed(
@@ -201,11 +201,11 @@ def _tunnel(sock: socket.socket, host: str, port: int, proxy: SplitResult, patie
         )
 
 
-def _until_blank_line(sock: socket.socket, proxy: SplitResult, patience: Patience) -> bytes:
+def _until_blank_line(sock: socket.socket, proxy: SplitResult, deadline: Deadline) -> bytes:
     answer = b""
     try:
         while b"\r\n\r\n" not in answer and len(answer) < _PROXY_ANSWER_BYTES:
-            patience.wait(sock, selectors.EVENT_READ)
+            deadline.wait(sock, selectors.EVENT_READ)
             # One byte at a time: what follows the blank line is the server's and must stay in the socket.
             piece = sock.recv(1)
             if not piece:

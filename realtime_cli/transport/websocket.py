@@ -164,7 +164,7 @@ class WebSocketTransport:
 
         def opened(app: Any) -> None:
             sock.settimeout(STALL_TIMEOUT_S)
-            _keep_little(sock)
+            _limit_unsent(sock)
             self._connection = app.sock
             lives()
             on_open()
@@ -265,7 +265,7 @@ class WebSocketTransport:
                 self._sock.shutdown(socket.SHUT_RDWR)
 
 
-def _keep_little(sock: socket.socket) -> None:
+def _limit_unsent(sock: socket.socket) -> None:
     """Let the system keep little that is not sent yet, where it can be told so (Linux, macOS: tcp(7))."""
     option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
     if option is not None:

@@ -49,7 +49,7 @@ from realtime_cli.view.paragraph import (
     wrapped,
 )
 from realtime_cli.view.region import Region, Row, reflows
-from realtime_cli.view.right_to_left import goes_left, visual, visual_input
+from realtime_cli.view.right_to_left import is_right_to_left, visual, visual_input
 from realtime_cli.view.screen import takes_output, write_to
 from realtime_cli.view.status import Gauges, meter_cells, status_line
 from realtime_cli.view.tool_lines import call_text, question_text, result_text
@@ -152,7 +152,7 @@ class LiveView:
             self._region.forget()
             self._shown = None
         shown = (snapshot, controls, size, gauges)
-        if self._being_dragged(size.columns) or (shown == self._shown and not self._finished):
+        if self._is_resizing(size.columns) or (shown == self._shown and not self._finished):
             return
         self._shown = shown
         self._painter.begin()
@@ -218,7 +218,7 @@ class LiveView:
             head = (
                 len(paragraph.head) if begins else int(bool(paragraph.head) and row[:1] != [] and row[0].text.isspace())
             )
-            row = row[:head] + visual(row[head:], leftwards=goes_left(body))
+            row = row[:head] + visual(row[head:], leftwards=is_right_to_left(body))
         return self._painter.row(row)
 
     def _typed(self, snapshot: Snapshot, controls: Controls, width: int) -> tuple[Spans, int]:
@@ -248,7 +248,7 @@ class LiveView:
             talking_s=int(now - self._talking_since) if self._talking_since is not None else 0,
         )
 
-    def _being_dragged(self, columns: int) -> bool:
+    def _is_resizing(self, columns: int) -> bool:
         now = time.monotonic()
         if columns != self._columns:
             # The first width of all has nothing to settle from.

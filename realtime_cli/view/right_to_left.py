@@ -38,7 +38,7 @@ def orders(setting: Bidi, environ: Mapping[str, str]) -> bool:
     return not does_itself
 
 
-def goes_left(text: str) -> bool:
+def is_right_to_left(text: str) -> bool:
     """Whether a paragraph goes from right to left: its first letter says so."""
     first = STRONG.search(text)
     return first is not None and first[1] is not None
@@ -58,7 +58,7 @@ def visual(row: Spans, *, leftwards: bool) -> Spans:
 def visual_input(line: InputLine) -> InputLine:
     """A line that is typed, with the cursor where its next character will be."""
     prompt, typed = line.row[:1], line.row[1:]
-    leftwards = goes_left(plain(typed))
+    leftwards = is_right_to_left(plain(typed))
     row = visual(typed, leftwards=leftwards)
     at_end = not any(span.style == AT_CURSOR for span in row)
     before = takewhile(lambda span: span.style != AT_CURSOR, row)

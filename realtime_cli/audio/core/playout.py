@@ -1,9 +1,9 @@
 """The jitter buffer between the wire and the loudspeaker, which knows to the frame what was heard of which item.
 
-The playback thread pushes, the device's callback pulls, the main thread holds, resumes, flushes and asks for progress.
+The playback thread pushes, the device's callback pulls, the main thread pauses, resumes, flushes and asks for progress.
 No clock is read here: whoever pushes says what time it is.
 
-A *hold* is a pause for as long as it is unknown whether the user interrupts: the voice fades out, keeps its place, and
+A pause lasts for as long as it is unknown whether the user interrupts: the voice fades out, keeps its place, and
 either goes on from there or is flushed there, so that what counts as heard ends at the pause.
 
 How long to wait before the first sound is decided by what the network did so far: audio is *late* by as much as its
@@ -37,7 +37,7 @@ LATENESS_KEPT = 0.8
 FADE_FRAMES = ms_to_frames(5)
 """Long enough to hide the edge of a cut (a click), short enough not to be heard as speech going on."""
 
-HOLD_FADE_FRAMES = ms_to_frames(10)
+PAUSE_FADE_FRAMES = ms_to_frames(10)
 """A voice that is to go on sounds less chopped when it dies away; with a device's 30 ms it is silent within 50."""
 
 
@@ -80,9 +80,9 @@ class Playout:
         self._parts: deque[_Part] = deque()
         self._finished: list[Played] = []
         self._tail: Samples = np.zeros(0, np.int16)
-        self._last_sample = 0
+        self._last_sample: np.int16 = np.int16(0)
         self._waiting = True
-        self._held = False
+        self._paused = False
         self._ran_dry = False
         self._fade_in_frames = 0
         self._late_frames = 0
@@ -117,15 +117,8 @@ class Playout:
         """
         if not self._parts and not len(self._tail):
             return silence(frames)
-        out = np.zeros(frames, np.int16)
         with self._lock:
-            at = self._take_tail(out)
-            at = self._fill(out, at)
-            if at < frames and not (self._waiting or self._held):
-                self._underrun(out, at)
-            if at:
-                self._last_sample = int(out[at - 1])
-        return out
+            return self._next_of_chunk(frames) if self._goes_on() else self._assembled(frames)
 
     def flush(self) -> tuple[Played, ...]:
         """Fall silent after a short fade, forget the rest, and say what was heard of each part (the fade included)."""
@@ -134,25 +127,25 @@ class Playout:
             heard = (*self._finished, *(part.played(finished=False) for part in self._parts))
             self._finished.clear()
             self._parts.clear()
-            self._held = False
+            self._paused = False
             self._wait()
             self.epoch += 1
             return heard
 
-    def hold(self) -> None:
-        """Fall silent after a short fade and keep the place; what comes meanwhile is kept. Nothing new if it holds."""
+    def pause(self) -> None:
+        """Fall silent after a short fade and keep the place; what comes meanwhile is kept. May be called twice."""
         with self._lock:
-            if not self._held:
-                self._fade_out(HOLD_FADE_FRAMES)
-                self._held = True
+            if not self._paused:
+                self._fade_out(PAUSE_FADE_FRAMES)
+                self._paused = True
 
     def resume(self) -> None:
-        """Go on, with a fade, where :meth:`hold` stopped. Nothing if it does not hold."""
+        """Go on, with a fade, where :meth:`pause` stopped. Nothing if it is not paused."""
         with self._lock:
-            if not self._held:
+            if not self._paused:
                 return
-            self._held = False
-            self._fade_in_frames = HOLD_FADE_FRAMES
+            self._paused = False
+            self._fade_in_frames = PAUSE_FADE_FRAMES
             if self._parts and not self._parts[0].chunks:
                 # What was to follow has not come meanwhile; a silence that nobody noticed is no underrun.
                 self._waiting = True
@@ -164,7 +157,7 @@ class Playout:
             self._finished.clear()
             return (*done, self._parts[0].played(finished=False)) if self._parts else done
 
-    def held(self) -> int:
+    def queued(self) -> int:
         """Frames that are queued, whether or not they may be played yet."""
         with self._lock:
             return sum(part.received - part.heard for part in self._parts)
@@ -172,7 +165,7 @@ class Playout:
     def pending(self) -> int:
         """Frames that a pull would play now: none while it waits for more."""
         with self._lock:
-            queued = 0 if self._held or not self._may_start() else sum(p.received - p.heard for p in self._parts)
+            queued = 0 if self._paused or not self._may_start() else sum(p.received - p.heard for p in self._parts)
             return len(self._tail) + queued
 
     def _part(self, item_id: str, content_index: int, now: float) -> _Part:
@@ -183,6 +176,32 @@ class Playout:
         self._parts.append(part)
         self._late_frames = int(self._late_frames * LATENESS_KEPT)
         return part
+
+    def _goes_on(self) -> bool:
+        """Whether there is nothing to decide: a voice is in the middle of a part, and has no fade to play."""
+        return not (self._waiting or self._paused or self._fade_in_frames or len(self._tail))
+
+    def _next_of_chunk(self, frames: int) -> Samples:
+        """As :meth:`_assembled`, without a copy where the next chunk holds more than is asked for: nearly always."""
+        part = self._parts[0]
+        if not part.chunks or len(part.chunks[0]) <= frames:
+            return self._assembled(frames)
+        chunk = part.chunks[0]
+        part.chunks[0] = chunk[frames:]
+        part.heard += frames
+        self._last_sample = chunk[frames - 1]
+        return chunk[:frames]
+
+    def _assembled(self, frames: int) -> Samples:
+        """So many frames, of what dies away, of several chunks, and of silence."""
+        out = np.zeros(frames, np.int16)
+        at = self._take_tail(out)
+        at = self._fill(out, at)
+        if at < frames and not (self._waiting or self._paused):
+            self._underrun(out, at)
+        if at:
+            self._last_sample = out[at - 1]
+        return out
 
     def _may_start(self) -> bool:
         """Whether sound may begin: enough is queued for a network like this, or no more will come."""
@@ -201,7 +220,7 @@ class Playout:
 
     def _fill(self, out: Samples, at: int) -> int:
         """Copy queued audio into ``out`` from ``at`` on; returns where it ends."""
-        while at < len(out) and not self._held and self._may_start() and self._parts[0].chunks:
+        while at < len(out) and not self._paused and self._may_start() and self._parts[0].chunks:
             part = self._parts[0]
             chunk = part.chunks.popleft()
             count = min(len(chunk), len(out) - at)
@@ -224,7 +243,7 @@ class Playout:
 
     def _fade_out(self, frames: int) -> None:
         """Let what is being played end with up to ``frames`` more that die away."""
-        if self._waiting or self._held:
+        if self._waiting or self._paused:
             return
         fade = np.zeros(frames, np.int16)
         faded = self._fill(fade, 0)
@@ -244,7 +263,7 @@ class Playout:
 
     def _underrun(self, out: Samples, at: int) -> None:
         """The reply ran dry: glide from its last sample to silence, and wait until enough is there again."""
-        last = int(out[at - 1]) if at else self._last_sample
+        last = int(out[at - 1] if at else self._last_sample)
         count = min(FADE_FRAMES, len(out) - at)
         out[at : at + count] = np.linspace(last, 0, count).astype(np.int16)
         self.underruns += 1

