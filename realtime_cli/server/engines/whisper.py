@@ -57,20 +57,21 @@ MARGIN_FRAMES = 5 * EAR_RATE_HZ
 """The silence that base reads after the speech, rounded up to as much again: with 5 s it hears as well as with all
 30 s, in a third of the time; with 3 s it breaks (16 % of words wrong on human speech)."""
 
-QUICK_SILENCE_FRAMES = 2 * EAR_RATE_HZ
-"""The silence after the speech that tiny.en's encoder reads at first, rounded up to half a second."""
+QUICK_SILENCE_FRAMES = 7 * EAR_RATE_HZ
+"""The silence after the speech that tiny.en's encoder reads at first, rounded up to half a second; with 1 to 5 s a few
+more words are wrong."""
 
 QUICK_FRAMES = 15 * EAR_RATE_HZ
 """The window that the decoder is shown then: what follows the encoded speech is silence that was encoded once. What
 silence is encoded to hardly depends on what was said before it, and the decoder, which repeats itself where the window
-just ends (25-33 % of words wrong), does not notice. A clip takes 0.13 s in place of 0.36 s."""
+just ends (25-33 % of words wrong), hardly notices. It takes less than half the time."""
 
 POSITION_FRAMES = 2 * HOP
 """One position of Whisper's encoder stands for 20 ms."""
 
 SURE_SCORE = -0.25
-"""Mean log probability of a token from which on the first hearing counts. Below it the speech is heard again with all
-30 s, which are what the model is trained with."""
+"""Mean log probability of a token from which on the first hearing counts; below it the speech is heard again with all
+30 s. Of 70 clips 59 are heard once, 16 words of 530 are wrong; all 30 s every time: 15, the first hearing alone: 19."""
 
 SURE_SPEECH = 0.3
 """The same for what may be no speech at all."""
