@@ -29,6 +29,8 @@ class Controls(msgspec.Struct, frozen=True):
     """How many characters of it are before the cursor."""
     candidates: tuple[str, ...] = ()
     """What it may become, where completion left a choice."""
+    answers: bool = False
+    """Keys answer the question that is asked; one that has just appeared is not answered yet."""
     help: bool = False
     """The list of the keys is on the screen."""
 

@@ -56,6 +56,11 @@ def spelt_out(text: str) -> str:
     return _INVISIBLE.sub(_code, _UNSAFE.sub(_code, text))
 
 
+def in_ascii(text: str) -> str:
+    """All that is not ASCII as codes: a name in which letters of another script would pass for Latin ones."""
+    return "".join(char if " " <= char <= "~" else _code_of(char) for char in text)
+
+
 def json_line(value: Any) -> str:
     """``value`` as JSON in one line: the same to a parser, and codes where a terminal would obey.
 
@@ -83,6 +88,10 @@ def _symbol(match: re.Match[str]) -> str:
 
 
 def _code(match: re.Match[str]) -> str:
+    return _code_of(match[0])
+
+
+def _code_of(char: str) -> str:
     """As JSON writes it: above U+FFFF, two halves."""
-    units = match[0].encode("utf-16-be", "surrogatepass")
+    units = char.encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at] << 8 | units[at + 1]:04x}" for at in range(0, len(units), 2))

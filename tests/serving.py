@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -155,3 +156,11 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def wait_for(state: Callable[[], bool]) -> None:
+    """Until another thread has come so far."""
+    give_up_at = time.monotonic() + PATIENCE_S
+    while not state():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.005)

@@ -21,8 +21,8 @@ Floats = npt.NDArray[np.float32]
 VOICES = ("en-us+m3", "en-gb+f2", "en-us+f4", "en-gb+m7")
 """Two men and two women of espeak-ng's."""
 
-ASSENTS = ("Mm-hm.", "Yeah.", "Uh-huh.", "Right.", "Okay.")
-"""What listeners say without wanting the floor."""
+ASSENTS = ("[[m@h'@m]]", "Yeah.", "Uh-huh.", "Right.", "Okay.")
+"""What listeners say without wanting the floor. The first is "mm-hm" in phonemes: espeak-ng reads out its letters."""
 
 OBJECTIONS = (
     "Wait, stop there for a moment please.",

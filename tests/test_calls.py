@@ -272,13 +272,15 @@ def test_questions_come_one_by_one_and_always_answers_those_about_the_same_funct
 
 @pytest.mark.parametrize(("words", "runs"), [("y", True), ("Yes", True), ("a", True), ("n", False)])
 def test_the_answer_may_be_typed(words: str, runs: bool) -> None:
-    drive = typed(asks=True, can_ask=True).tell(item_done(call()), done(), f.Typed(words))
+    drive = typed(asks=True, can_ask=True).tell(item_done(call()), done(), f.Typed(words, answers=True))
     assert bool(run_ids(drive)) == runs
     assert drive.sent_types.count("conversation.item.create") == (1 if runs else 2)
+    unasked = typed(asks=True, can_ask=True).tell(item_done(call()), done(), f.Typed(words))
+    assert (run_ids(unasked), outputs(unasked)) == ([], {})
 
 
 def test_a_y_without_a_question_is_a_turn_like_any_other() -> None:
-    drive = Drive(listens=False, server_decides_turns=False).tell(HELLO, f.Typed("y"), f.Decided("yes"))
+    drive = Drive(listens=False, server_decides_turns=False).tell(HELLO, f.Typed("y", answers=True), f.Decided("yes"))
     assert drive.sent_types.count("conversation.item.create") == 1
 
 

@@ -26,7 +26,7 @@ def test_devices_change_and_the_conversation_goes_on(virtual_devices: VirtualDev
     def script(talk: Talk) -> None:
         talk.greet()
         talk.obey_until("response.create")
-        talk.reply("A long story.", audio_ms=6000)
+        talk.reply("A long story.", audio_ms=60_000)
         talk.hear_speech()
         heard.set()
         talk.obey_until_closed()
@@ -51,6 +51,7 @@ def test_devices_change_and_the_conversation_goes_on(virtual_devices: VirtualDev
                 )
             terminal.send("/mic mic\r")
             terminal.wait_for("the microphone is now: mic")
+            terminal.send("\x1b")
             terminal.wait_for("● listening")
             virtual_devices.play_into_mic(noise(1.0).tobytes())
             terminal.wait_until(heard.is_set, "sound at the server")

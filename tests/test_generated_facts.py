@@ -178,7 +178,7 @@ def mutated_turns(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 FACTS = st.one_of(
     st.builds(f.Typed, WORDS),
-    st.builds(f.Typed, st.sampled_from(["y", "n", "a"])),
+    st.builds(f.Typed, st.sampled_from(["y", "n", "a"]), answers=st.booleans()),
     st.builds(f.Wanted, st.sampled_from([None, "Greet."])),
     st.builds(f.Spoken, st.just("a.wav")),
     st.sampled_from([f.Fed(), f.MicEnded(), f.Pressed(), f.Released(), f.StopReply(), f.MicOpened(), f.Opened()]),

@@ -139,7 +139,8 @@ def careful(**options: Any) -> Drive:
 
 
 def stopped(length_ms: int) -> Any:
-    return said("input_audio_buffer.speech_stopped", item_id="item_v", audio_end_ms=5000 + length_ms)
+    """Behind what was said come 500 ms of silence, and before it stand 300 ms of padding."""
+    return said("input_audio_buffer.speech_stopped", item_id="item_v", audio_end_ms=5000 + 300 + length_ms + 500)
 
 
 def transcript(text: str) -> Any:
@@ -189,14 +190,50 @@ def test_speech_that_goes_on_interrupts_without_waiting_for_its_end() -> None:
     assert drive.sent_types.count("response.create") == 2
 
 
+def test_the_silence_that_ends_speech_is_no_part_of_its_length() -> None:
+    drive = careful(silence_s=0.9).tell(
+        said("input_audio_buffer.speech_stopped", item_id="item_v", audio_end_ms=5000 + 300 + 800 + 900), at=2.6
+    )
+    assert pauses(drive) == ["Pause"]
+    drive.tell(COMMITTED, transcript("Uh-huh."), at=2.7)
+    assert pauses(drive) == ["Pause", "Resume"]
+    untimed = careful().tell(said("input_audio_buffer.speech_stopped", item_id="item_v"), at=2.6)
+    assert pauses(untimed) == ["Pause"]
+
+
+def test_an_assent_whose_end_is_told_late_because_of_a_long_silence_is_waited_for() -> None:
+    assert careful(silence_s=2.0).core.deadline == pytest.approx(1.0 + 1.2 + 2.0 + 0.3)
+
+
 @pytest.mark.parametrize(("length_ms", "goes_on"), [(300, True), (900, False)])
 def test_without_a_transcript_the_length_decides(length_ms: int, goes_on: bool) -> None:
     drive = careful(transcribes_user=False).tell(stopped(length_ms), COMMITTED, at=2.0)
     assert pauses(drive) == ["Pause", "Resume" if goes_on else "Flush"]
-    late = careful().tell(stopped(length_ms), COMMITTED, at=2.0)
-    assert pauses(late) == ["Pause"]
-    late.tell(f.Tick(), at=late.core.deadline)
-    assert pauses(late) == ["Pause", "Resume" if goes_on else "Flush"]
+    failed = careful().tell(stopped(length_ms), COMMITTED, at=2.0)
+    assert pauses(failed) == ["Pause"]
+    failed.tell(said("conversation.item.input_audio_transcription.failed", item_id="item_v"))
+    assert pauses(failed) == ["Pause", "Resume" if goes_on else "Flush"]
+
+
+@pytest.mark.parametrize("length_ms", [300, 900])
+def test_assent_whose_transcript_comes_late_does_not_interrupt(length_ms: int) -> None:
+    drive = careful().tell(stopped(length_ms), COMMITTED, at=2.0)
+    drive.tell(f.Tick(), at=drive.core.deadline)
+    assert pauses(drive) == ["Pause", "Resume"]
+    drive.tell(transcript("Mm-hm."), at=6.0)
+    assert pauses(drive) == ["Pause", "Resume"]
+    assert drive.sent[-1] == {"type": "conversation.item.delete", "item_id": "item_v"}
+    assert drive.sent_types.count("response.create") == 1
+
+
+@pytest.mark.parametrize(("length_ms", "goes_on"), [(300, True), (900, False)])
+def test_a_transcript_that_never_comes_leaves_it_to_the_length_in_the_end(length_ms: int, goes_on: bool) -> None:
+    for word in (f.Tick(), said("conversation.item.input_audio_transcription.failed", item_id="item_v")):
+        drive = careful().tell(stopped(length_ms), COMMITTED, at=2.0)
+        drive.tell(f.Tick(), at=3.5).tell(word, at=12.0)
+        assert pauses(drive) == ["Pause", "Resume", *([] if goes_on else ["Flush"])]
+        drive.tell(done(status="cancelled"), at=13.0)
+        assert drive.sent_types.count("response.create") == (1 if goes_on else 2)
 
 
 def test_words_that_come_after_the_voice_went_on_interrupt_it_late() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Snapshot, ToolAsked
+from realtime_cli.terminal.answering import ARMING_S, Answering
 from realtime_cli.terminal.history_file import MAX_BYTES, append_line, read_lines_of
 from realtime_cli.terminal.key_bindings import Answered, Entered, KeyBindings, Left, Mute, Stop, Talk
 from realtime_cli.terminal.key_parser import KeyParser
@@ -18,7 +20,7 @@ from realtime_cli.terminal.keys import Key
 from realtime_cli.terminal.line_editor import LineEditor, LineHistory
 from realtime_cli.terminal.slash_commands import SlashCommand, SlashCommands, path_and_words
 
-ASKED = Snapshot(question=ToolAsked(call_id="c1", name="f", arguments="{}"))
+QUESTION = ToolAsked(call_id="c1", name="f", arguments="{}")
 FAMILY = "👨\u200d👩\u200d👧"
 PERSIAN = "نمی\u200cخواهم"
 
@@ -27,9 +29,9 @@ def bound(*, ptt: bool = False, key: str = "space") -> KeyBindings:
     return KeyBindings(Controls(push_to_talk=ptt, talk_key=key))
 
 
-def press_all(bindings: KeyBindings, text: str, now: float = 0.0, snapshot: Snapshot | None = None) -> list[object]:
+def press_all(bindings: KeyBindings, text: str, now: float = 0.0) -> list[object]:
     pressed = (key for key in KeyParser().feed(text.encode()) if isinstance(key, Key))
-    return [action for key in pressed for action in bindings.press(key, now, snapshot or Snapshot())]
+    return [action for key in pressed for action in bindings.press(key, now)]
 
 
 def edited(typed: str, text: str = "", **options: object) -> LineEditor:
@@ -174,8 +176,10 @@ def test_ctrl_c_is_for_a_line_that_holds_something_and_ctrl_d_quits_without_one(
 @pytest.mark.parametrize(("key", "answer"), [("y", "yes"), ("N", "no"), ("a", "always")])
 def test_a_question_is_answered_by_one_key_and_a_key_that_is_held_answers_no_other(key: str, answer: str) -> None:
     bindings = bound()
-    assert press_all(bindings, key, 1.0, ASKED) == [Answered(answer)]  # type: ignore[arg-type]
-    assert press_all(bindings, key, 1.1, ASKED) == []
+    bindings.ask(QUESTION)
+    assert press_all(bindings, key, 1.0) == [Answered(answer)]  # type: ignore[arg-type]
+    assert press_all(bindings, key, 1.1) == []
+    bindings.ask(None)
     assert press_all(bindings, key, 1.2) == []
     assert bindings.controls.typing is None
     assert press_all(bindings, key, 2.5) == []
@@ -183,7 +187,57 @@ def test_a_question_is_answered_by_one_key_and_a_key_that_is_held_answers_no_oth
 
 
 def test_escape_answers_a_question_with_no() -> None:
-    assert bound().press(Key("escape"), 1.0, ASKED) == [Answered("no")]
+    bindings = bound()
+    bindings.ask(QUESTION)
+    assert bindings.press(Key("escape"), 1.0) == [Answered("no")]
+
+
+def test_a_question_can_be_answered_only_after_it_has_stood_for_a_while() -> None:
+    answering, asking = Answering(), Snapshot(question=QUESTION)
+    assert not answering.see(Snapshot(), 1.0)
+    assert (answering.question(1.5), answering.due(1.5)) == (None, None)
+    assert answering.see(asking, 2.0)
+    assert not answering.see(asking, 2.1)
+    assert (answering.question(2.5), answering.due(2.5)) == (None, 2.0 + ARMING_S)
+    assert (answering.question(2.0 + ARMING_S), answering.due(2.0 + ARMING_S)) == (QUESTION, None)
+    other = msgspec.structs.replace(QUESTION, call_id="c2")
+    assert answering.see(Snapshot(question=other), 3.0)
+    assert answering.question(3.1) is None
+    assert answering.see(Snapshot(), 3.2)
+    assert answering.question(9.0) is None
+
+
+def test_a_letter_that_comes_before_a_question_can_be_read_begins_a_line_and_answers_nothing() -> None:
+    bindings = bound()
+    assert press_all(bindings, "y", 1.0) == []
+    bindings.ask(QUESTION)
+    assert press_all(bindings, "ay", 1.1) == []
+    assert bindings.controls.typing == "yay"
+    assert press_all(bindings, "\r", 1.2) == [Entered("yay", answers=False)]
+
+
+def test_a_word_that_was_begun_before_the_question_is_a_message_and_one_begun_after_it_an_answer() -> None:
+    bindings = bound()
+    press_all(bindings, "\rye", 1.0)
+    bindings.ask(QUESTION)
+    assert press_all(bindings, "s\r", 2.0) == [Entered("yes", answers=False)]
+    assert press_all(bindings, "\r yes\r", 3.0) == [Entered("yes", answers=True)]
+
+
+def test_a_line_answers_the_question_that_stood_when_it_was_begun_and_no_later_one() -> None:
+    bindings = bound()
+    bindings.ask(QUESTION)
+    assert press_all(bindings, "\ro\x7f!\r", 1.0) == [Entered("!", answers=True)]
+    press_all(bindings, "\r!", 2.0)
+    bindings.ask(msgspec.structs.replace(QUESTION, call_id="c2"))
+    assert press_all(bindings, "\r", 3.0) == [Entered("!", answers=False)]
+
+
+def test_an_empty_line_does_not_keep_a_letter_from_answering() -> None:
+    bindings = bound()
+    press_all(bindings, "\r", 1.0)
+    bindings.ask(QUESTION)
+    assert press_all(bindings, "n", 2.0) == [Answered("no")]
 
 
 def test_a_question_mark_lists_the_keys_until_the_next_key() -> None:

@@ -197,7 +197,7 @@ def test_the_keys_that_matter_most_come_with_the_least_room() -> None:
     speaking = msgspec.structs.replace(FULL, phase=Phase.SPEAKING)
     assert plain(hints(speaking, KEYS, 40)) == "speak or type · Esc stop · F2 mute"
     asked = msgspec.structs.replace(FULL, question=ToolAsked(call_id="1", name="f", arguments="{}"))
-    assert plain(hints(asked, KEYS, 40)).startswith("y yes · n no · a always")
+    assert plain(hints(asked, msgspec.structs.replace(KEYS, answers=True), 40)).startswith("y yes · n no · a always")
     assert plain(hints(FULL, Controls(keyboard=True, listens=False), 80)) == "type · ? keys · Ctrl-C quit"
 
 

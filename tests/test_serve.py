@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -19,7 +18,7 @@ import realtime_cli.server.socket.websocket as websocket_module
 from realtime_cli.server.sharing import FairLock
 from tests.local_engines import PATIENCE_S, Beeper, Reciter
 from tests.schema_check import check_beta_server_event
-from tests.serving import Client, Serving, serving
+from tests.serving import Client, Serving, serving, wait_for
 
 TOKEN = "a-token-of-the-tests-0123456789"
 
@@ -475,14 +474,6 @@ class OneByOne(Beeper):
         self.asked.append(voice)
         assert self.permits.acquire(timeout=PATIENCE_S)
         yield from super().synthesize(text, voice, speed, cancelled)
-
-
-def wait_for(state: Callable[[], bool]) -> None:
-    """Until another thread has come so far."""
-    give_up_at = time.monotonic() + PATIENCE_S
-    while not state():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.005)
 
 
 def test_a_session_is_answered_between_the_sentences_of_another_ones_long_reply() -> None:

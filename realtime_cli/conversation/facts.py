@@ -50,6 +50,8 @@ class Typed(msgspec.Struct, frozen=True):
 
     text: str
     parts: tuple[Content, ...] = ()
+    answers: bool = False
+    """If it is a word such as "yes", it answers the question whether a function may run, where one is asked."""
 
 
 class Wanted(msgspec.Struct, frozen=True):

@@ -8,10 +8,9 @@ interrupts, at the paused millisecond. The server must neither cancel nor answer
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
+from realtime_cli.conversation.assent import is_assent
 from realtime_cli.conversation.effects import Effect, Pause, Resume, Send
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.reply import Wish
@@ -22,23 +21,17 @@ from realtime_cli.protocol.client_events import ConversationItemDelete
 LONGEST_ASSENT_S = 1.2
 """Speech that lasts longer is a turn. "Uh-huh, I see" takes about a second."""
 
-END_HEARD_S = 0.8
-"""How long after the end of speech a server tells of it: the silence that it waits for, and the way."""
+TOLD_S = 0.3
+"""How long after the silence that ends speech a server has told of it: detection, and the way."""
 
 TRANSCRIPT_WAIT_S = 1.5
 """How long the voice stays paused for the transcript of something short: longer, and the pause is the interruption."""
 
+TRANSCRIPT_LOST_S = 10.0
+"""After so long, no transcript comes any more."""
+
 NOISE_S = 0.5
 """Without a transcript, speech this short is a cough, a click or a hum; anything longer is meant."""
-
-ASSENT = frozenset(
-    {
-        *("ah", "aha", "alright", "cool", "good", "great", "hm", "hmm", "huh", "mhm", "mm", "mmhm", "nice", "oh"),
-        *("i", "see", "got", "it", "ok", "okay", "right", "really", "sure", "true", "uh", "uhhuh", "wow"),
-        *("yeah", "yep", "yes", "yup"),
-    }
-)
-"""Words of which assent is made, in English."""
 
 
 class UndecidedSpeech(msgspec.Struct):
@@ -46,15 +39,19 @@ class UndecidedSpeech(msgspec.Struct):
 
     turn_id: str
     since: float
+    longest_s: float
+    """So long after ``since`` the end of an assent has been told."""
     stopped_at: float | None = None
     length_s: float = 0.0
+    passed_by: bool = False
+    """The voice went on before it was known what was said."""
 
     @property
     def due(self) -> float:
         """When it is decided without knowing more."""
         if self.stopped_at is None:
-            return self.since + LONGEST_ASSENT_S + END_HEARD_S
-        return self.stopped_at + TRANSCRIPT_WAIT_S
+            return self.since + self.longest_s
+        return self.stopped_at + (TRANSCRIPT_LOST_S if self.passed_by else TRANSCRIPT_WAIT_S)
 
 
 class Interruptions:
@@ -64,6 +61,8 @@ class Interruptions:
         self._options = options
         self._responses = responses
         self._undecided: UndecidedSpeech | None = None
+        self._late: UndecidedSpeech | None = None
+        """The latest that was passed by."""
         self._committed = Recent(64)
         self._passed_by = Recent(64)
         """Turns that did not interrupt, and are answered by nothing."""
@@ -71,7 +70,7 @@ class Interruptions:
     @property
     def due(self) -> float | None:
         """When it is decided what the speech was."""
-        return self._undecided.due if self._undecided else None
+        return min([speech.due for speech in (self._undecided, self._late) if speech is not None], default=None)
 
     def speech_started(self, turn_id: str, now: float) -> list[Effect]:
         """The user speaks, perhaps into a reply."""
@@ -79,19 +78,24 @@ class Interruptions:
             return []
         if self._options.interruptions == "careful" and self._responses.audible:
             if self._undecided is None:
-                self._undecided = UndecidedSpeech(turn_id, now)
+                self._undecided = UndecidedSpeech(turn_id, now, LONGEST_ASSENT_S + self._options.silence_s + TOLD_S)
                 return [Pause()]
             # Speech that goes on after a pause is no assent.
             return self._interrupt()
         return self._responses.interrupt(server_cancels=self._options.server_interrupts)
 
-    def speech_stopped(self, turn_id: str, length_s: float | None, now: float) -> list[Effect]:
-        """The user stopped; ``length_s`` as the server measures it."""
+    def speech_stopped(self, turn_id: str, span_s: float | None, now: float) -> list[Effect]:
+        """The user stopped; ``span_s`` is the length of what the server heard, where it says so.
+
+        That begins with its padding and ends with the silence by which it heard the end, as
+        https://platform.openai.com/docs/api-reference/realtime-server-events says of both events: they are no speech.
+        """
         speech = self._undecided
         if speech is None or speech.turn_id != turn_id:
             return []
         speech.stopped_at = now
-        speech.length_s = now - speech.since if length_s is None else min(length_s, now - speech.since)
+        spoken_s = 0.0 if span_s is None else span_s - self._options.padding_s - self._options.silence_s
+        speech.length_s = spoken_s if spoken_s > 0 else max(0.0, now - speech.since - self._options.silence_s)
         if speech.length_s > LONGEST_ASSENT_S:
             return self._interrupt()
         return [] if self._options.transcribes_user else self._decide_by_length(speech)
@@ -108,19 +112,40 @@ class Interruptions:
         undecided = self._undecided is not None and self._undecided.turn_id == turn_id
         if not undecided and turn_id not in self._passed_by:
             return [], False
-        if not is_assent(text):
-            # Words came too late: the voice went on, and is interrupted now.
+        self._known(turn_id)
+        if not is_assent(text, self._options.languages):
+            # Perhaps too late: the voice went on, and is interrupted now.
             return self._interrupt(turn_id), False
         self._passed_by.add(turn_id)
         forgotten: list[Effect] = [Send(ConversationItemDelete(item_id=item_id))] if item_id else []
         return [*(self._resume() if undecided else []), *forgotten], True
 
-    def time_passed(self, now: float) -> list[Effect]:
-        """Decide without knowing more."""
+    def not_transcribed(self, turn_id: str) -> list[Effect]:
+        """No transcript of a turn will come: its length decides, at once or late."""
         speech = self._undecided
-        if speech is None or now < speech.due:
-            return []
-        return self._interrupt() if speech.stopped_at is None else self._decide_by_length(speech)
+        if speech is not None and speech.turn_id == turn_id and speech.stopped_at is not None:
+            return self._decide_by_length(speech)
+        late = self._known(turn_id)
+        return self._interrupt(turn_id) if late is not None and late.length_s > NOISE_S else []
+
+    def time_passed(self, now: float) -> list[Effect]:
+        """Decide without knowing more: what is too long for assent interrupts, and what is short goes by.
+
+        The transcript of something short may yet come, and interrupt if it says more: a reply that ends with every
+        "mm-hm" of which the words come late is worse than one that is stopped a little later.
+        """
+        effects: list[Effect] = []
+        late, speech = self._late, self._undecided
+        if late is not None and now >= late.due:
+            effects += self.not_transcribed(late.turn_id)
+        if speech is not None and now >= speech.due:
+            if speech.stopped_at is None:
+                return [*effects, *self._interrupt()]
+            speech.passed_by = True
+            self._late = speech
+            self._passed_by.add(speech.turn_id)
+            effects += self._resume()
+        return effects
 
     def settled(self) -> None:
         """Something else silenced the voice: there is nothing to decide any more."""
@@ -130,6 +155,7 @@ class Interruptions:
 
     def connection_lost(self) -> list[Effect]:
         """Nothing more will be known of the speech that paused the voice, which goes on as far as it came."""
+        self._late = None
         return self._resume() if self._undecided is not None else []
 
     def _decide_by_length(self, speech: UndecidedSpeech) -> list[Effect]:
@@ -149,8 +175,9 @@ class Interruptions:
         self._undecided = None
         return [Resume()]
 
-
-def is_assent(text: str) -> bool:
-    """Whether words say no more than that somebody listens; no words at all are a noise."""
-    words = re.findall(r"\w+", text.casefold())
-    return all(word in ASSENT for word in words)
+    def _known(self, turn_id: str) -> UndecidedSpeech | None:
+        """What the voice went on before, if it was this turn: it is late no more."""
+        late = self._late if self._late is not None and self._late.turn_id == turn_id else None
+        if late is not None:
+            self._late = None
+        return late

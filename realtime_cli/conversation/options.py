@@ -31,6 +31,8 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The body of the first ``session.update``, in the dialect that the server is taken to speak."""
     session_otherwise: Mapping[Dialect, Mapping[str, Any]] = {}
     """The same in the dialects that it may turn out to speak; none where there is no doubt."""
+    left_out: Mapping[Dialect, tuple[str, ...]] = {}
+    """What the user should know of each of those: which options it cannot say."""
     own_settings: frozenset[str] = frozenset()
     """Names of settings in it that the user did not ask for: left out if the server refuses them."""
     server_decides_turns: bool = True
@@ -52,6 +54,12 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     For the latter two the server neither interrupts nor answers by itself.
     """
+    silence_s: float = 0.5
+    """The silence by which the server hears the end of speech, and which it counts as a part of it."""
+    padding_s: float = 0.3
+    """What it counts as a part of speech before its first sound."""
+    languages: tuple[str, ...] = ()
+    """ISO 639-1 codes of what the user speaks; none where it is not known."""
     asks_for_answers: bool = False
     """The program asks for the answer to a turn that the server found: it does not answer by itself, but is to."""
     transcribes_user: bool = True

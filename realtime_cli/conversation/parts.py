@@ -35,7 +35,7 @@ class Parts:
         self.turns = Turns(options, self.history, self.responses)
         self.calls = ToolCalls(options, self.responses)
         self.out_of_band = OutOfBand(options.side_channels, self.responses, self.meter, self.rate)
-        self.setup = SessionSetup(options.session, options.session_otherwise, options.own_settings)
+        self.setup = SessionSetup(options.session, options.session_otherwise, options.left_out, options.own_settings)
         self.timeouts = Timeouts(options, self.turns, self.responses, self.calls, self.out_of_band)
         self.continuity = Continuity(
             options, self.history, self.turns, self.responses, self.calls, self.out_of_band, self.setup

@@ -38,9 +38,14 @@ class SessionSetup:
         self,
         session: Mapping[str, Any],
         otherwise: Mapping[Dialect, Mapping[str, Any]],
+        left_out: Mapping[Dialect, Sequence[str]],
         own: frozenset[str] = frozenset(),
     ) -> None:
-        """``own``: names of settings that the program chose by itself, beside explicit nulls and audio formats."""
+        """``own``: names of settings that the program chose by itself, beside explicit nulls and audio formats.
+
+        ``left_out``: what the user should know of the options that one of the other dialects cannot say.
+        """
+        self._left_out = left_out
         self._session = session
         self._otherwise = otherwise
         self._own = own
@@ -69,8 +74,8 @@ class SessionSetup:
             return []
         self._session, self._otherwise = self._otherwise[shown], {}
         self._spoken = shown
-        text = f"this server speaks the {shown.value} dialect: going on in that"
-        return [Speak(shown), Show(Notice(text=text))]
+        texts = [f"this server speaks the {shown.value} dialect: going on in that", *self._left_out.get(shown, ())]
+        return [Speak(shown), *(Show(Notice(text=text)) for text in texts)]
 
     def change(self, change: Reconfigured) -> list[Effect]:
         """What the user changes in mid-conversation, in an update of its own: refused, it ends nothing."""

@@ -251,6 +251,8 @@ class Turns:
                 self._spoken.forget(turn)
                 return effects
         entry = self._history.entry(item_id, "user", now)
+        if isinstance(event, TranscriptionFailed) and turn:
+            effects = self._interruptions.not_transcribed(turn.item_id)
         if entry is None or entry.final:
             return effects
         entry.ended_at = now if entry.ended_at is None else entry.ended_at
@@ -263,7 +265,7 @@ class Turns:
             return effects
         entry.text = ""
         problem = event.error.message or "no reason given"
-        return [Show(Notice(text=f"your words could not be transcribed: {problem}"))]
+        return [Show(Notice(text=f"your words could not be transcribed: {problem}")), *effects]
 
     def give_up_transcripts(self, *, also_empty: bool) -> None:
         """The conversation is over: turns whose transcript is not whole are told as far as it came."""

@@ -6,8 +6,10 @@ out keeps the server's default; an explicit null clears.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.errors import InputError
@@ -19,6 +21,14 @@ from realtime_cli.protocol.session_options import (
     Truncation,
     custom_voice,
 )
+
+
+class MakeBody(Protocol):
+    """Makes the body of a session: :func:`session_update` or :func:`transcription_session`."""
+
+    def __call__(self, options: SessionOptions, dialect: Dialect) -> dict[str, Any]:
+        """Make it. Raises InputError."""
+
 
 PCM: Mapping[str, Any] = {"type": "audio/pcm", "rate": RATE_HZ}
 
@@ -76,6 +86,34 @@ def transcription_session(options: SessionOptions, dialect: Dialect) -> dict[str
             audio_input["turn_detection"].pop(answering, None)
     body: dict[str, Any] = {"type": "transcription", "audio": {"input": audio_input}}
     return to_beta(body) if dialect is Dialect.BETA else body
+
+
+def left_out(
+    options: SessionOptions, in_full: Callable[[SessionOptions], object], sent: Callable[[SessionOptions], object]
+) -> tuple[str, ...]:
+    """Names of the options that are asked for, and are in the body made by ``in_full`` but not in what is ``sent``."""
+    return tuple(
+        name
+        for name in SessionOptions.__struct_fields__
+        if (without := _without(options, name)) is not options
+        and _differ(in_full, options, without)
+        and not _differ(sent, options, without)
+    )
+
+
+def _without(options: SessionOptions, name: str) -> SessionOptions:
+    """The options with one of them as if nobody had asked for it; the same ones where nobody has."""
+    default = getattr(SessionOptions(), name)
+    return options if getattr(options, name) == default else replace(options, **{name: default})
+
+
+def _differ(make: Callable[[SessionOptions], object], one: SessionOptions, other: SessionOptions) -> bool:
+    """Whether two bodies are told from each other."""
+    try:
+        return make(one) != make(other)
+    except InputError:
+        # Without it there is no session at all.
+        return True
 
 
 def without_nulls(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,11 @@ class SessionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """No audio back."""
 
 
+def flag_of(name: str) -> str:
+    """The flag by which an option is asked for."""
+    return "--language" if name == "languages" else f"--{name.replace('_', '-')}"
+
+
 def words_of(listed: str | None) -> tuple[str, ...]:
     """The entries of a list with commas between."""
     return tuple(word.strip() for word in (listed or "").split(",") if word.strip())

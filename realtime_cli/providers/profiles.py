@@ -68,6 +68,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """With the beta dialect: it knows ``transcription_session.update``, and not only ``session.update``."""
     mints_secrets: bool = True
     """The server has ephemeral client secrets (``token``)."""
+    passes_by: frozenset[str] = frozenset()
+    """Names of session options that the server takes and does nothing with."""
     input_rate_hz: int = RATE_HZ
     """The rate of the audio that the server takes; what it sends is 24 kHz always."""
 
@@ -167,6 +169,7 @@ LOCAL = Provider(
     name="local",
     title="the embedded local server",
     transcription_model="local",
+    passes_by=frozenset({"reasoning", "truncation", "noise_reduction", "keywords"}),
 )
 """In this process: no URL and no key."""
 

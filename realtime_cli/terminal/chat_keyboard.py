@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Phase, Snapshot
+from realtime_cli.terminal.answering import Answering
 from realtime_cli.terminal.history_file import append_line, read_lines_of
 from realtime_cli.terminal.key_bindings import Action, Answered, Entered, KeyBindings, Left, Mute, Stop, Talk
 from realtime_cli.terminal.keyboard import Keyboard
@@ -48,6 +49,7 @@ class ChatKeyboard:
         self._bindings = KeyBindings(controls, history=self._history, complete=self._commands.complete)
         self._post: Callable[[f.Fact], None] | None = None
         self._snapshot = Snapshot()
+        self._answering = Answering()
 
     @property
     def controls(self) -> Controls:
@@ -62,6 +64,8 @@ class ChatKeyboard:
     def see(self, snapshot: Snapshot) -> None:
         """How things stand: what a key means depends on it. Main thread; returns at once."""
         self._snapshot = snapshot
+        if self._answering.see(snapshot, time.monotonic()):
+            self._keyboard.wake()
 
     def run(self, post: Callable[[f.Fact], None], stopping: threading.Event) -> None:
         """Post what keys ask for until ``stopping`` is set. Own thread.
@@ -71,15 +75,18 @@ class ChatKeyboard:
         self._post = post
 
         def press(key: Key) -> None:
-            for action in self._bindings.press(key, time.monotonic(), self._snapshot):
+            now = time.monotonic()
+            self._bindings.ask(self._answering.question(now))
+            for action in self._bindings.press(key, now):
                 self._tell(action, post)
 
         def idle() -> float | None:
             now = time.monotonic()
+            self._bindings.ask(self._answering.question(now))
             for action in self._bindings.time_passed(now):
                 self._tell(action, post)
-            due = self._bindings.due
-            return None if due is None else max(0.0, due - now)
+            due = [at for at in (self._bindings.due, self._answering.due(now)) if at is not None]
+            return max(0.0, min(due) - now) if due else None
 
         self._keyboard.run(press, stopping, idle)
         if self.controls.push_to_talk and not stopping.is_set():
@@ -102,9 +109,10 @@ class ChatKeyboard:
                 post(f.Quit())
             case Stop():
                 post(f.StopReply())
-            case Entered(text):
+            case Entered(text, answers):
                 self._remember(text)
-                for fact in self._commands.facts(text) if text.startswith("/") else (f.Typed(text),):
+                typed = (f.Typed(text, answers=answers),)
+                for fact in self._commands.facts(text) if text.startswith("/") else typed:
                     post(fact)
 
     def _remember(self, line: str) -> None:

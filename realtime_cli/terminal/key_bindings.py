@@ -15,7 +15,8 @@ the talk key (space)         with push-to-talk: held where the terminal reports 
 ``y``, ``n``, ``a``, Esc     answer a question: yes, no, always, no
 ============================ ==========================================================================================
 
-While a line is typed all keys but Ctrl-C belong to it (see :mod:`realtime_cli.terminal.line_editor`).
+A question that has just appeared is not answered yet, as the key may be the first of a line; see :mod:`.answering`.
+While a line is typed all keys but Ctrl-C belong to it; see :mod:`.line_editor`.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from realtime_cli.controls import Controls
-from realtime_cli.conversation.records import Snapshot
+from realtime_cli.conversation.records import ToolAsked
 from realtime_cli.conversation.tool_calls import CONSENTS
 from realtime_cli.conversation.tool_definitions import Consent
 from realtime_cli.terminal.keys import FOCUS_LOST, Key
@@ -67,9 +68,13 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """A line was typed: a command if it begins with ``/``, else a message. Never blank."""
+    """A line was typed: a command if it begins with ``/``, else a message. Never blank.
+
+    ``answers``: the question that is asked was there before the line was begun.
+    """
 
     text: str
+    answers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +99,18 @@ class KeyBindings:
         self._history = history or LineHistory()
         self._complete = complete
         self._editor: LineEditor | None = None
+        self._question: ToolAsked | None = None
+        self._line_answers: ToolAsked | None = None
         self._talk_key = TalkKey()
         self._last_seen: dict[str, float] = {}
 
-    def press(self, key: Key, now: float, snapshot: Snapshot = Snapshot()) -> list[Action]:  # noqa: B008 -- immutable
+    def ask(self, question: ToolAsked | None) -> None:
+        """The question that keys answer from now on."""
+        if question != self._question:
+            self._question = question
+            self.controls = replace(self.controls, answers=question is not None)
+
+    def press(self, key: Key, now: float) -> list[Action]:
         """What ``key``, which came at ``now`` seconds of a monotonic clock, asks for as things stand."""
         if self._is_talk_key(key) and key.action == "release":
             return self._talk_key_up()
@@ -107,10 +120,11 @@ class KeyBindings:
             self.controls = replace(self.controls, help=False)
             if key.name in ("?", "escape"):
                 return []
-        if self._editor:
+        answers = self._question is not None and key.name.lower() in ANSWER_KEYS
+        if self._editor and (self._editor.text or not answers):
             return self._edit(self._editor, key)
         if key.action == "press":
-            return self._command(key, now, snapshot)
+            return self._command(key, now)
         return []
 
     def time_passed(self, now: float) -> list[Action]:
@@ -140,7 +154,7 @@ class KeyBindings:
     def _is_talk_key(self, key: Key) -> bool:
         return self.controls.push_to_talk and key.name.lower() == self.controls.talk_key
 
-    def _command(self, key: Key, now: float, snapshot: Snapshot) -> list[Action]:
+    def _command(self, key: Key, now: float) -> list[Action]:
         if self._is_talk_key(key):
             return [Talk(on=True)] if self.controls.hold or self._talk_key.press(now) else []
         name = key.name.lower()
@@ -148,7 +162,7 @@ class KeyBindings:
             # A key held down must not answer the next question as well, nor be typed when there is none.
             if self._repeated(name, now, FIRST_REPEAT_S):
                 return []
-            if snapshot.question:
+            if self._question:
                 return [Answered(CONSENTS[name])]
             self._last_seen.pop(name)
         match name:
@@ -158,7 +172,7 @@ class KeyBindings:
             case "f2" | "alt+m":
                 return [] if self._repeated("mute", now, MUTE_REPEAT_S) else self.toggle_mute()
             case "escape":
-                return [Answered("no")] if snapshot.question else [Stop()]
+                return [Answered("no")] if self._question else [Stop()]
             case "ctrl+d":
                 return [Left()]
             case "?":
@@ -187,6 +201,7 @@ class KeyBindings:
 
     def _begin(self, text: str) -> list[Action]:
         """Begin a line. Whoever types does not talk: a talk key that is held would be typed without end."""
+        self._line_answers = self._question
         self._show(LineEditor(text, self._history, self._complete))
         return [Talk(on=False)] if self.controls.push_to_talk else []
 
@@ -200,7 +215,8 @@ class KeyBindings:
             return []
         self._show(None)
         text = editor.text.strip()
-        return [Entered(text)] if outcome == "entered" and text else []
+        answers = self._question is not None and self._line_answers == self._question
+        return [Entered(text, answers)] if outcome == "entered" and text else []
 
     def _show(self, editor: LineEditor | None) -> None:
         self._editor = editor

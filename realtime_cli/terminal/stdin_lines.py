@@ -23,17 +23,25 @@ class LineInput:
     """What ``facts_of`` makes of each line of ``stream``, blanks around it left out: a session's input."""
 
     def __init__(
-        self, stream: BinaryIO, facts_of: Callable[[str], Iterable[f.Fact]], at_end: f.Fact | None = None
+        self,
+        stream: BinaryIO,
+        facts_of: Callable[[str], Iterable[f.Fact]],
+        at_end: f.Fact | None = None,
+        *,
+        see: Callable[[Snapshot], None] = lambda _snapshot: None,
     ) -> None:
+        """``see`` is told how things stand, on the main thread: what a line means may depend on it."""
         self._stream = stream
         self._facts_of = facts_of
         self._at_end = at_end
+        self._see = see
 
     def open(self) -> None:
         """Nothing to prepare."""
 
     def see(self, snapshot: Snapshot) -> None:
-        """Nothing: a line means the same at any time."""
+        """How things stand. Main thread; returns at once."""
+        self._see(snapshot)
 
     def run(self, post: Callable[[f.Fact], None], stopping: threading.Event) -> None:
         """Post facts until the stream ends, then ``at_end``. Own thread. Raises InputError for what is not UTF-8."""

@@ -29,7 +29,8 @@ def hints(snapshot: Snapshot, controls: Controls, width: int) -> Spans:
 
 def _keys(snapshot: Snapshot, controls: Controls) -> list[tuple[str, int]]:
     if snapshot.question:
-        return [("y yes", 1), ("n no", 1), ("a always", 2), ("Ctrl-C quit", 9)]
+        answers = [("y yes", 1), ("n no", 1), ("a always", 2)] if controls.answers else []
+        return [*answers, ("Ctrl-C quit", 9)]
     if snapshot.talking:
         return [(_talk_hint(snapshot, controls), 1), ("Esc discard", 2)]
     speech = [(_talk_hint(snapshot, controls), 1)] if controls.push_to_talk else []

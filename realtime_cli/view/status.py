@@ -9,7 +9,7 @@ import msgspec
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import Phase, Snapshot, Totals
-from realtime_cli.printable import one_line
+from realtime_cli.printable import in_ascii, one_line
 from realtime_cli.view.layout import Span, Spans, fitted, spans_cells
 
 PHASES = {
@@ -101,10 +101,12 @@ def _state_text(snapshot: Snapshot, controls: Controls, talking_s: int) -> tuple
         soon = f", {max(0, left_s)} s left" if left_s <= LAST_SECONDS else ""
         return f"◉ talking {talking_s // 60}:{talking_s % 60:02}{soon}", "bold red"
     if snapshot.question:
-        return "? your consent", "bold yellow"
+        # A letter belongs to the line that is typed, and not to a question that came meanwhile.
+        first = ": send or leave the line first" if controls.typing else ""
+        return f"? your consent{first}", "bold yellow"
     if snapshot.running and snapshot.phase in (Phase.LISTENING, Phase.THINKING):
         more = f" and {len(snapshot.running) - 1} more" if len(snapshot.running) > 1 else ""
-        return f"⚙ running {one_line(snapshot.running[0])}{more}", "yellow"
+        return f"⚙ running {one_line(in_ascii(snapshot.running[0]))}{more}", "yellow"
     symbol, style = PHASES[snapshot.phase]
     if snapshot.microphone != "works":
         if snapshot.microphone == "lost" and snapshot.phase in (Phase.LISTENING, Phase.HEARING):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from realtime_cli.conversation.records import ToolAsked, ToolCalled, ToolFinished
-from realtime_cli.printable import one_line, spelt_out
+from realtime_cli.printable import in_ascii, one_line, spelt_out
 from realtime_cli.view.stats import duration
 
 MAX_CHARS = 120
@@ -25,9 +25,9 @@ def call_text(record: ToolCalled | ToolAsked) -> str:
     except msgspec.DecodeError:
         given = None
     if not isinstance(given, dict):
-        return _cut(f"{record.name}({record.arguments})")
+        return _cut(f"{in_ascii(record.name)}({record.arguments})")
     values = (f"{name}={msgspec.json.encode(value).decode()}" for name, value in given.items())
-    return _cut(f"{record.name}({', '.join(values)})")
+    return _cut(f"{in_ascii(record.name)}({', '.join(values)})")
 
 
 def question_text(record: ToolAsked) -> str:
@@ -49,8 +49,14 @@ def always_text(record: ToolAsked) -> str:
 
 
 def _whose(record: ToolAsked) -> str:
-    name = one_line(spelt_out(record.name))
-    return f"{name} of the MCP server {one_line(spelt_out(record.server))}" if record.server else name
+    """The name and its server; a letter that only looks like a Latin one is shown as a code.
+
+    Names are ASCII by the protocols' own rules (https://platform.openai.com/docs/guides/function-calling,
+    https://modelcontextprotocol.io/specification/draft/server/tools#tool-names), and what a server that keeps to none
+    calls its tools must not pass for the name of another tool.
+    """
+    name = one_line(in_ascii(record.name))
+    return f"{name} of the MCP server {one_line(in_ascii(record.server))}" if record.server else name
 
 
 def _arguments(written: str) -> list[str]:
@@ -65,7 +71,7 @@ def _arguments(written: str) -> list[str]:
 
 
 def _name(name: str) -> str:
-    return name if name.isidentifier() else json.dumps(name, ensure_ascii=False)
+    return name if name.isascii() and name.isidentifier() else json.dumps(name)
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

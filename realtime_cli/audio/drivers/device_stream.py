@@ -49,6 +49,9 @@ _WATCH_S = 0.2
 _STALLED_S = 1.0
 """A device without callbacks for this long is gone, suspended or stuck: a hundred times what it takes between two."""
 
+_STALLED_LOOKS = round(_STALLED_S / _WATCH_S)
+"""As looks at it: where the whole machine stands still for a second, neither callbacks nor looks happen."""
+
 _PROOF_BEATS = 5
 """So many callbacks, after those that fill the buffers of a device just opened, show that it works."""
 
@@ -149,16 +152,15 @@ class DeviceStream(ABC):
 
         Raises AudioError when none was found for a minute, and whatever a callback raised.
         """
-        beats, beaten_s = self._beats, time.monotonic()
+        beats, quiet_looks = self._beats, 0
         while not stopping.wait(_WATCH_S) and not self._closed.is_set():
             if self._failure:
                 raise self._failure
-            now = time.monotonic()
-            if self._beats != beats:
-                beats, beaten_s = self._beats, now
-            if not self._alive() or now - beaten_s > _STALLED_S:
+            quiet_looks = quiet_looks + 1 if self._beats == beats else 0
+            beats = self._beats
+            if not self._alive() or quiet_looks > _STALLED_LOOKS:
                 self._get_back(stopping)
-                beats, beaten_s = self._beats, time.monotonic()
+                beats, quiet_looks = self._beats, 0
 
     def _alive(self) -> bool:
         if self._stream is None:

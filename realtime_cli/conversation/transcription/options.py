@@ -22,6 +22,8 @@ class TranscriptionOptions(msgspec.Struct, frozen=True, kw_only=True):
     """The body of the ``session.update``, in the dialect that the server is taken to speak."""
     session_otherwise: Mapping[Dialect, Mapping[str, Any]] = {}
     """The same in the dialects that it may turn out to speak; none where there is no doubt."""
+    left_out: Mapping[Dialect, tuple[str, ...]] = {}
+    """What the user should know of each of those: which options it cannot say."""
     server_cuts: bool = True
     """The server's voice detection finds the segments of speech (``turn_detection`` is not null)."""
     recording: str | None = None

@@ -41,7 +41,7 @@ class Transcription:
 
     def __init__(self, options: TranscriptionOptions) -> None:
         self.options = options
-        self._setup = SessionSetup(options.session, options.session_otherwise)
+        self._setup = SessionSetup(options.session, options.session_otherwise, options.left_out)
         self._segments = Segments()
         self._links = Links(options.reconnect_s, options.seed, self._setup)
         self._audio = SentAudio(options, self._segments, self._setup)

@@ -123,8 +123,9 @@ class SocketServer:
         try:
             session.run(voice, plan)
         finally:
-            # The place first: a client that comes back at once must find it.
+            # The place first: a client that comes back as soon as its farewell is answered must find it.
             self.give_up_place(session)
+            session.finish()
             session.over.set()
 
     def take_place(self, session: Held) -> None:

@@ -56,7 +56,10 @@ class SocketSession:
                     connection.receive(ga_from_client(message) if self._beta else message)
         finally:
             connection.close()
-            self._socket.finish()
+
+    def finish(self) -> None:
+        """Answer the client's farewell, and let go of it. The thread of :meth:`run`, behind that; blocks a bit."""
+        self._socket.finish()
 
     def close(self, code: int, reason: str) -> None:
         """Ask it to end. Any thread."""

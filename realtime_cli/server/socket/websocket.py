@@ -127,7 +127,7 @@ class WebSocket:
             self._flush(0)
 
     def finish(self) -> None:
-        """Let go of the socket once the client's closing handshake is answered. The reading thread; blocks a bit."""
+        """Answer the client's closing handshake, and let go of the socket. The reading thread; blocks a bit."""
         with suppress(Gone):
             self._flush(CLOSE_S)
         self.drop()
@@ -168,11 +168,13 @@ class WebSocket:
             if self._protocol.state is not State.OPEN and self._close_by is None:
                 self._close_by = time.monotonic() + CLOSE_S
             over = not data or self._protocol.state is State.CLOSED or _is_last(frames)
+        if over:
+            return frames, True  # the answer to a farewell is sent by finish, when all else is seen to
         try:
             self._flush(0)
         except Gone:
-            over = True
-        return frames, over
+            return frames, True
+        return frames, False
 
     def _ping(self) -> bool:
         with self._state:
