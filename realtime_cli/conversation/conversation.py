@@ -138,7 +138,7 @@ class Conversation:
         parts = self._parts
         key = parts.turns.talk_key
         match fact:
-            case f.Typed() if parts.calls.question and (answer := CONSENTS.get(fact.text.lower())):
+            case f.Typed(answers=True) if parts.calls.question and (answer := CONSENTS.get(fact.text.lower())):
                 return parts.calls.decided(answer, now)
             case f.Decided():
                 return parts.calls.decided(fact.answer, now)
