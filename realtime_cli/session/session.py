@@ -33,8 +33,11 @@ from realtime_cli.session.workers import Screen
 VIEW = "view"
 """Name of the view's thread."""
 
-PROGRESS_S = 0.05
-"""How often playback's progress is told while something is audible: well under a syllable."""
+PROGRESS_S = 0.1
+"""How often playback's progress is told while something is audible: a drawing, and half a syllable."""
+
+LOOK_S = 0.1
+"""How often it is looked whether the other threads have something to see to, however much happens."""
 
 LONGEST_WAIT_S = 0.5
 """The longest uninterrupted wait: on Windows a wait without end cannot be interrupted by Ctrl-C."""
@@ -79,6 +82,7 @@ class Session:
             drivers, self._connections, self._devices, self._mic, self._threads, self.post, self._stopping
         )
         self._clock = Clock()
+        self._look_at = 0.0
         self._tell_dropped_at = SLOW_NOTICE_BLOCKS
         self._exit_code: int | None = None
         self._unshown: RealtimeError | None = None
@@ -212,6 +216,9 @@ class Session:
         if slept_s:
             self._mic.forget()
             self._tell(f.Slept(slept_s))
+        elif self._clock.now() < self._look_at:
+            return
+        self._look_at = self._clock.now() + LOOK_S
         self._connections.watch(urgent=self._core.urgent, woke=slept_s > 0)
         if (changed := self._devices.state_changed()) is not None:
             self._tell(changed)
