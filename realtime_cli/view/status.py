@@ -152,7 +152,7 @@ def _money(totals: Totals) -> str:
     """What it cost so far; a plus where something had no known price, and nothing where nothing had one."""
     if not totals.usd:
         return ""
-    return f"{dollars(totals.usd)}{'' if totals.priced else '+'}"
+    return f"{dollars(totals.usd, brief=True)}{'' if totals.priced else '+'}"
 
 
 def _short(number: int) -> str:
