@@ -161,6 +161,8 @@ def hold(  # noqa: PLR0913 -- a conversation has this many sides
             open_recording=open_recording,
             meters=meters,
             inputs=inputs,
+            # Where single keys are read, Ctrl-C is one of them, and they see to that themselves.
+            interrupt_stops_reply=interactive and shape == "typed" and sys.stdin.isatty() and not controls().keyboard,
             tools=tools,
             make_journal=kept.make_journal,
             make_recorder=kept.make_recorder,
