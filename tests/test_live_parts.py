@@ -127,10 +127,20 @@ def seen(text: str) -> str:
         ("גרסה 3.11 של Python (חדשה).", ".(השדח) Python לש 3.11 הסרג"),
         ("the word שלום means peace", "the word םולש means peace"),
         ("ש\u05b8לום", "םולש\u05b8"),
+        ("سلام", "\u0645\ufe8e\ufee0\ufeb3"),
+        ("می\u200cخواهم", "\ufee2\ufeeb\u0627\ufeee\ufea7\ufbfd\u200c\ufee3"),
+        ("مُحَمَّد", "\ufeaa\ufee4\u064e\u0651\ufea4\u064e\ufee3\u064f"),
+        ("Tehran تهران 12", "Tehran 12 \u0646\u0627\ufeae\ufeec\ufe97"),
     ],
 )
 def test_right_to_left_text_is_put_in_the_order_in_which_it_is_read(text: str, shown: str) -> None:
     assert seen(text) == shown
+
+
+def test_letters_are_joined_one_by_one_so_that_nothing_becomes_wider_or_narrower() -> None:
+    for text in ("لا إله إلا الله", "ع\u200d", "پژوهشگر", "ہے یہ اردو", "ئۇيغۇرچە", "مُدَرِّسٌ"):
+        assert len(seen(text)) == len(text)
+        assert cells(seen(text)) == cells(text)
 
 
 def test_styles_go_where_their_characters_go() -> None:
