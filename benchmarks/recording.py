@@ -20,7 +20,7 @@ from benchmarks.sound import devices_if_any
 from realtime_cli.audio.core.pcm import BLOCK_MS, RATE_HZ
 from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.journal.recording import Recorder
-from realtime_cli.session.echo_control import recorded
+from realtime_cli.session.echo_control import overheard, recording
 from tests.audio_signals import Background
 from tests.virtual_devices import VirtualDevices
 
@@ -70,7 +70,7 @@ def _record(devices: VirtualDevices, path: Path, seconds: float, losses: int) ->
     writing = threading.Thread(target=recorder.run)
     writing.start()
     hearing = Background(source.run, recorder.spoke, lambda: None)
-    speaking = Background(sink.run, recorded(Clicks(), recorder, sink))
+    speaking = Background(sink.run, overheard(Clicks(), recording(recorder, sink)))
     pause = threading.Event()
     for _ in range(losses + 1):
         pause.wait(seconds / (losses + 1))

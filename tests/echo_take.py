@@ -98,7 +98,7 @@ def take(devices: VirtualDevices, gain_db: float, delay_ms: float, reply: Sample
         source.open()
         hearing = Background(source.run, ears, lambda: None)
         ears.wait_until(QUIET_S)
-        speaking = Background(sink.run, overheard(Player(reply), canceller))
+        speaking = Background(sink.run, overheard(Player(reply), canceller.played))
         for said in words:
             ears.wait_until(QUIET_S + said.at_s)
             began.append(len(ears.heard) * BLOCK_FRAMES)

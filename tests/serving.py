@@ -28,8 +28,9 @@ Event = dict[str, Any]
 class Serving:
     """A server that listens."""
 
-    def __init__(self, server: SocketServer, lm: Any, stt: SecondsHeard, said: list[str]) -> None:
+    def __init__(self, server: SocketServer, calls: Calls, lm: Any, stt: SecondsHeard, said: list[str]) -> None:
         self.server = server
+        self.calls = calls
         self.lm = lm
         self.stt = stt
         self.said = said
@@ -77,7 +78,7 @@ def serving(
     server.routes = {**server.routes, **calls.routes}
     try:
         server.start(voice)
-        yield Serving(server, model, ear, said)
+        yield Serving(server, calls, model, ear, said)
     finally:
         server.close(PATIENCE_S)
         calls.close(PATIENCE_S)

@@ -114,7 +114,7 @@ def test_the_wait_for_the_first_sound_is_told_once_in_its_parts() -> None:
     drive.tell(f.Heard("item_a", 0, 20, finished=False), at=10.75)
     drive.tell(f.Heard("item_a", 0, 40, finished=False), at=10.8)
     expected = LatencyReported(
-        item_id="item_a", committed_ms=100, first_text_ms=500, first_audio_ms=500, audible_ms=750
+        item_id="item_a", committed_ms=100, first_text_ms=500, first_audio_ms=500, audible_ms=730
     )
     assert drive.shown(LatencyReported) == [expected]
 

@@ -177,7 +177,7 @@ def test_passing_from_the_canceller_to_nothing_neither_repeats_nor_skips() -> No
 
 def test_what_is_pulled_is_told_to_the_echo_control() -> None:
     half_duplex = HalfDuplex()
-    pull = overheard(lambda frames: SPEECH[:frames], half_duplex)
+    pull = overheard(lambda frames: SPEECH[:frames], half_duplex.played)
     np.testing.assert_array_equal(pull(100), SPEECH[:100])
     assert half_duplex.clean(b"\1\1") == b"\0\0"
 

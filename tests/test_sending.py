@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -206,6 +207,29 @@ def test_the_cores_clock_leaves_sleeps_out() -> None:
     assert hands.turn(SLEPT_S - 0.1) == 0.0
     assert hands.turn(0.1, wall=-500.0) == 0.0  # the wall clock was put back
     assert hands.clock.now() - began == pytest.approx(0.5 + 0.5 + 0.2 + SLEPT_S - 0.1 + 0.1)
+
+
+def test_a_silence_that_lasts_goes_out_in_larger_pieces_and_what_follows_it_at_once() -> None:
+    microphone, deliver = opened()
+    queue = SendQueue()
+    microphone.attach(queue)
+    sent: SimpleQueue[str] = SimpleQueue()
+    sender = threading.Thread(target=lambda: queue.run(sent.put, Encoder(Dialect.GA)))
+    sender.start()
+    for number in (*range(8), 1000):
+        deliver(block(number))
+    assert numbers_of(sent.get()) == [0, 1, 2, 3, 4]
+    assert numbers_of(sent.get()) == [5, 6, 7, 1000]
+    deliver(block(1))  # within a sentence nothing waits
+    assert numbers_of(sent.get()) == [1]
+    queue.put_block(block(2), may_wait=True)
+    queue.put(InputAudioBufferCommit())
+    assert numbers_of(sent.get()) == [2]
+    assert "commit" in sent.get()
+    queue.put_block(block(3), may_wait=True)
+    queue.close()
+    sender.join()
+    assert numbers_of(sent.get()) == [3]
 
 
 def test_events_keep_their_place_among_the_audio() -> None:

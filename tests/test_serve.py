@@ -8,6 +8,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from openai.types.realtime import ClientSecretCreateResponse
 
 import realtime_cli.server.socket.websocket as websocket_module
 from realtime_cli.server.sharing import FairLock
+from realtime_cli.server.socket.waiting_room import MOST_WAITING, WaitingRoom
 from tests.local_engines import PATIENCE_S, Beeper, Reciter
 from tests.schema_check import check_beta_server_event
 from tests.serving import Client, Serving, serving, wait_for
@@ -271,6 +273,35 @@ UPGRADE = (
     HOST + b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
     b"Sec-WebSocket-Version: 13\r\n"
 )
+
+
+def test_connections_that_ask_nothing_keep_nobody_out() -> None:
+    with serving() as serve, ExitStack() as silent:
+        for _ in range(MOST_WAITING + 8):
+            sock = silent.enter_context(socket.create_connection(("127.0.0.1", serve.server.port), PATIENCE_S))
+            sock.sendall(b"GET /healthz HTTP/1.1\r\n")
+        assert http(serve, "/healthz")[0] == 200
+        with serve.connect() as client:
+            client.until("session.created")
+
+
+def test_who_has_asked_nothing_for_longest_gives_way_and_who_is_served_stays() -> None:
+    gone: list[str] = []
+    room = WaitingRoom[str](gone.append, most=3)
+    assert all(room.enter(name) for name in ("served", "answered", "silent"))
+    for name in ("served", "answered"):
+        room.has_asked(name)
+    room.is_answered("answered")
+    assert room.enter("new")
+    assert gone == ["silent"]
+    for name in ("answered", "new"):
+        room.has_asked(name)
+    assert not room.enter("too many")
+    room.leave("served")
+    room.has_asked("silent")
+    room.is_answered("silent")
+    assert room.enter("next")
+    assert gone == ["silent"]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from realtime_cli.audio.core.pcm import BLOCK_BYTES, BLOCK_MS
-from realtime_cli.audio.core.silence import FIRST_S, LATER_S, DigitalSilence
+from realtime_cli.audio.core.silence import FIRST_S, LATER_S, PAUSE_PEAK, PAUSE_S, DigitalSilence, PauseDetector
 
 ZEROS, SOUND = bytes(BLOCK_BYTES), bytes(BLOCK_BYTES - 1) + b"\1"
 
@@ -33,3 +33,19 @@ def test_a_microphone_that_falls_silent_later_is_told_after_a_longer_time() -> N
 def test_a_noise_gate_that_closes_between_sentences_is_told_at_most_once(gap_s: float, told: list[bool]) -> None:
     spells = [(SOUND, 1.0), (ZEROS, gap_s)] * 8
     assert news(DigitalSilence(), *spells, (SOUND, 1)) == told
+
+
+def peaks(level: int, block_bytes: int = BLOCK_BYTES) -> bytes:
+    """A block that is so loud for a moment, in either direction."""
+    return bytes(block_bytes // 4) + (level.to_bytes(2, "little", signed=True) * 8) + bytes(block_bytes * 3 // 4 - 16)
+
+
+@pytest.mark.parametrize("level", [PAUSE_PEAK, -PAUSE_PEAK])
+def test_a_pause_begins_two_seconds_after_the_last_word_and_ends_with_the_next(level: int) -> None:
+    pause = PauseDetector()
+    assert pause.hear(ZEROS)  # nobody has spoken yet
+    assert not pause.hear(peaks(level))
+    quiet = [pause.hear(peaks(level // 2)) for _ in range(2 * PAUSE_S * 1000 // BLOCK_MS)]
+    assert quiet.index(True) == PAUSE_S * 1000 // BLOCK_MS - 1
+    assert all(quiet[quiet.index(True) :])
+    assert not pause.hear(peaks(level))

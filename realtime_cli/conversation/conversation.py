@@ -183,7 +183,8 @@ class Conversation:
         parts.heard_replies.heard(fact)
         if fact.heard_ms <= 0:
             return []
-        return parts.meter.audible(fact.item_id, parts.turns.ended_at, parts.turns.committed_at, now)
+        began_at = now - fact.heard_ms / 1000
+        return parts.meter.audible(fact.item_id, parts.turns.ended_at, parts.turns.committed_at, began_at)
 
     def _sendable(self, effects: list[Effect]) -> list[Effect]:
         """Remember what is told, and leave out what is to be sent while there is nobody to send it to."""

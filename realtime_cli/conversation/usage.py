@@ -52,8 +52,11 @@ class UsageMeter(msgspec.Struct):
         """The first ``text`` or ``audio`` of a response came at ``now``; later pieces do not count."""
         self._first.setdefault(what, now)
 
-    def audible(self, item_id: str, ended_at: float | None, committed_at: float | None, now: float) -> list[Effect]:
-        """Some of this reply has been heard; the first time that is how long the user waited."""
+    def audible(self, item_id: str, ended_at: float | None, committed_at: float | None, since: float) -> list[Effect]:
+        """Some of this reply has been heard; the first time that is how long the user waited.
+
+        ``since``: when it began, if it was played at the pace of speech. (A file takes it faster.)
+        """
         if item_id == self._heard_item:
             return []
         self._heard_item = item_id
@@ -65,7 +68,7 @@ class UsageMeter(msgspec.Struct):
             committed_ms=_since(ended_at, committed_at),
             first_text_ms=_since(ended_at, first.get("text")),
             first_audio_ms=_since(ended_at, first.get("audio")),
-            audible_ms=_since(ended_at, now),
+            audible_ms=_since(ended_at, max(since, first.get("audio", since))),
         )
         return [Show(report)]
 

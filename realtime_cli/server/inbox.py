@@ -50,6 +50,10 @@ class Inbox(Generic[T]):
             self._changed.notify_all()
             return thing
 
+    def __len__(self) -> int:
+        """How many wait. Any thread."""
+        return len(self._waiting)
+
     def hold(self, on: bool) -> None:
         """Let those who may wait do so, or go on. Any thread."""
         with self._changed:

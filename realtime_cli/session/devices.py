@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.effects import ChangeDevice, EndOfAudio, Play
@@ -14,7 +15,7 @@ from realtime_cli.conversation.records import AudioReported, SourceState
 from realtime_cli.errors import RealtimeError
 from realtime_cli.ports import AudioSink, AudioSource, Deliver, EchoControl, Note, Recorder
 from realtime_cli.session.drivers import Drivers
-from realtime_cli.session.echo_control import metered, overheard, recorded
+from realtime_cli.session.echo_control import overheard, recording
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
 from realtime_cli.session.workers import Player
@@ -153,11 +154,12 @@ class Devices:
 
     def _play_at(self, sink: AudioSink, player: Player, echo: EchoControl | None) -> None:
         """Let a loudspeaker that is open pull what is to be played."""
-        pull = overheard(player.playout.pull, echo) if echo else player.playout.pull
+        listeners: list[Callable[[Any], None]] = [echo.played] if echo else []
         if self._drivers.meters:
-            pull = metered(pull, self._drivers.meters)
+            listeners.append(self._drivers.meters.played)
         if self._recorder:
-            pull = recorded(pull, self._recorder, sink)
+            listeners.append(recording(self._recorder, sink))
+        pull = overheard(player.playout.pull, *listeners)
         self._speaker_stopping = threading.Event()
         self._threads.start("speaker", sink.run, pull, self._speaker_stopping)
 

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from realtime_cli.audio.core.meters import Meters
     from realtime_cli.ports import AudioSink, EchoControl, Pull, Recorder
     from realtime_cli.settings.settings import Settings
 
@@ -42,34 +41,22 @@ def choose_echo_control(settings: Settings, on_notice: Callable[[str], None]) ->
     return EchoCanceller(webrtc_canceller(), on_notice)
 
 
-def overheard(pull: Pull, echo: EchoControl) -> Pull:
-    """A pull that tells the echo control all that is played."""
+def overheard(pull: Pull, *listeners: Callable[[npt.NDArray[np.int16]], None]) -> Pull:
+    """A pull that tells each listener all that is played, on the same thread."""
 
     def pull_overheard(frames: int) -> npt.NDArray[np.int16]:
         samples = pull(frames)
-        echo.played(samples)
+        for listener in listeners:
+            listener(samples)
         return samples
 
     return pull_overheard
 
 
-def metered(pull: Pull, meters: Meters) -> Pull:
-    """A pull that tells the meters all that is played."""
+def recording(recorder: Recorder, sink: AudioSink) -> Callable[[npt.NDArray[np.int16]], None]:
+    """A listener that tells the recorder what is played, and when it is heard."""
 
-    def pull_metered(frames: int) -> npt.NDArray[np.int16]:
-        samples = pull(frames)
-        meters.played(samples)
-        return samples
-
-    return pull_metered
-
-
-def recorded(pull: Pull, recorder: Recorder, sink: AudioSink) -> Pull:
-    """A pull that tells the recorder all that is played, and when it is heard."""
-
-    def pull_recorded(frames: int) -> npt.NDArray[np.int16]:
-        samples = pull(frames)
+    def heard(samples: npt.NDArray[np.int16]) -> None:
         recorder.heard(samples, sink.latency_ms / 1000)
-        return samples
 
-    return pull_recorded
+    return heard

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from realtime_cli.audio.core.meters import Meters
 from realtime_cli.audio.core.pcm import BLOCK_BYTES, BLOCK_MS, bytes_to_ms
+from realtime_cli.audio.core.silence import PauseDetector
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.transcription.commit_segmentation import Cutter
 from realtime_cli.ports import Deliver, EchoControl, Recorder
@@ -36,6 +37,7 @@ class Microphone:
         """Blocks as they were sent or would have been, with when they were captured."""
         self._total_ms = 0
         self._cutter: Cutter | None = None
+        self._pause = PauseDetector()
         self._spoken_ms = 0
         self.muted = False
         """Send silence instead: the server must hear that the speaker stopped."""
@@ -138,7 +140,8 @@ class Microphone:
         queue = self._queue
         if queue is None:
             return
-        queue.put_block(block)
+        # Each message is a wake-up at both ends, and nobody waits for a silence that lasts.
+        queue.put_block(block, may_wait=self._pause.hear(block))
         if self._cutter:
             self._cut(self._cutter.hear(block), queue)
 

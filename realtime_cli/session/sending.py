@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from realtime_cli.audio.core.pcm import BLOCK_MS, RATE_HZ, RECORDED_BLOCK_BYTES
+from realtime_cli.audio.core.pcm import BLOCK_BYTES, BLOCK_MS, RATE_HZ, RECORDED_BLOCK_BYTES
 from realtime_cli.protocol.client_events import (
     ClientEvent,
     ConversationItemCreate,
@@ -72,6 +72,8 @@ class SendQueue:
         self._tokens: SimpleQueue[None] = SimpleQueue()
         self._waiting: deque[bytes | ClientEvent] = deque()
         self._blocks = 0
+        self._due = False
+        """Whether something waits that may not wait for more."""
         self._closed = False
         self.dropped_blocks = 0
         """Microphone blocks that were lost because the network was too slow."""
@@ -80,15 +82,22 @@ class SendQueue:
         """Queue an event. Any thread; returns at once."""
         with self._room:
             self._waiting.append(event)
+            self._due = True
         self._tokens.put(None)
 
-    def put_block(self, pcm: bytes) -> None:
-        """Queue a microphone block; when too many wait, the oldest goes. Device thread; returns at once."""
+    def put_block(self, pcm: bytes, *, may_wait: bool = False) -> None:
+        """Queue a microphone block; when too many wait, the oldest goes. Device thread; returns at once.
+
+        ``may_wait``: until there are ``JOINED_BYTES``, or anything else is sent.
+        """
         with self._room:
             if self._blocks >= MAX_WAITING_BLOCKS:
                 self._drop_oldest_block()
             self._waiting.append(pcm)
             self._blocks += 1
+            self._due = self._due or not may_wait or self._blocks * BLOCK_BYTES >= JOINED_BYTES
+            if not self._due:
+                return
         self._tokens.put(None)
 
     def put_recorded(self, pcm: bytes, stopping: threading.Event) -> bool:
@@ -102,6 +111,7 @@ class SendQueue:
                 return False
             self._waiting.append(pcm)
             self._blocks += 1
+            self._due = True
         self._tokens.put(None)
         return True
 
@@ -127,11 +137,13 @@ class SendQueue:
                 send(text)
 
     def _next(self) -> bytes | ClientEvent | None:
-        """The next event, or all the audio that is ready, up to ``JOINED_BYTES``. Blocks while there is none."""
+        """The next event, or all the audio that is ready, up to ``JOINED_BYTES``. Blocks while nothing is due."""
         while True:
             with self._room:
-                if self._waiting:
-                    return self._taken()
+                if self._waiting and (self._due or self._closed):
+                    message = self._taken()
+                    self._due = bool(self._waiting)
+                    return message
                 if self._closed:
                     return None
             self._tokens.get()

@@ -56,8 +56,11 @@ from realtime_cli.session.workers import Screen
 VIEW = "view"
 """Name of the view's thread."""
 
-PROGRESS_S = 0.05
-"""How often playback's progress is told while something is audible: well under a syllable."""
+PROGRESS_S = 0.1
+"""How often playback's progress is told while something is audible: a drawing, and half a syllable."""
+
+LOOK_S = 0.1
+"""How often it is looked whether the other threads have something to see to, however much happens."""
 
 LONGEST_WAIT_S = 0.5
 """The longest uninterrupted wait: on Windows a wait without end cannot be interrupted by Ctrl-C."""
@@ -99,6 +102,7 @@ class Session:
             lambda: self._devices.undecoded,
         )
         self._clock = Clock()
+        self._look_at = 0.0
         self._tell_dropped_at = SLOW_NOTICE_BLOCKS
         self._exit_code: int | None = None
         self._unshown: RealtimeError | None = None
@@ -243,6 +247,9 @@ class Session:
         if slept_s:
             self._mic.forget()
             self._tell(f.Slept(slept_s))
+        elif self._clock.now() < self._look_at:
+            return
+        self._look_at = self._clock.now() + LOOK_S
         self._connections.watch(urgent=self._core.urgent, woke=slept_s > 0)
         if (changed := self._devices.state_changed()) is not None:
             self._tell(changed)

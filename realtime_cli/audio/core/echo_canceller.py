@@ -21,7 +21,7 @@ from realtime_cli.audio.core.echo_watch import CancellerWatch
 from realtime_cli.audio.core.gates import LoudnessGate
 from realtime_cli.audio.core.pcm import FRAME_BYTES, RATE_HZ, ms_to_frames
 from realtime_cli.audio.core.reference import Reference
-from realtime_cli.audio.core.silence import is_audible
+from realtime_cli.audio.core.silence import AUDIBLE_PEAK, silence
 
 Samples = npt.NDArray[np.int16]
 
@@ -41,6 +41,9 @@ HANGOVER_FRAMES = ms_to_frames(600)
 UNSURE_FRAMES = ms_to_frames(1500)
 """How long the canceller may need to find an echo at first, and again when its delay jumped. (Without a gate for this
 time, it let through one at every tenth start, and at every third jump of 20 ms.)"""
+
+AUDIBLE_RMS = AUDIBLE_PEAK / 32768 / math.sqrt(2)
+"""The effective value of a tone that can just be heard."""
 
 LATE_FRAMES = ms_to_frames(400)
 """A machine so busy that the canceller did not learn in time what was played: its echo is on its way for so long. And
@@ -82,6 +85,8 @@ class EchoCanceller:
         self._late = 0
         self._share = 0.0
         self._opening = 1.0
+        self._heard_rms = 0.0
+        self._floats = np.zeros(0, np.float32)
         self._told = False
         if process is None:
             self._tell(MISSING)
@@ -129,16 +134,22 @@ class EchoCanceller:
         self._heard = lately[len(pcm) :]
         at = (LOOKED_AT_FRAMES - DELAY_FRAMES) * FRAME_BYTES
         late = lately[at : at + len(pcm)]
-        if is_audible(played):
+        played_rms = 0.0 if played is silence(len(played)) else self._amplitude(played)
+        if played_rms >= AUDIBLE_RMS:
             self._audible_frames = HANGOVER_FRAMES
         if not self._audible_frames and not self._share and self._opening == 1.0:
             return late
         heard, beside = np.frombuffer(pcm, "<i2"), np.frombuffer(late, "<i2")
-        left = self._process(heard, played) if self._process and not self._rests else beside
-        if left is not beside and _amplitude(left) > _amplitude(beside):
-            # It took away an echo that is no longer there, so that nothing but that is to be heard.
-            left = beside
-        is_open = self._judge(played, heard, beside, left)
+        before_rms, heard_rms = self._heard_rms, self._amplitude(heard)
+        self._heard_rms = heard_rms
+        left, left_rms = beside, heard_rms
+        if self._process and not self._rests:
+            cleaned = self._process(heard, played)
+            cleaned_rms = self._amplitude(cleaned)
+            # Else it took away an echo that is no longer there, so that nothing but that is to be heard.
+            if cleaned_rms <= max(heard_rms, before_rms):
+                left, left_rms = cleaned, cleaned_rms
+        is_open = self._judge(played_rms, heard_rms, left_rms, len(heard))
         audible = self._audible_frames > 0
         self._audible_frames = max(0, self._audible_frames - len(heard))
         mixed = self._mixed(
@@ -155,10 +166,17 @@ class EchoCanceller:
         rests, as there may be an echo that the tracker cannot recognise.)"""
         return not (self._tracker.expects_echo or self._unsure_frames or self._told)
 
-    def _judge(self, played: Samples, heard: Samples, beside: Samples, left: Samples) -> bool:
+    def _amplitude(self, samples: Samples) -> float:
+        """The root mean square, 0..1."""
+        frames = len(samples)
+        if len(self._floats) != frames:
+            self._floats = np.zeros(frames, np.float32)
+        # By numpy's plainest calls: fifty times a second each begins with cold caches, which cost more than the sum.
+        self._floats[:] = samples
+        return math.sqrt(float(self._floats.dot(self._floats)) / frames) / 32768
+
+    def _judge(self, played_rms: float, heard_rms: float, left_rms: float, frames: int) -> bool:
         """Whether the block may pass at all."""
-        played_rms, heard_rms = _amplitude(played), _amplitude(heard)
-        left_rms = heard_rms if left is beside else _amplitude(left)
         is_users = self._gate.opens(_decibels(played_rms), _decibels(heard_rms))
         if self._tracker.is_echo(np.frombuffer(self._heard, "<i2"), heard_rms, left_rms, opened=is_users) and is_users:
             is_users = False
@@ -171,7 +189,7 @@ class EchoCanceller:
         if not self.cancels:
             self._tell(POOR)
             return is_users
-        self._unsure_frames = max(0, self._unsure_frames - len(heard))
+        self._unsure_frames = max(0, self._unsure_frames - frames)
         return is_users or not (self._unsure_frames or self._tracker.in_doubt)
 
     def _doubt(self) -> None:
@@ -202,12 +220,6 @@ class EchoCanceller:
         if not self._told:
             self._told = True
             self._on_notice(f"{problem}: {GATED}")
-
-
-def _amplitude(samples: Samples) -> float:
-    """Root mean square, 0..1."""
-    floats = samples.astype(np.float32)
-    return math.sqrt(float(floats @ floats) / len(floats)) / 32768
 
 
 def _decibels(amplitude: float) -> float:

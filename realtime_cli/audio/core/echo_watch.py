@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 import numpy.typing as npt
 
@@ -37,10 +39,9 @@ class CancellerWatch:
     """Trusts the canceller until its output stays poor for seconds, and again once it is good for as long."""
 
     def __init__(self) -> None:
-        # One row a block: the amplitudes of what was played, heard and left of it, each 0..1.
-        self._seen: npt.NDArray[np.float32] = np.zeros((_BLOCKS, 3), np.float32)
-        self._at = 0
-        self._filled = 0
+        # One entry a block: the amplitudes of what was played, heard and left of it, each 0..1.
+        self._seen: deque[tuple[float, float, float]] = deque(maxlen=_BLOCKS)
+        self._blocks = 0
         self._wrong = 0
         self.trusts = True
         self.echo_db: float | None = None
@@ -50,19 +51,18 @@ class CancellerWatch:
 
     def see(self, played: float, heard: float, left: float) -> None:
         """Take one block's amplitudes (0..1, root mean square). Only blocks in which the model is audible count."""
-        self._seen[self._at] = played, heard, left
-        self._at = (self._at + 1) % _BLOCKS
-        self._filled += 1
-        if self._filled >= _BLOCKS and self._filled % _BETWEEN_BLOCKS == 0:
+        self._seen.append((played, heard, left))
+        self._blocks += 1
+        if len(self._seen) == _BLOCKS and self._blocks % _BETWEEN_BLOCKS == 0:
             self._judge()
 
     def forget(self) -> None:
         """The devices were put in step anew: what was seen before says nothing."""
-        self._filled = 0
+        self._seen.clear()
         self._wrong = 0
 
     def _judge(self) -> None:
-        played, heard, left = np.roll(self._seen, -self._at, axis=0).T
+        played, heard, left = np.array(self._seen, np.float32).T
         self.erle_db = None
         if heard.mean() < _LOUD or _alike(played, heard) < _LIKE:
             return

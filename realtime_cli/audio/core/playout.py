@@ -80,7 +80,7 @@ class Playout:
         self._parts: deque[_Part] = deque()
         self._finished: list[Played] = []
         self._tail: Samples = np.zeros(0, np.int16)
-        self._last_sample = 0
+        self._last_sample: np.int16 = np.int16(0)
         self._waiting = True
         self._paused = False
         self._ran_dry = False
@@ -117,15 +117,8 @@ class Playout:
         """
         if not self._parts and not len(self._tail):
             return silence(frames)
-        out = np.zeros(frames, np.int16)
         with self._lock:
-            at = self._take_tail(out)
-            at = self._fill(out, at)
-            if at < frames and not (self._waiting or self._paused):
-                self._underrun(out, at)
-            if at:
-                self._last_sample = int(out[at - 1])
-        return out
+            return self._next_of_chunk(frames) if self._goes_on() else self._assembled(frames)
 
     def flush(self) -> tuple[Played, ...]:
         """Fall silent after a short fade, forget the rest, and say what was heard of each part (the fade included)."""
@@ -183,6 +176,32 @@ class Playout:
         self._parts.append(part)
         self._late_frames = int(self._late_frames * LATENESS_KEPT)
         return part
+
+    def _goes_on(self) -> bool:
+        """Whether there is nothing to decide: a voice is in the middle of a part, and has no fade to play."""
+        return not (self._waiting or self._paused or self._fade_in_frames or len(self._tail))
+
+    def _next_of_chunk(self, frames: int) -> Samples:
+        """As :meth:`_assembled`, without a copy where the next chunk holds more than is asked for: nearly always."""
+        part = self._parts[0]
+        if not part.chunks or len(part.chunks[0]) <= frames:
+            return self._assembled(frames)
+        chunk = part.chunks[0]
+        part.chunks[0] = chunk[frames:]
+        part.heard += frames
+        self._last_sample = chunk[frames - 1]
+        return chunk[:frames]
+
+    def _assembled(self, frames: int) -> Samples:
+        """So many frames, of what dies away, of several chunks, and of silence."""
+        out = np.zeros(frames, np.int16)
+        at = self._take_tail(out)
+        at = self._fill(out, at)
+        if at < frames and not (self._waiting or self._paused):
+            self._underrun(out, at)
+        if at:
+            self._last_sample = out[at - 1]
+        return out
 
     def _may_start(self) -> bool:
         """Whether sound may begin: enough is queued for a network like this, or no more will come."""
@@ -244,7 +263,7 @@ class Playout:
 
     def _underrun(self, out: Samples, at: int) -> None:
         """The reply ran dry: glide from its last sample to silence, and wait until enough is there again."""
-        last = int(out[at - 1]) if at else self._last_sample
+        last = int(out[at - 1] if at else self._last_sample)
         count = min(FADE_FRAMES, len(out) - at)
         out[at : at + count] = np.linspace(last, 0, count).astype(np.int16)
         self.underruns += 1

@@ -67,11 +67,7 @@ class Reference:
                 self._jump()
             is_silent = samples is silence(len(samples))
             if not is_silent or self._written - self._sounded < _KEPT:
-                kept = samples[-_KEPT:]
-                at = (self._written + len(samples) - len(kept)) % _KEPT
-                head = min(len(kept), _KEPT - at)
-                self._ring[at : at + head] = kept[:head]
-                self._ring[: len(kept) - head] = kept[head:]
+                self._keep(samples)
             self._written += len(samples)
             if not is_silent:
                 self._sounded = self._written
@@ -83,7 +79,7 @@ class Reference:
                 self._jump()
             if self._read + frames > self._written:
                 self.late += 1
-            out = self._copied(self._read, self._read + frames)
+            out = self._kept(self._read, self._read + frames)
             self._read += frames + self._drift_step()
             self._keep_in_step(frames)
         return out
@@ -91,12 +87,29 @@ class Reference:
     def recent(self, frames: int) -> Samples:
         """The ``frames`` up to where :meth:`read` has come, zeros for what is not played yet. Capture thread."""
         with self._lock:
-            return self._copied(self._read - frames, self._read)
+            return self._kept(self._read - frames, self._read)
 
-    def _copied(self, begin: int, end: int) -> Samples:
-        """The frames from ``begin`` to ``end``, zeros for those that are not kept."""
+    def _keep(self, samples: Samples) -> None:
+        at, end = self._written % _KEPT, self._written % _KEPT + len(samples)
+        if end <= _KEPT:
+            self._ring[at:end] = samples
+            return
+        kept = samples[-_KEPT:]
+        at = (self._written + len(samples) - len(kept)) % _KEPT
+        head = min(len(kept), _KEPT - at)
+        self._ring[at : at + head] = kept[:head]
+        self._ring[: len(kept) - head] = kept[head:]
+
+    def _kept(self, begin: int, end: int) -> Samples:
+        """The frames from ``begin`` to ``end``, zeros for those that are not kept; not to be written to or held on to.
+
+        Where they stand together in the ring they are not copied: nothing is written there for another second.
+        """
         if self._sounded <= begin:
             return silence(end - begin)
+        first = begin % _KEPT
+        if max(0, self._written - _KEPT) <= begin and end <= self._written and first + end - begin <= _KEPT:
+            return self._ring[first : first + end - begin]
         out = np.zeros(end - begin, np.int16)
         first, last = max(begin, self._written - _KEPT, 0), min(end, self._written)
         if first < last:

@@ -6,10 +6,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from realtime_cli.audio.core.pcm import BLOCK_BYTES, RATE_HZ
-from realtime_cli.audio.core.silence import DigitalSilence
+from realtime_cli.audio.core.pcm import BLOCK_BYTES, FRAME_BYTES, RATE_HZ
+from realtime_cli.audio.core.silence import DigitalSilence, silence
 from realtime_cli.audio.drivers.device_stream import CALLBACK_MS, DeviceStream, Notice, StreamCallback
 from realtime_cli.audio.drivers.devices import choose_device, list_devices
 from realtime_cli.audio.drivers.library import forget_stream, portaudio, register_stream, unmute_remedy
@@ -90,13 +91,10 @@ class PortAudioSource(DeviceStream):
 
         def capture(indata: Any, _frames: int, _time: Any, status: Any) -> None:
             self._beats += 1
-            if status.input_overflow:
+            if status and status.input_overflow:
                 self.overflows += 1
             try:
-                pcm = mono(indata)
-                if self._silence.hear(pcm):
-                    self._tell_silence()
-                cut(pcm)
+                cut(mono(indata))
             except Exception as error:  # raised again by run(): this thread has nobody who could catch it
                 self._failure = error
                 raise sounddevice.CallbackAbort from error
@@ -110,6 +108,8 @@ class PortAudioSource(DeviceStream):
             self._tell(f"the {self._name} is heard again")
 
     def _hand_over(self, block: bytes) -> None:
+        if self._silence.hear(block):
+            self._tell_silence()
         if self._deliver:
             self._deliver(block)
 
@@ -162,10 +162,11 @@ class PortAudioSink(DeviceStream):
 
         def play(outdata: Any, frames: int, _time: Any, status: Any) -> None:
             self._beats += 1
-            if status.output_underflow:
+            if status and status.output_underflow:
                 self.underflows += 1
             try:
-                outdata[:] = spread(pull(frames))
+                samples = pull(frames)
+                outdata[:] = _silent(frames * channels) if samples is silence(frames) else spread(samples)
             except Exception as error:  # raised again by run(): this thread has nobody who could catch it
                 self._failure = error
                 raise sounddevice.CallbackAbort from error
@@ -178,6 +179,12 @@ class PortAudioSink(DeviceStream):
         import numpy as np
 
         return np.zeros(frames, np.int16)
+
+
+@cache
+def _silent(samples: int) -> bytes:
+    """So many samples of silence: most of what a loudspeaker is given."""
+    return bytes(samples * FRAME_BYTES)
 
 
 def _to_mono(rate_hz: int, channels: int) -> Callable[[Any], bytes]:

@@ -153,8 +153,6 @@ class Policy(msgspec.Struct, frozen=True):
     def session(self, asked: Asked, now: float) -> Wanted:
         """The session that a WebSocket is opened for. Raises NotAllowed."""
         grant = self.check_key(asked, now)
-        if asked.query("call_id") is not None:
-            raise _wrong_request("invalid_value", "There are no calls to join here: leave out call_id.")
         model = asked.query("model")
         if model is not None and not 0 < len(model) <= MOST_MODEL_CHARS:
             raise _wrong_request("invalid_model", f"The model's name has to have 1 to {MOST_MODEL_CHARS} characters.")

@@ -53,6 +53,8 @@ class Grant(msgspec.Struct, frozen=True):
     model: str | None = None
     settings: Mapping[str, Any] = {}
     """For :class:`~realtime_cli.server.core.core.SessionPlan`."""
+    mark: str = ""
+    """Random: no two keys are the same, as a key may join the calls that it began."""
 
 
 class BadKey(Exception):
@@ -83,7 +85,7 @@ class KeyMaker:
         state = SessionState(f"sess_{secrets.token_hex(10)}", wanted or model, kind, expires_at)
         state.update(session, voice_used=False)
         settings = {name: value for name, value in session.items() if name not in ("type", "model")}
-        grant = Grant(expires_at, kind, wanted, settings)
+        grant = Grant(expires_at, kind, wanted, settings, mark=secrets.token_hex(8))
         value = self._signed(zlib.compress(msgspec.json.encode(grant)))
         if len(value) > MOST_SESSION_BYTES:
             message = f"it makes a key of {len(value)} bytes; at most {MOST_SESSION_BYTES} fit a header."

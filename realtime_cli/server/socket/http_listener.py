@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from realtime_cli.server.socket.admission import Asked, NotAllowed
 from realtime_cli.server.socket.http_routes import MOST_BODY_BYTES, Answer, HttpRequest, Route, Site, answer, error
+from realtime_cli.server.socket.waiting_room import WaitingRoom
 from realtime_cli.server.socket.websocket import READ_BYTES, WebSocket
 
 _LOG = logging.getLogger(__name__)
@@ -46,11 +47,12 @@ class Owner(Protocol):
     def waiting(self) -> int:
         """How many utterances and sentences of theirs wait for an engine."""
 
-    def enter(self) -> bool:
-        """A client has connected; False: there are too many."""
+    @property
+    def waiting_room(self) -> WaitingRoom[socket.socket]:
+        """Where clients are as long as they hold no session."""
 
-    def leave(self) -> None:
-        """A client has gone."""
+    def check_upgrade(self, asked: Asked) -> None:
+        """Before a WebSocket is accepted. Raises NotAllowed for what is refused over HTTP."""
 
     def hold(self, asked: Asked, websocket: WebSocket) -> None:
         """Hold the session that a client asks for, until either ends it. On the client's thread."""
@@ -77,7 +79,7 @@ class Listener(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Turn clients away when there are far too many."""
-        if self.owner.enter():
+        if self.owner.waiting_room.enter(request):
             super().process_request(request, client_address)
         else:
             self.shutdown_request(request)
@@ -86,7 +88,7 @@ class Listener(ThreadingHTTPServer):
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self.owner.leave()
+            self.owner.waiting_room.leave(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 -- the base class's signature
         """A client that went away in the middle is no news."""
@@ -104,6 +106,11 @@ class HttpClient(BaseHTTPRequestHandler):
     rbufsize = 0
     """Unbuffered: what follows a handshake is the WebSocket's."""
     server: Any
+
+    def handle_one_request(self) -> None:
+        """Read a request and answer it."""
+        self._owner.waiting_room.is_answered(self.connection)
+        super().handle_one_request()
 
     def do_GET(self) -> None:
         """``GET``: a WebSocket, or an answer."""
@@ -137,7 +144,7 @@ class HttpClient(BaseHTTPRequestHandler):
             self._send(error(problem.status, "invalid_request_error", problem.code, problem.message), None)
             return
         if asked.wants_websocket and asked.path == REALTIME_PATH:
-            self._become_websocket(asked)
+            self._become_websocket(asked, origin)
             return
         if asked.path == REALTIME_PATH and asked.method == "GET":
             self._send(error(426, "invalid_request_error", None, "This is a WebSocket endpoint."), origin)
@@ -150,6 +157,7 @@ class HttpClient(BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(error(413, "invalid_request_error", None, f"More than {MOST_BODY_BYTES} bytes."), origin)
             return
+        self._owner.waiting_room.has_asked(self.connection)
         request = HttpRequest(asked, body, time.time(), self._owner.sessions, self._owner.waiting)
         self._send(answer(self._owner.site, self._owner.routes, request), origin)
 
@@ -173,8 +181,14 @@ class HttpClient(BaseHTTPRequestHandler):
             yield part
             left -= len(part)
 
-    def _become_websocket(self, asked: Asked) -> None:
+    def _become_websocket(self, asked: Asked, origin: str | None) -> None:
+        self._owner.waiting_room.has_asked(self.connection)
         self.close_connection = True
+        try:
+            self._owner.check_upgrade(asked)
+        except NotAllowed as problem:
+            self._send(error(problem.status, "invalid_request_error", problem.code, problem.message), origin)
+            return
         websocket = WebSocket(self.connection, MOST_MESSAGE_BYTES)
         # The key among the subprotocols is not the library's business.
         wanted = {name: value for name, value in asked.headers.items() if name in _HANDSHAKE}

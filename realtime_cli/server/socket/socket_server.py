@@ -10,21 +10,36 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Protocol
 
 from realtime_cli.errors import ConfigError
+from realtime_cli.server.connection import Ending
 from realtime_cli.server.core.core import GOING_AWAY, SessionPlan
 from realtime_cli.server.local_server import LocalServer
-from realtime_cli.server.socket.admission import Asked, NotAllowed, Wanted, no_room
+from realtime_cli.server.socket.admission import WRONG_REQUEST_CODE, Asked, NotAllowed, Wanted, no_room
 from realtime_cli.server.socket.http_listener import Listener
 from realtime_cli.server.socket.http_routes import ROUTES, Route, Site
-from realtime_cli.server.socket.socket_session import Held, SocketSession, turn_away
+from realtime_cli.server.socket.socket_session import Held, ServerEnd, SocketSession, turn_away
+from realtime_cli.server.socket.waiting_room import WaitingRoom
 from realtime_cli.server.socket.websocket import WebSocket
 
 CLOSING_POLL_S = 0.1
 """How often the accepting thread looks whether it is to end."""
 
-MOST_WAITING = 64
-"""Clients beyond the sessions: HTTP requests, and handshakes under way. More are turned away unread."""
+
+class Joinable(Protocol):
+    """A call that a client may join."""
+
+    def connect(self, deliver: Callable[[str], None], ended: Callable[[Ending], None]) -> ServerEnd:
+        """Join it: what delivers a message to the client, and what is told of the end. Raises NotAllowed."""
+
+
+class CallBook(Protocol):
+    """The calls that are held."""
+
+    def find(self, call_id: str, asked: Asked, now: float) -> Joinable:
+        """The call that a request wants to join. Raises NotAllowed."""
 
 
 class SocketServer:
@@ -48,7 +63,10 @@ class SocketServer:
         # Clients come and go on threads of their own.
         self._lock = threading.Lock()
         self._sessions: set[Held] = set()
-        self._clients = 0
+        self._sidebands: set[Held] = set()
+        self.waiting_room = WaitingRoom(_shut)
+        self.calls: CallBook | None = None
+        """Calls that may be joined."""
         try:
             self._listener = Listener(address, self)
         except OSError as problem:
@@ -88,45 +106,75 @@ class SocketServer:
             self._listener.shutdown()
         self._listener.server_close()
         with self._lock:
-            sessions = tuple(self._sessions)
+            sessions, sidebands = tuple(self._sessions), tuple(self._sidebands)
+        # The end of a call is that of its sidebands.
         for session in sessions:
             session.close(GOING_AWAY, "the server is shutting down")
-        for session in sessions:
+        for session in (*sessions, *sidebands):
             if not session.over.wait(max(0.0, deadline - time.monotonic())):
                 session.drop()
 
-    def enter(self) -> bool:
-        """A client has connected; False: there are too many."""
-        with self._lock:
-            if self._clients >= self.site.limits.sessions + MOST_WAITING:
-                return False
-            self._clients += 1
-            return True
-
-    def leave(self) -> None:
-        """A client has gone."""
-        with self._lock:
-            self._clients -= 1
+    def check_upgrade(self, asked: Asked) -> None:
+        """Before a WebSocket is accepted. Raises NotAllowed for a call that cannot be joined, which the remote service
+        refuses over HTTP; all else it refuses inside the WebSocket."""
+        call_id = asked.query("call_id")
+        try:
+            if call_id is not None:
+                self._called(call_id, asked)
+        except NotAllowed as problem:
+            if problem.status == 404:
+                raise
 
     def hold(self, asked: Asked, websocket: WebSocket) -> None:
-        """Hold the session that a client asks for, until either ends it. On the client's thread."""
+        """Hold the session that a client asks for, or its part in a call, until it ends. On the client's thread."""
+        call_id = asked.query("call_id")
         try:
-            wanted = self.site.policy.session(asked, time.time())
-            plan = self.plan(wanted)
-            session = SocketSession(websocket, asked.speaks_beta, plan.model)
-            self.take_place(session)
+            if call_id is None:
+                self._hold_session(asked, websocket)
+            else:
+                self._hold_sideband(asked, websocket, self._called(call_id, asked))
         except NotAllowed as problem:
             turn_away(websocket, problem, beta=asked.speaks_beta)
-            return
+
+    def _hold_session(self, asked: Asked, websocket: WebSocket) -> None:
+        plan = self.plan(self.site.policy.session(asked, time.time()))
         voice = self._voice
         assert voice is not None, "nobody is served before the start"  # noqa: S101 -- for the type
+        session = SocketSession(websocket, asked.speaks_beta, plan.model)
+        self.take_place(session)
         try:
-            session.run(voice, plan)
+            self.waiting_room.leave(websocket.sock)
+            session.run(lambda deliver, ended: voice.connect(deliver, ended, plan))
         finally:
             # The place first: a client that comes back as soon as its farewell is answered must find it.
             self.give_up_place(session)
             session.finish()
             session.over.set()
+
+    def _hold_sideband(self, asked: Asked, websocket: WebSocket, call: Joinable) -> None:
+        """The call has a place already, and how many may join it is the call's affair."""
+
+        def connect(deliver: Callable[[str], None], ended: Callable[[Ending], None]) -> ServerEnd:
+            joined = call.connect(deliver, ended)
+            self.waiting_room.leave(websocket.sock)
+            return joined
+
+        sideband = SocketSession(websocket, asked.speaks_beta, "a call")
+        with self._lock:
+            self._sidebands.add(sideband)
+        try:
+            sideband.run(connect)
+            sideband.finish()
+        finally:
+            with self._lock:
+                self._sidebands.discard(sideband)
+            sideband.over.set()
+
+    def _called(self, call_id: str, asked: Asked) -> Joinable:
+        """Raises NotAllowed."""
+        if self.calls is None:
+            raise NotAllowed(404, WRONG_REQUEST_CODE, "call_id_not_found", "This server takes no calls.")
+        return self.calls.find(call_id, asked, time.time())
 
     def take_place(self, session: Held) -> None:
         """Count a session, by whatever way its client came. Any thread. Raises NotAllowed when all places are taken."""
@@ -156,3 +204,8 @@ class SocketServer:
             lifetime_s=lifetime_s,
             idle_s=self.site.limits.idle_minutes * 60,
         )
+
+
+def _shut(sock: socket.socket) -> None:
+    with suppress(OSError):  # the client was faster
+        sock.shutdown(socket.SHUT_RDWR)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from realtime_cli.protocol.conversation_events import ErrorEvent
 from realtime_cli.protocol.items import ErrorDetail
 from realtime_cli.protocol.server_events import server_event_to_json
-from realtime_cli.server.connection import Connection, Ending
-from realtime_cli.server.core.core import SessionPlan
-from realtime_cli.server.local_server import LocalServer, new_id
+from realtime_cli.server.connection import Ending
+from realtime_cli.server.local_server import new_id
 from realtime_cli.server.socket.admission import NotAllowed
 from realtime_cli.server.socket.beta import beta_from_server, ga_from_client
 from realtime_cli.server.socket.websocket import Gone, WebSocket
@@ -35,6 +35,23 @@ class Held(Protocol):
         """Let go of a client that does not take its end. Any thread; does not block."""
 
 
+class ServerEnd(Protocol):
+    """The voice server's end of a connection: one of its own, or a part in a call."""
+
+    def receive(self, text: str) -> None:
+        """Take one message from the client; blocks while too many wait."""
+
+    def receive_binary(self) -> None:
+        """The client sent what is no text."""
+
+    def close(self) -> None:
+        """Ask it to end. Does not wait; may be called twice."""
+
+
+Connect: TypeAlias = Callable[[Callable[[str], None], Callable[[Ending], None]], ServerEnd]
+"""Takes what delivers a message to the client, and what is told of the end."""
+
+
 class SocketSession:
     """One WebSocket joined to one connection of the voice server."""
 
@@ -42,12 +59,12 @@ class SocketSession:
         self._socket = socket_
         self._beta = beta
         self.model = model
-        self._connection: Connection | None = None
+        self._connection: ServerEnd | None = None
         self.over = threading.Event()
 
-    def run(self, voice: LocalServer, plan: SessionPlan) -> None:
-        """Carry messages both ways until one side ends. Blocks."""
-        connection = self._connection = voice.connect(self._deliver, self._ended, plan)
+    def run(self, connect: Connect) -> None:
+        """Carry messages both ways until one side ends. Blocks. Raises what ``connect`` does."""
+        connection = self._connection = connect(self._deliver, self._ended)
         try:
             for message in self._socket.messages():
                 if isinstance(message, bytes):

@@ -57,7 +57,7 @@ class WebSocket:
 
     def __init__(self, sock: socket.socket, most_bytes: int) -> None:
         """``most_bytes``: a larger message ends the connection with 1009."""
-        self._sock = sock
+        self.sock = sock
         self._protocol = ServerProtocol(select_subprotocol=_select, max_size=most_bytes)
         # The protocol is one state machine for the reading and the sending threads, and what it wants sent leaves in
         # the order in which it wanted it.
@@ -74,7 +74,7 @@ class WebSocket:
 
         The request was read by the HTTP server; of it the library gets only what it needs, and so no key.
         """
-        self._sock.settimeout(SEND_S)
+        self.sock.settimeout(SEND_S)
         head = [f"GET {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
         with self._state:
             self._protocol.receive_data("\r\n".join(head).encode("latin-1", "replace"))
@@ -91,7 +91,7 @@ class WebSocket:
         parts: list[Frame] = []
         over = False
         with selectors.DefaultSelector() as selector:
-            selector.register(self._sock, selectors.EVENT_READ)
+            selector.register(self.sock, selectors.EVENT_READ)
             while not over and self._wait(selector):
                 frames, over = self._receive()
                 for frame in frames:
@@ -135,7 +135,7 @@ class WebSocket:
     def drop(self) -> None:
         """Let go of the socket at once. Any thread; may be called twice."""
         with suppress(OSError):  # the client was faster
-            self._sock.shutdown(socket.SHUT_RDWR)
+            self.sock.shutdown(socket.SHUT_RDWR)
 
     def _wait(self, selector: selectors.BaseSelector) -> bool:
         """Wait until something comes; False when nothing will."""
@@ -155,7 +155,7 @@ class WebSocket:
     def _receive(self) -> tuple[list[Frame], bool]:
         """What came, and whether it was the last."""
         try:
-            data = self._sock.recv(READ_BYTES)
+            data = self.sock.recv(READ_BYTES)
         except OSError:
             data = b""
         with self._state:
@@ -201,9 +201,9 @@ class WebSocket:
                 while self._unsent:
                     chunk = self._unsent.popleft()
                     if chunk:
-                        self._sock.sendall(chunk)
+                        self.sock.sendall(chunk)
                     else:
-                        self._sock.shutdown(socket.SHUT_WR)
+                        self.sock.shutdown(socket.SHUT_WR)
             except OSError:
                 self._unsent.clear()
                 self.drop()

@@ -2,7 +2,8 @@
 
 Sound goes over the media tracks, events over the data channel, as the remote service does it
 (https://platform.openai.com/docs/guides/realtime-webrtc). All state belongs to the loop's thread; the voice server's
-messages are handed over to it, and what is for the voice server goes by a thread that may wait.
+messages are handed over to it, and what is for the voice server goes by a thread that may wait. Other clients may join
+from the side (:mod:`realtime_cli.server.webrtc.sideband`).
 """
 
 from __future__ import annotations
@@ -11,21 +12,23 @@ import asyncio
 import base64
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from queue import SimpleQueue
 from typing import Any
 
 import msgspec
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamTrack
 
+from realtime_cli.protocol.conversation_events import ErrorEvent, SessionCreated
+from realtime_cli.protocol.server_events import server_event_to_json
 from realtime_cli.server.connection import Connection, Ending
 from realtime_cli.server.core.checks import invalid
-from realtime_cli.server.core.core import SessionPlan
-from realtime_cli.server.local_server import LocalServer, new_id
-from realtime_cli.server.webrtc.offers import without_formats
+from realtime_cli.server.local_server import new_id
+from realtime_cli.server.webrtc.client_messages import APPEND, ClientMessages, Refused
+from realtime_cli.server.webrtc.event_channel import EventChannel
 from realtime_cli.server.webrtc.playout import Cut, Notice, Playout
+from realtime_cli.server.webrtc.sideband import Sideband, Sidebands
 from realtime_cli.server.webrtc.tracks import PacedTrack, listen
 
 _LOG = logging.getLogger(__name__)
@@ -36,10 +39,7 @@ CONNECT_S = 20.0
 FLUSH_S = 1.0
 """For the last events to go out before the call is ended."""
 
-MOST_WAITING = 3000
-"""Messages that wait to be taken by the voice server: a minute of sound. A caller that sends more has to go."""
-
-CLEAR = "output_audio_buffer.clear"
+HUNG_UP = Ending(1000, "the call has ended")
 
 
 class _Event(msgspec.Struct):
@@ -60,23 +60,27 @@ class Call:
         self,
         call_id: str,
         model: str,
+        key: str | None,
         connect: Callable[[Callable[[str], None], Callable[[Ending], None]], Connection],
         ended: Callable[[Call], None],
     ) -> None:
-        """``connect`` joins the voice server; ``ended`` is called once and last, on the loop's thread."""
+        """``key``: the ephemeral one that it was begun with. ``connect`` joins the voice server; ``ended`` is called
+        once and last, on the loop's thread."""
         self.id = call_id
         self.model = model
+        self.key = key
         self.over = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._connect = connect
         self._ended = ended
         self._playout = Playout()
         self._peer: RTCPeerConnection | None = None
-        self._channel: RTCDataChannel | None = None
-        self._unsent: list[str] = []
-        """Events before the data channel was open."""
+        self._channel = EventChannel()
         self._connection: Connection | None = None
-        self._to_server: SimpleQueue[str | None] = SimpleQueue()
+        self._messages = ClientMessages(self._hand_over, lambda: self._clear(asked=True), self._refuse)
+        self._sidebands = Sidebands(self)
+        self._session: Mapping[str, Any] | None = None
+        """As it is by now; None before it has begun."""
         self._yields = True
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = False
@@ -84,6 +88,7 @@ class Call:
     async def answer(self, offer: str) -> str:
         """The SDP that answers a caller's. Raises Refusal for an offer that is none."""
         self._loop = asyncio.get_running_loop()
+        self._channel.offered(offer)
         # No servers: the candidates are the addresses of this machine, and nobody else is asked for any.
         peer = self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         peer.on("track", self._on_track)
@@ -100,12 +105,9 @@ class Call:
         self._run(self._hang_up_unless_connected())
         return peer.localDescription.sdp
 
-    def close(self, code: int = 1000, reason: str = "") -> None:  # noqa: ARG002 -- calls end without a code
-        """Ask it to end. Any thread; does not wait; may be called twice."""
-        loop = self._loop
-        if loop is not None:
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(lambda: self._run(self._end()))
+    def close(self, code: int = HUNG_UP.code, reason: str = HUNG_UP.reason) -> None:
+        """Ask it to end; code and reason are for those at the side. Any thread; does not wait; may be called twice."""
+        self._hand_over(self._left, Ending(code, reason))
 
     def drop(self) -> None:
         """Nothing is waited for here that a caller could hold up: as :meth:`close`. Any thread."""
@@ -136,18 +138,13 @@ class Call:
         self._connection = self._connect(
             lambda text: self._hand_over(self._from_server, text), lambda ending: self._hand_over(self._left, ending)
         )
-        threading.Thread(target=self._carry, args=(self._connection,), name="call-input", daemon=True).start()
+        self._messages.carry(self._connection)
 
-    def _hand_over(self, take: Callable[[Any], None], thing: Any) -> None:
-        """From the voice server's thread to the loop's; after the loop's end nobody is interested."""
+    def _hand_over(self, take: Callable[..., None], *things: Any) -> None:
+        """From another thread to the loop's; after the loop's end nobody is interested."""
         if self._loop is not None:
             with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(take, thing)
-
-    def _carry(self, connection: Connection) -> None:
-        """Give the voice server its messages; blocks where it has too many to take. Own thread."""
-        while (text := self._to_server.get()) is not None:
-            connection.receive(text)
+                self._loop.call_soon_threadsafe(take, *things)
 
     def _on_track(self, track: MediaStreamTrack) -> None:
         if track.kind == "audio":
@@ -155,43 +152,45 @@ class Call:
 
     def _hear(self, audio: bytes) -> None:
         if self._connection is not None:
-            self._tell_server({"type": "input_audio_buffer.append", "audio": base64.b64encode(audio).decode()})
+            self._tell_server({"type": APPEND, "audio": base64.b64encode(audio).decode()})
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
-        self._channel = channel
         channel.on("message", self._from_client)
         channel.on("close", self.close)
-        unsent, self._unsent = self._unsent, []
-        for text in unsent:
-            self._send(text)
+        self._channel.opened(channel)
 
     def _from_client(self, message: str | bytes) -> None:
         if self._connection is None:
             self._begin()
-        if isinstance(message, bytes):
-            message = message.decode("utf-8", "replace")
-        try:
-            body = msgspec.json.decode(message)
-        except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            self._queue(message)
-        elif body.get("type") == CLEAR:
-            self._clear(asked=True)
-        else:
-            for name in ("session", "response"):
-                if isinstance(body.get(name), dict):
-                    body[name] = without_formats(body[name])
-            self._tell_server(body)
+        if not self._messages.from_channel(message):
+            self.close()
+
+    def join(self, deliver: Callable[[str], None], ended: Callable[[Ending], None]) -> Sideband:
+        """A client at the side. Any thread; does not block. Raises NotAllowed when it may not."""
+        sideband = self._sidebands.join(deliver, ended)
+        self._hand_over(self._welcome, sideband)
+        return sideband
+
+    def _welcome(self, sideband: Sideband) -> None:
+        event = self._session and SessionCreated(event_id=new_id("event"), session=self._session)
+        sideband.begin(server_event_to_json(event) if event else None)
+
+    def from_side(self, message: str) -> None:
+        """Obey a message from the side. Blocks while many wait; any other thread."""
+        self._messages.from_side(message)
+
+    def binary_from_side(self) -> None:
+        """Something from the side that is no text. Blocks as :meth:`from_side`; any other thread."""
+        if self._connection is not None:
+            self._connection.receive_binary()
+
+    def _refuse(self, refused: Refused) -> None:
+        detail = refused.refusal.to_error(refused.event_id)
+        self._send(server_event_to_json(ErrorEvent(event_id=new_id("event"), error=detail)))
 
     def _tell_server(self, body: dict[str, Any]) -> None:
-        self._queue(msgspec.json.encode(body).decode())
-
-    def _queue(self, text: str) -> None:
-        if self._to_server.qsize() > MOST_WAITING:
+        if not self._messages.put(body):
             self.close()
-        else:
-            self._to_server.put(text)
 
     def _from_server(self, text: str) -> None:
         event = msgspec.json.decode(text, type=_Event)
@@ -200,6 +199,7 @@ class Call:
                 self._playout.add(event.response_id, event.item_id, base64.b64decode(event.delta))
                 return
             case "session.created" | "session.updated":
+                self._session = event.session
                 turn = event.session["audio"]["input"].get("turn_detection")
                 self._yields = turn is not None and bool(turn.get("interrupt_response"))
             case "response.done":
@@ -232,27 +232,28 @@ class Call:
             self._send(msgspec.json.encode({**body, "response_id": notice.response_id}).decode())
 
     def _send(self, text: str) -> None:
-        if self._channel is None:
-            self._unsent.append(text)
-        elif self._channel.readyState == "open":
-            self._channel.send(text)
+        """Tell the caller and those at the side."""
+        self._sidebands.put(text)
+        if not self._channel.send(text):
+            self.close()
 
     def _left(self, ending: Ending) -> None:
-        """The voice server has ended the session."""
+        """The session has ended, or is to."""
         if ending.problem:
             _LOG.warning("a call ended: %s", ending.problem)
-        self._run(self._end())
+        self._run(self._end(ending))
 
-    async def _end(self) -> None:
+    async def _end(self, ending: Ending = HUNG_UP) -> None:
         if self._ending:
             return
         self._ending = True
         try:
-            await self._flush()
+            self._sidebands.end(ending)
+            await self._channel.flush(FLUSH_S)
             if self._peer is not None:
                 await self._peer.close()
         finally:
-            self._to_server.put(None)
+            self._messages.close()
             if self._connection is not None:
                 self._connection.close()
             for task in self._tasks:
@@ -260,15 +261,3 @@ class Call:
                     task.cancel()
             self._ended(self)
             self.over.set()
-
-    async def _flush(self) -> None:
-        """Let the data channel send what it holds."""
-        channel, loop = self._channel, asyncio.get_running_loop()
-        until = loop.time() + FLUSH_S
-        while channel and channel.readyState == "open" and channel.bufferedAmount and loop.time() < until:
-            await asyncio.sleep(0.02)
-
-
-def joined(voice: LocalServer, plan: SessionPlan) -> Callable[..., Connection]:
-    """What connects a call to the voice server."""
-    return lambda deliver, ended: voice.connect(deliver, ended, plan)

@@ -1,19 +1,22 @@
-"""Calls by WebRTC: the HTTP interface that begins and ends them, and the thread on which they all run."""
+"""Calls by WebRTC: the HTTP interface that begins and ends them, who may join one, and the thread that they run on."""
 
 from __future__ import annotations
 
 import asyncio
+import hmac
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
 from typing import TYPE_CHECKING, TypeAlias
 
-from realtime_cli.server.core.core import GOING_AWAY
+from realtime_cli.server.connection import Connection, Ending
+from realtime_cli.server.core.core import GOING_AWAY, SessionPlan
 from realtime_cli.server.local_server import LocalServer, new_id
-from realtime_cli.server.socket.admission import WRONG_REQUEST_CODE, NotAllowed
+from realtime_cli.server.socket.admission import WRONG_REQUEST_CODE, Asked, NotAllowed
 from realtime_cli.server.socket.http_routes import Answer, HttpRequest, Route, Site
 from realtime_cli.server.webrtc.offers import read_offer, with_session
+from realtime_cli.server.webrtc.sideband import Sideband, no_such_call
 
 if TYPE_CHECKING:
     from realtime_cli.server.socket.socket_server import SocketServer
@@ -24,10 +27,6 @@ HANGUP_PATH = f"{CALLS_PATH}/{{id}}/hangup"
 
 ANSWER_S = 10.0
 """For the answer to an offer; it takes as long as names of other machines in it need to be found."""
-
-CONSENT_S, CONSENTS = 1.0, 5
-"""How often it is asked whether the caller is still there, and how many of these go without an answer before it counts
-as gone. aiortc asks every 5 s and gives up after 30 (RFC 7675, 5.1), too long for a server with few places."""
 
 ENCODERS = 2
 """Threads on which aiortc encodes."""
@@ -43,8 +42,10 @@ class Calls:
     """The calls of a server. Its thread begins with the first one, and so does the import of aiortc."""
 
     def __init__(self, server: SocketServer, voice: LocalServer) -> None:
-        """Answers for ``server``, whose places the calls take, with sessions of ``voice``."""
+        """Answers for ``server``, whose places the calls take and whose clients may join them, with sessions of
+        ``voice``."""
         self._server = server
+        server.calls = self
         self._voice = voice
         # Requests come on threads of their own, and calls end on the loop's.
         self._lock = threading.Lock()
@@ -56,6 +57,20 @@ class Calls:
     def routes(self) -> Mapping[tuple[str, str], Route]:
         """For the server's table."""
         return {("POST", CALLS_PATH): self._begin, ("POST", HANGUP_PATH): self._hang_up}
+
+    def joining(self, call_id: str) -> Joining:
+        """What :class:`~realtime_cli.transport.loopback.LoopbackTransport` connects to, to join a call from this
+        process. Any thread. Raises NotAllowed for a call that is not there."""
+        return Joining(self._called(call_id))
+
+    def find(self, call_id: str, asked: Asked, now: float) -> Joining:
+        """The same for who asks for it. To those who may not join, and who may not know, there is no such call: a call
+        is joined with the server's own key, or with the ephemeral one that began it. Raises NotAllowed."""
+        grant = self._server.site.policy.check_key(asked, now)
+        call = self._called(call_id)
+        if grant is not None and not hmac.compare_digest((asked.key or "").encode(), (call.key or "").encode()):
+            raise no_such_call()
+        return Joining(call)
 
     def close(self, within_s: float = 1.0) -> None:
         """End all calls and the thread. Blocks for about ``within_s``; any other thread; may be called twice."""
@@ -75,15 +90,17 @@ class Calls:
     def _begin(self, site: Site, request: HttpRequest) -> Answer:
         """Answer an offer. Blocks until the addresses of this machine are known."""
         wanted = site.policy.session(request.asked, request.now)
+        # The server's own key joins every call.
+        key = request.asked.key if wanted.grant else None
         offer = read_offer(request)
         wanted = with_session(wanted, offer.session)
         plan = self._server.plan(wanted)
         try:
-            from realtime_cli.server.webrtc.call import Call, joined
+            from realtime_cli.server.webrtc.call import Call
         except ModuleNotFoundError as error:
             message = f"This server has no WebRTC, because {error.name} is missing: {INSTALL}."
             raise NotAllowed(501, WRONG_REQUEST_CODE, "webrtc_not_installed", message) from None
-        call = Call(new_id("rtc"), plan.model, joined(self._voice, plan), self._ended)
+        call = Call(new_id("rtc"), plan.model, key, self._connecting(plan), self._ended)
         self._server.take_place(call)
         with self._lock:
             self._calls[call.id] = call
@@ -97,21 +114,26 @@ class Calls:
         headers = {"Location": f"{CALLS_PATH}/{call.id}", "Access-Control-Expose-Headers": "Location"}
         return Answer(201, sdp.encode(), "application/sdp", headers)
 
-    def _hang_up(self, site: Site, request: HttpRequest) -> Answer:
-        site.policy.check_key(request.asked, request.now)
-        call = self._calls.get(request.asked.path.split("/")[-2])
-        if call is None:
-            raise NotAllowed(404, WRONG_REQUEST_CODE, "call_id_not_found", "There is no such call.")
-        call.close()
+    def _hang_up(self, _site: Site, request: HttpRequest) -> Answer:
+        self.find(request.asked.path.split("/")[-2], request.asked, request.now).hang_up()
         return Answer(200, b"", "text/plain")
+
+    def _connecting(self, plan: SessionPlan) -> Callable[..., Connection]:
+        """What connects a call to the voice server."""
+        return lambda deliver, ended: self._voice.connect(deliver, ended, plan)
+
+    def _called(self, call_id: str) -> Call:
+        call = self._calls.get(call_id)
+        if call is None:
+            raise no_such_call()
+        return call
 
     def _running(self) -> asyncio.AbstractEventLoop:
         """The loop that calls run on. Called with the lock."""
         if self._loop is None:
-            from aioice import ice
+            from realtime_cli.server.webrtc.ice import prepare
 
-            # They are constants of the module, and nothing takes them as parameters.
-            ice.CONSENT_INTERVAL, ice.CONSENT_FAILURES = CONSENT_S, CONSENTS  # type: ignore[assignment]
+            prepare()
             begun: Future[_Loop] = Future()
             self._thread = threading.Thread(target=lambda: asyncio.run(_stay(begun)), name="calls", daemon=True)
             self._thread.start()
@@ -122,6 +144,30 @@ class Calls:
         with self._lock:
             self._calls.pop(call.id, None)
         self._server.give_up_place(call)
+
+
+class Joining:
+    """A call that may be joined from the side."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def connect(
+        self,
+        deliver: Callable[[str], None],
+        ended: Callable[[Ending], None],
+        plan: SessionPlan | None = None,  # noqa: ARG002 -- the call has its session
+    ) -> Sideband:
+        """Join it, as :class:`Sideband` has it. Any thread; does not block. Raises NotAllowed when it is over by now,
+        or has too many clients."""
+        return self._call.join(deliver, ended)
+
+    def hang_up(self) -> None:
+        """End it. Any thread; does not wait."""
+        self._call.close()
+
+    def close(self) -> None:
+        """Nothing: the call goes on."""
 
 
 async def _stay(begun: Future[_Loop]) -> None:
