@@ -63,6 +63,10 @@ class AudioSource(Protocol):
     """Where the user's speech comes from: a device, a file, a pipe, or nothing."""
 
     @property
+    def name(self) -> str:
+        """What it is called; empty for nothing, and before a device is open. Any thread."""
+
+    @property
     def state(self) -> SourceState:
         """Whether it hears; only devices can be lost. Any thread."""
 
@@ -88,6 +92,10 @@ class AudioSource(Protocol):
 
 class AudioSink(Protocol):
     """Where the model's voice goes: a device, a file, a pipe, or nothing."""
+
+    @property
+    def name(self) -> str:
+        """What it is called; empty for nothing, and before a device is open. Any thread."""
 
     @property
     def underflows(self) -> int:

@@ -159,6 +159,10 @@ def _drivers(
         open_recording=user.open_recording,
         meters=meters,
         inputs=user.inputs,
+        # Where single keys are read, Ctrl-C is one of them, and they see to that themselves.
+        interrupt_stops_reply=(
+            user.interactive and shape == "typed" and sys.stdin.isatty() and not user.controls().keyboard
+        ),
         tools=tools,
         make_journal=kept.make_journal,
         make_recorder=kept.make_recorder,

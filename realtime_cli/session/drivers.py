@@ -96,6 +96,8 @@ class Drivers(msgspec.Struct, frozen=True, kw_only=True):
     meters: Meters | None = None
     """Are told what passes at both ends."""
     inputs: tuple[Input, ...] = ()
+    interrupt_stops_reply: bool = False
+    """Ctrl-C stops a reply that is under way, and ends the conversation only where there is none."""
     tools: ToolHost | None = None
     make_journal: Callable[[Note], Journal | None] = nothing
     """Makes what keeps what is told, unless the user wants nothing kept. Main thread."""

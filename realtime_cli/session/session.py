@@ -9,13 +9,13 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from queue import Empty, SimpleQueue
 
 from realtime_cli.audio.core.pcm import BLOCK_MS
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.effects import Effect, End, Show
-from realtime_cli.conversation.records import Ended, Record
+from realtime_cli.conversation.records import Ended, Phase, Record
 from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, RealtimeError, in_words
 from realtime_cli.ports import FileWriter, Journal, Recorder
@@ -25,7 +25,7 @@ from realtime_cli.session.connections import Connections
 from realtime_cli.session.devices import Devices
 from realtime_cli.session.drivers import Drivers
 from realtime_cli.session.effects import Effects
-from realtime_cli.session.interrupts import Terminated, deferred, die_of, ignored, raising_deadly_signals
+from realtime_cli.session.interrupts import Terminated, deferred, die_of, ignored, offered_to, raising_deadly_signals
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
 from realtime_cli.session.workers import Screen
@@ -87,6 +87,8 @@ class Session:
         self._exit_code: int | None = None
         self._unshown: RealtimeError | None = None
         self._began = time.monotonic()
+        self._phase = Phase.CONNECTING
+        self._stop_asked = False
 
     def run(self) -> int:
         """Hold the conversation; blocks until it ends, and returns the exit code. Raises errors of opening a device."""
@@ -111,8 +113,9 @@ class Session:
                 self._start()
                 for fact in drivers.first_facts:
                     self._tell(fact)
-                while self._exit_code is None:
-                    self._handle_next()
+                with offered_to(self._stop_reply) if drivers.interrupt_stops_reply else nullcontext():
+                    while self._exit_code is None:
+                        self._handle_next()
             except KeyboardInterrupt:
                 self._wind_up()
             except RealtimeError as error:
@@ -175,6 +178,14 @@ class Session:
         except KeyboardInterrupt:
             # A second Ctrl-C: no more waiting; the keyboard and the view still give the terminal back.
             self._connections.close()
+
+    def _stop_reply(self) -> bool:
+        """Ctrl-C: let a reply that is under way be stopped rather than all, unless that was tried before."""
+        if self._stop_asked or not self._phase.replying:
+            return False
+        self._stop_asked = True
+        self.post(f.StopReply())
+        return True
 
     def _wind_up(self) -> None:
         """Ctrl-C: let the core come to its end, which may wait for last words; a second Ctrl-C goes through."""
@@ -252,6 +263,8 @@ class Session:
         for effect in self._core.handle(fact, self._clock.now()):
             self._carry_out(effect)
         snapshot = self._core.snapshot()
+        self._phase = snapshot.phase
+        self._stop_asked = self._stop_asked and snapshot.phase.replying
         self._screen.update(snapshot)
         for each in self._inputs:
             each.see(snapshot)
