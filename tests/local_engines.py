@@ -68,19 +68,23 @@ class Reciter:
         self.given = 0
         self.calls += 1
         self.asked.set()
-        for word in words[:max_tokens]:
-            if gate is not None:
-                assert gate.acquire(timeout=PATIENCE_S)
-            if cancelled():
-                self.cancelled.set()
-                return
-            self.given += 1
-            yield word
-        yield Ended(cut_off=len(words) > max_tokens)
+        try:
+            for word in words[:max_tokens]:
+                if gate is not None:
+                    assert gate.acquire(timeout=PATIENCE_S)
+                if cancelled():
+                    self.cancelled.set()
+                    return
+                self.given += 1
+                yield word
+            yield Ended(cut_off=len(words) > max_tokens)
+        except GeneratorExit:  # it is not even asked for the next word
+            self.cancelled.set()
+            raise
 
     def prepare(self, messages: Sequence[Message], tools: Tools, cancelled: Callable[[], bool]) -> None:
         for _ in self.reply(messages, tools, 1, cancelled):
-            break
+            """That it was read is all."""
 
     def close(self) -> None:
         """Nothing to free."""

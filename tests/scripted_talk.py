@@ -139,12 +139,15 @@ class Talk:
         """``session.created``."""
         self.send({"type": "session.created", "session": self._session({})})
 
-    def hear_turn(self, transcript: str | None = None) -> str:
-        """A spoken turn found by voice detection: from ``speech_started`` to the user's item, and its transcript."""
+    def hear_turn(self, transcript: str | None = None, silence_ms: int = 300) -> str:
+        """A spoken turn found by voice detection: from ``speech_started`` to the user's item, and its transcript.
+
+        ``silence_ms`` without a loud block are its end.
+        """
         item_id = self.new_id("item")
         self.hear_speech()
         self.send({"type": "input_audio_buffer.speech_started", "item_id": item_id, "audio_start_ms": 0})
-        self.hear_silence()
+        self.hear_silence(silence_ms)
         self.send({"type": "input_audio_buffer.speech_stopped", "item_id": item_id, "audio_end_ms": 1000})
         self.commit(item_id, transcript)
         return item_id

@@ -40,31 +40,37 @@ def in_turn(*scripts: Script) -> Script:
     return script
 
 
-def voice_turns(transcript: str = "what time is it", reply: str = ANSWER, audio_ms: int = 800) -> Script:
+ON_DEVICES_MS = 1000
+"""The silence that ends a turn where sound comes from a device: a busy machine loses some of it, but not so much."""
+
+
+def voice_turns(
+    transcript: str = "what time is it", reply: str = ANSWER, audio_ms: int = 800, silence_ms: int = 300
+) -> Script:
     """Voice detection by loudness; answers each turn by itself."""
 
     def script(talk: Talk) -> None:
         talk.greet()
         while True:
-            talk.hear_turn(transcript)
+            talk.hear_turn(transcript, silence_ms)
             talk.reply(reply, audio_ms=audio_ms)
 
     return script
 
 
-def interrupted_turn(audio_ms: int = 5000) -> Script:
+def interrupted_turn(audio_ms: int = 5000, silence_ms: int = 300) -> Script:
     """A long spoken reply that the user talks into; the server cancels it and answers the interruption shortly."""
 
     def script(talk: Talk) -> None:
         talk.greet()
-        talk.hear_turn("tell me a story")
+        talk.hear_turn("tell me a story", silence_ms)
         story = talk.begin_reply()
         story.say("Once upon a time there was a king who could not sleep.", audio_ms=audio_ms)
         interruption = talk.new_id("item")
         talk.hear_speech()
         talk.send({"type": "input_audio_buffer.speech_started", "item_id": interruption, "audio_start_ms": 2000})
         story.finish("cancelled", "turn_detected")
-        talk.hear_silence()
+        talk.hear_silence(silence_ms)
         talk.send({"type": "input_audio_buffer.speech_stopped", "item_id": interruption, "audio_end_ms": 3000})
         talk.commit(interruption, "stop it")
         talk.reply("All right.", audio_ms=300)

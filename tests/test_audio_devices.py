@@ -17,7 +17,7 @@ from tests.virtual_devices import VirtualDevices
 
 SPEECH = noise(2.0)
 
-SPOILED = 5
+SPOILED = 10
 """So many of its 20 pieces may be spoiled by a machine that is too busy for its sound."""
 
 EXACT = 1 - 1e-9

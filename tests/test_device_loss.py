@@ -65,7 +65,8 @@ def module_of(devices: VirtualDevices, argument: str) -> str:
 def conversation(devices: VirtualDevices, *arguments: str, program: str = "") -> Iterator[Terminal]:
     """A voice chat on the default devices, under a terminal; the server's replies take 3 s."""
     run = ["-c", program] if program else ["-m", "realtime_cli"]
-    with ScriptedServer(scripts.voice_turns("what time is it", ANSWER, audio_ms=3000)) as server:
+    turns = scripts.voice_turns("what time is it", ANSWER, audio_ms=3000, silence_ms=scripts.ON_DEVICES_MS)
+    with ScriptedServer(turns) as server:
         command = [sys.executable, *run, "chat", "--base-url", server.url, *arguments]
         environ = {**environment(), **devices.environment, "OPENAI_API_KEY": ""}
         with Terminal(command, columns=120, environ=environ, answers=XTERM) as terminal:

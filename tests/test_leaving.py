@@ -17,7 +17,7 @@ from tests.running import environment
 from tests.scripted_server import ScriptedServer
 from tests.virtual_devices import VirtualDevices
 
-LONG = scripts.voice_turns(audio_ms=20_000)
+LONG = scripts.voice_turns(audio_ms=20_000, silence_ms=scripts.ON_DEVICES_MS)
 
 
 @pytest.mark.parametrize("presses", [1, 2, 3])

@@ -99,7 +99,7 @@ def test_an_interruption_tells_the_server_what_the_loudspeaker_played(
     virtual_devices: VirtualDevices, tmp_path: Path
 ) -> None:
     recorded = tmp_path / "story.raw"
-    with ScriptedServer(scripts.interrupted_turn()) as server:
+    with ScriptedServer(scripts.interrupted_turn(silence_ms=scripts.ON_DEVICES_MS)) as server:
         # The canceller would need the first second of the reply to learn that these devices have no echo.
         arguments = ("--base-url", server.url, "--max-turns", "2", "--no-aec")
         with Chat(virtual_devices, *arguments) as chat:
