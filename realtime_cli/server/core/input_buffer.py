@@ -38,7 +38,8 @@ from realtime_cli.server.core.effects import (
     Span,
     Transcribe,
 )
-from realtime_cli.server.core.items import Entry, Items
+from realtime_cli.server.core.entries import Entry
+from realtime_cli.server.core.items import Items
 from realtime_cli.server.core.response_output import BYTES_PER_MS
 from realtime_cli.server.core.session_state import SessionState
 from realtime_cli.server.listening.endpointing import Decision, MaybeEnded, Resumed, SpeechStarted, SpeechStopped
