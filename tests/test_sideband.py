@@ -125,6 +125,30 @@ def test_the_side_clears_the_output_before_what_it_sends_next() -> None:
     on_call(talk, lm=Reciter(("A reply that takes several seconds to say in full.",)))
 
 
+def test_what_is_longer_than_the_data_channel_takes_comes_there_shortened_and_whole_to_the_side() -> None:
+    long = "word " * 100_000
+
+    async def talk(caller: Caller, serve: Serving) -> None:
+        async with joined(caller, serve) as side:
+            side.client.say(long)
+            side.client.send("session.update", session={"type": "realtime", "instructions": long})
+            for kind, where in (("conversation.item.added", "item"), ("session.updated", "session")):
+                short, whole = (await caller.until(kind)), (await side.until(kind))
+                assert (short["event_id"], short[where]["id"]) == (whole["event_id"], whole[where]["id"])
+                told, said = json.dumps(short, ensure_ascii=False), json.dumps(whole)
+                assert len(told.encode()) < 262_144
+                assert len(said) > len(long)
+                assert "w…" in told
+        # Just as much as a browser may send.
+        room = 262_144 - 200
+        caller.say("x" * room)
+        item = (await caller.until("conversation.item.added"))["item"]
+        assert item["content"][0]["text"].strip("…") == "x" * len(item["content"][0]["text"].strip("…"))
+        await caller.until("conversation.item.done")
+
+    on_call(talk)
+
+
 def test_sound_from_the_side_is_refused_and_what_is_wrong_is_told_as_everywhere() -> None:
     async def talk(caller: Caller, serve: Serving) -> None:
         async with joined(caller, serve) as side:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import ifaddr
 import pytest
 
+from realtime_cli.server.webrtc.ice import prepare
 from tests.calling import Caller, Noise, Whistler, calling, comes_true, offered, post
 from tests.local_engines import PATIENCE_S, Reciter
 from tests.serving import Serving, serving, wait_for
@@ -36,6 +38,20 @@ def on_call(
     with serving(lm=Reciter(words), **VOICE) as serve:
         asyncio.run(hold(serve))
         asyncio.run(comes_true(lambda: serve.server.sessions == 0))
+
+
+def test_a_machine_without_any_address_but_loopback_takes_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    loopback = ifaddr.Adapter("lo", "lo", [ifaddr.IP("127.0.0.1", 8, "lo"), ifaddr.IP(("::1", 0, 0), 128, "lo")])
+    monkeypatch.setattr(ifaddr, "get_adapters", lambda: [loopback])
+    prepare()
+
+    async def talk(caller: Caller, _serve: Serving) -> None:
+        lines = caller.peer.remoteDescription.sdp.splitlines()
+        assert {line.split()[4] for line in lines if line.startswith("a=candidate")} == {"127.0.0.1"}
+        caller.send("input_audio_buffer.clear")
+        await caller.until("input_audio_buffer.cleared")
+
+    on_call(talk)
 
 
 def test_what_is_said_is_recognised_and_the_reply_comes_as_sound() -> None:

@@ -28,10 +28,6 @@ HANGUP_PATH = f"{CALLS_PATH}/{{id}}/hangup"
 ANSWER_S = 10.0
 """For the answer to an offer; it takes as long as names of other machines in it need to be found."""
 
-CONSENT_S, CONSENTS = 1.0, 5
-"""How often it is asked whether the caller is still there, and how many of these go without an answer before it counts
-as gone. aiortc asks every 5 s and gives up after 30 (RFC 7675, 5.1), too long for a server with few places."""
-
 ENCODERS = 2
 """Threads on which aiortc encodes."""
 
@@ -135,10 +131,9 @@ class Calls:
     def _running(self) -> asyncio.AbstractEventLoop:
         """The loop that calls run on. Called with the lock."""
         if self._loop is None:
-            from aioice import ice
+            from realtime_cli.server.webrtc.ice import prepare
 
-            # They are constants of the module, and nothing takes them as parameters.
-            ice.CONSENT_INTERVAL, ice.CONSENT_FAILURES = CONSENT_S, CONSENTS  # type: ignore[assignment]
+            prepare()
             begun: Future[_Loop] = Future()
             self._thread = threading.Thread(target=lambda: asyncio.run(_stay(begun)), name="calls", daemon=True)
             self._thread.start()
