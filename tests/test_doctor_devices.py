@@ -18,7 +18,6 @@ from tests.running import environment
 from tests.scripted_server import ScriptedServer
 from tests.virtual_devices import VirtualDevices
 
-
 Found: TypeAlias = dict[str, dict[str, Any]]
 """The checks by name."""
 
