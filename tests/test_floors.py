@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -192,3 +193,16 @@ def test_on_the_clients_side_only_two_files_start_threads() -> None:
         if "threading.Thread(" in path.read_text(encoding="utf-8") and "server" not in path.parts
     }
     assert starters == {"session/threads.py", "doctor/probing.py"}
+
+
+def test_the_readmes_walks_lead_to_files_and_methods_that_are_there() -> None:
+    text = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    built = text[text.index("## How it is built") : text.index("## Troubleshooting")]
+    named = set(re.findall(r"`([\w/]+\.py)`", built))
+    # The table names a room's files without the room.
+    assert {name for name in named if not (*PACKAGE.rglob(name), *PACKAGE.parent.glob(name))} == set()
+    classes = [node for path in files() for node in parsed(path).body if isinstance(node, ast.ClassDef)]
+    methods = {
+        f"{each.name}.{node.name}" for each in classes for node in each.body if isinstance(node, ast.FunctionDef)
+    }
+    assert set(re.findall(r"`([A-Z]\w+\.\w+)`", built)) <= methods
