@@ -22,6 +22,7 @@ from tests.local_engines import PATIENCE_S, Beeper, Reciter
 from tests.schema_check import check_beta_server_event
 from tests.serving import Client, Serving, serving, wait_for
 
+PREFLIGHT = "Access-Control-Request-Headers"
 TOKEN = "a-token-of-the-tests-0123456789"
 
 
@@ -120,6 +121,9 @@ def test_a_web_page_of_another_place_cannot_use_it(origin: str, let_in: bool) ->
         status, _, headers = http(serve, "/v1/models", Origin=origin)
         assert (status == 200) == let_in
         assert (headers["Access-Control-Allow-Origin"] == origin) == let_in
+        names = "authorization,x-openai-agents-sdk"
+        _, _, asked = http(serve, "/v1/realtime/calls", method="OPTIONS", Origin=origin, **{PREFLIGHT: names})
+        assert (asked["Access-Control-Allow-Headers"] == names) == let_in
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "["])
