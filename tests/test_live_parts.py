@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from realtime_cli.audio.core.meters import Meters
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import AssistantSaid, Line, Phase, Snapshot, ToolAsked, Totals
+from realtime_cli.printable import clock
 from realtime_cli.settings.settings import Bidi
 from realtime_cli.view.hints import candidates_row, help_rows, hints
 from realtime_cli.view.input_line import input_line
 from realtime_cli.view.layout import Rows, Span, cells, clusters, fitted, plain, spans_cells
 from realtime_cli.view.paragraph import CUT_OFF, UNHEARD, finished, in_progress, wrapped
 from realtime_cli.view.right_to_left import is_right_to_left, orders, visual, visual_input
-from realtime_cli.view.status import METER_CELLS, Gauges, clock, meter_cells, status_line
+from realtime_cli.view.status import METER_CELLS, Gauges, meter_cells, status_line
 
 FULL = Snapshot(
     phase=Phase.LISTENING,
@@ -127,10 +128,20 @@ def seen(text: str) -> str:
         ("גרסה 3.11 של Python (חדשה).", ".(השדח) Python לש 3.11 הסרג"),
         ("the word שלום means peace", "the word םולש means peace"),
         ("ש\u05b8לום", "םולש\u05b8"),
+        ("سلام", "\u0645\ufe8e\ufee0\ufeb3"),
+        ("می\u200cخواهم", "\ufee2\ufeeb\u0627\ufeee\ufea7\ufbfd\u200c\ufee3"),
+        ("مُحَمَّد", "\ufeaa\ufee4\u064e\u0651\ufea4\u064e\ufee3\u064f"),
+        ("Tehran تهران 12", "Tehran 12 \u0646\u0627\ufeae\ufeec\ufe97"),
     ],
 )
 def test_right_to_left_text_is_put_in_the_order_in_which_it_is_read(text: str, shown: str) -> None:
     assert seen(text) == shown
+
+
+def test_letters_are_joined_one_by_one_so_that_nothing_becomes_wider_or_narrower() -> None:
+    for text in ("لا إله إلا الله", "ع\u200d", "پژوهشگر", "ہے یہ اردو", "ئۇيغۇرچە", "مُدَرِّسٌ"):
+        assert len(seen(text)) == len(text)
+        assert cells(seen(text)) == cells(text)
 
 
 def test_styles_go_where_their_characters_go() -> None:
@@ -170,7 +181,8 @@ def test_terminals_that_order_text_themselves_are_left_to_it(
 def test_the_status_line_never_exceeds_the_window(width: int, phase: Phase) -> None:
     snapshot = msgspec.structs.replace(FULL, phase=phase, model="模型" * 30, talking=phase is Phase.HEARING)
     for controls in (Controls(), KEYS, Controls(keyboard=True, push_to_talk=True, hold=True), Controls(typing="x")):
-        gauges = Gauges(microphone=3, speaker=6, elapsed_s=3601, talking_s=3601)
+        names = {"microphone_name": "模型" * 30, "speaker_name": "HDMI \x1b[31m\n2"}
+        gauges = Gauges(microphone=3, speaker=6, elapsed_s=3601, talking_s=3601, **names)
         for row in (status_line(snapshot, controls, width, gauges), hints(snapshot, controls, width)):
             assert spans_cells(row) <= width
             assert "\n" not in plain(row)
@@ -189,6 +201,20 @@ def test_the_status_line_says_the_most_useful_first() -> None:
     assert "$0.004+" in plain(status_line(little, KEYS, 79))
     local = msgspec.structs.replace(FULL, provider="local", model="local")
     assert plain(status_line(local, KEYS, 199)).count("local") == 1
+
+
+def test_the_devices_are_named_behind_their_levels_where_there_is_room_for_the_names() -> None:
+    named = {"microphone_name": "Jabra Speak 750", "speaker_name": "HDA Intel PCH: ALC257 Analog (hw:0,0)"}
+    gauges = Gauges(microphone=2, speaker=0, elapsed_s=192, **named)
+    lines = {width: plain(status_line(FULL, KEYS, width, gauges)) for width in (79, 99, 119, 159)}
+    begun = "● listening  mic ━━──── Jabra Speak 750  out ──────"
+    assert lines == {
+        79: "● listening  mic ━━────  out ──────  gpt-realtime-2 · 3:12 · $0.45",
+        99: f"{begun}  gpt-realtime-2 · 3:12 · $0.45",
+        119: f"{begun} HDA Intel PCH: ALC2…  gpt-realtime-2 · 3:12 · $0.45 · 3 turns",
+        159: f"{begun} HDA Intel PCH: ALC2…  openai · gpt-realtime-2 · 3:12 · $0.45 · 3 turns · 1.6k tokens",
+    }
+    assert "Jabra" not in plain(status_line(FULL, KEYS, 199, Gauges(microphone_name="Jabra")))
 
 
 def test_the_keys_that_matter_most_come_with_the_least_room() -> None:

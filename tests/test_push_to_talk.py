@@ -223,6 +223,29 @@ def test_any_key_can_be_the_one_to_talk_with(virtual_devices: VirtualDevices) ->
         leave(terminal)
 
 
+def test_in_the_plain_view_what_is_typed_between_presses_is_seen_without_control_codes(
+    virtual_devices: VirtualDevices,
+) -> None:
+    with (
+        ScriptedServer(answers()) as server,
+        chat(virtual_devices, server, "--ptt", "--plain", kitty=False) as terminal,
+    ):
+        terminal.wait_for("connected to")
+        terminal.send("helo\x7flo")
+        terminal.wait_for("> hello")
+        terminal.send("\r")
+        terminal.wait_for(scripts.ANSWER)
+        terminal.send("/mi\t")
+        terminal.wait_for("> /mic")
+        terminal.send("\x1b")
+        terminal.wait_until(lambda: terminal.screen()[terminal.cursor[0]] == "", "an empty row")
+        terminal.send("?")
+        terminal.wait_for("close this list")
+        terminal.send("?\x04")
+        assert terminal.wait_for_end() == 0
+    assert [event["item"]["content"][0]["text"] for event in server.of_type("conversation.item.create")] == ["hello"]
+
+
 def test_the_plain_view_says_when_the_microphone_opens_and_closes(virtual_devices: VirtualDevices) -> None:
     with ScriptedServer(answers()) as server, chat(virtual_devices, server, "--ptt", "--plain") as terminal:
         terminal.wait_for("connected to")

@@ -53,17 +53,19 @@ def test_a_typed_conversation_on_a_terminal_has_a_line_that_can_be_edited_and_re
         assert typed_texts(server) == ["what?", "what?!"]
 
 
-def test_ctrl_c_clears_a_line_then_stops_a_written_reply_and_then_ends() -> None:
-    def script(talk: Talk) -> None:
-        talk.greet()
-        talk.obey_until("response.create")
-        reply = talk.begin_reply()
-        reply.say("This goes on and on")
-        talk.obey_until("response.cancel")
-        reply.finish("cancelled", "client_cancelled")
-        talk.obey_until_closed()
+def endless(talk: Talk) -> None:
+    """A reply that goes on until it is cancelled, and then silence."""
+    talk.greet()
+    talk.obey_until("response.create")
+    reply = talk.begin_reply()
+    reply.say("This goes on and on")
+    talk.obey_until("response.cancel")
+    reply.finish("cancelled", "client_cancelled")
+    talk.obey_until_closed()
 
-    with ScriptedServer(script) as server, program(server, "say", "--interactive") as terminal:
+
+def test_ctrl_c_clears_a_line_then_stops_a_written_reply_and_then_ends() -> None:
+    with ScriptedServer(endless) as server, program(server, "say", "--interactive") as terminal:
         terminal.wait_for("ready")
         terminal.send("never mind")
         terminal.wait_for("never mind")
@@ -77,6 +79,37 @@ def test_ctrl_c_clears_a_line_then_stops_a_written_reply_and_then_ends() -> None
         terminal.send("\x03")
         assert terminal.wait_for_end() == 130
         assert terminal.modes() == terminal.found
+
+
+def test_ctrl_c_stops_a_written_reply_before_it_ends_the_conversation_also_where_the_terminal_edits_the_line() -> None:
+    with ScriptedServer(endless) as server, program(server, "say", "--interactive", "--plain") as terminal:
+        terminal.wait_for("Ctrl-D ends")
+        terminal.send("go on\n")
+        terminal.wait_for("on and on")
+        terminal.send("\x03")
+        terminal.wait_for("[interrupted]")
+        terminal.wait_until(lambda: len(server.of_type("response.cancel")) == 1, "the cancel")
+        terminal.send("\x03")
+        assert terminal.wait_for_end() == 130
+        assert terminal.modes() == terminal.found
+
+
+@pytest.mark.parametrize("how", [(), ("--plain",)])
+def test_a_second_ctrl_c_ends_where_the_first_could_not_stop_the_reply(how: tuple[str, ...]) -> None:
+    def script(talk: Talk) -> None:
+        talk.greet()
+        talk.obey_until("response.create")
+        talk.begin_reply().say("This goes on and on")
+        talk.obey_until_closed()
+
+    with ScriptedServer(script) as server, program(server, "say", "--interactive", *how) as terminal:
+        terminal.wait_for("Ctrl-D ends" if how else "ready")
+        terminal.send("go on\n" if how else "go on\r")
+        terminal.wait_for("on and on")
+        terminal.send("\x03")
+        terminal.wait_until(lambda: len(server.of_type("response.cancel")) == 1, "the cancel")
+        terminal.send("\x03")
+        assert terminal.wait_for_end() == 130
 
 
 @pytest.mark.parametrize("how", ["--plain", "TERM=dumb"])

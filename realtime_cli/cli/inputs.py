@@ -11,6 +11,7 @@ from realtime_cli.cli.slash_commands import session_commands
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
 from realtime_cli.ports import Input
+from realtime_cli.printable import printable
 from realtime_cli.settings.folders import data_folder
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.terminal.json_commands import json_commands
@@ -27,7 +28,7 @@ HOW_TO_TYPE = "write a message and press Enter; /help lists commands, Ctrl-D end
 
 
 class Inputs(NamedTuple):
-    """Arguments of :func:`realtime_cli.cli.wiring.hold`."""
+    """What is typed, for :class:`realtime_cli.cli.wiring.UserSide`."""
 
     inputs: tuple[Input, ...]
     controls: Callable[[], Controls] = Controls
@@ -49,7 +50,8 @@ def chat_inputs(settings: Settings, environment: Environment, commands: tuple[Sl
     commands = (*session_commands(), *commands)
     if not has_keyboard(settings):
         return Inputs(_json_commands(settings), lambda: Controls(half_duplex=half_duplex))
-    if settings.ptt or is_live(settings, streaming=False, environ=environment):
+    drawn = is_live(settings, streaming=False, environ=environment)
+    if settings.ptt or drawn:
         return _single_keys(
             Controls(
                 push_to_talk=settings.ptt,
@@ -60,6 +62,7 @@ def chat_inputs(settings: Settings, environment: Environment, commands: tuple[Sl
             ),
             commands,
             _history_path(settings, environment),
+            drawn=drawn,
         )
     mute = MuteSwitch(on=settings.mute).command()
     return Inputs((typed_turns(sys.stdin.buffer, [*commands, mute], at_end=f.Quit()),))
@@ -78,11 +81,23 @@ def _history_path(settings: Settings, environment: Environment) -> Path | None:
     return data_folder(environment) / HISTORY_FILE if settings.save else None
 
 
-def _single_keys(controls: Controls, commands: tuple[SlashCommand, ...], history_path: Path | None) -> Inputs:
+def _single_keys(
+    controls: Controls, commands: tuple[SlashCommand, ...], history_path: Path | None, *, drawn: bool = True
+) -> Inputs:
+    """``drawn``: a view draws the line that is typed."""
     from realtime_cli.terminal.chat_keyboard import ChatKeyboard  # wcwidth: only where there is a keyboard
 
-    keys = ChatKeyboard(controls, commands=commands, history_path=history_path)
+    echo = None if drawn or not sys.stderr.isatty() else _write_echo
+    keys = ChatKeyboard(controls, commands=commands, history_path=history_path, echo=echo)
     return Inputs((keys,), lambda: keys.controls)
+
+
+def _write_echo(before: Controls, after: Controls) -> None:
+    from realtime_cli.view.typed_echo import typed_echo  # wcwidth
+
+    if text := typed_echo(before, after):
+        sys.stderr.write(printable(text, sys.stderr))
+        sys.stderr.flush()
 
 
 def _json_commands(settings: Settings) -> tuple[Input, ...]:

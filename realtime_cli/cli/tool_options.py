@@ -53,7 +53,7 @@ def remote_servers(
         return ()
     if dialect is Dialect.BETA:
         raise InputError("--remote-mcp: the beta dialect knows no MCP servers", "use --mcp, which works everywhere")
-    from realtime_cli.tools.mcp_targets import remote_mcp
+    from realtime_cli.tools.mcp_targets import remote_mcp  # few use it
 
     approval = "never" if settings.confirm_tools == "never" else "always"
     return tuple({**remote_mcp(said, environment), "require_approval": approval} for said in settings.remote_mcp)
@@ -65,7 +65,7 @@ def asking_at(inputs: tuple[Input, ...], *, may_ask: bool) -> tuple[tuple[Input,
         return inputs, False
     if inputs or not may_ask:
         return inputs, True
-    from realtime_cli.terminal.typed_turns import typed_answers
+    from realtime_cli.terminal.typed_turns import typed_answers  # only where something may be asked
 
     return (typed_answers(sys.stdin.buffer),), True
 

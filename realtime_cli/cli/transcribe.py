@@ -13,10 +13,11 @@ from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS,
 from realtime_cli.audio.drivers.choose import open_source
 from realtime_cli.audio.drivers.recordings import Recording
 from realtime_cli.cli.commands import FORMATS
+from realtime_cli.cli.conversation_options import mic_end_grace_s, session_options
 from realtime_cli.cli.saving import saving
 from realtime_cli.cli.standard_input import as_files
 from realtime_cli.cli.which_server import Server, find_server, way_to
-from realtime_cli.cli.wiring import mic_end_grace_s, on_failure, session_options, with_progress
+from realtime_cli.cli.wiring import on_failure, with_progress
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Snapshot
 from realtime_cli.conversation.transcription.options import TranscriptionOptions
@@ -30,7 +31,7 @@ from realtime_cli.session.drivers import Drivers, nothing
 from realtime_cli.session.session import Session
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.view.jsonl import JsonView
-from realtime_cli.view.progress import Status
+from realtime_cli.view.progress import Status, bar, being_said
 from realtime_cli.view.subtitles import Format, writer
 from realtime_cli.view.transcription import FileTranscript, TranscriptView
 
@@ -114,10 +115,7 @@ def _options(
     if not server.provider.transcribes:
         raise InputError(f"{server.provider.title} has no transcription sessions", "use --local, or another server")
     wanted = session_options(settings, server.provider, "voice", spoken=False)
-    if server.engines is not None:
-        from realtime_cli.cli.fetch import fetch_visibly  # the optional part
-
-        server.notices.extend(fetch_visibly(server.engines.weights()))
+    server.notices.extend(server.fetched())
     server_cuts = wanted.vad != "off" and wanted.transcription_model not in MODELS_WITHOUT_VAD
     patience_s = mic_end_grace_s(wanted)
     sessions = server.sessions(settings, wanted, transcription_session)
@@ -166,8 +164,6 @@ def _status(recording: Recording | None) -> Status:
     length_ms = recording.duration_ms if recording else None
 
     def status(now: Snapshot, width: int) -> str:
-        from realtime_cli.view.progress import bar, being_said  # rich: for terminals only
-
         if length_ms is None:
             return being_said(now, width)
         return bar("transcribing", now.position_ms, length_ms, width)

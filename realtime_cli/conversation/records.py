@@ -232,6 +232,11 @@ class Phase(Enum):
     SPEAKING = "speaking"
     ENDED = "ended"
 
+    @property
+    def replying(self) -> bool:
+        """There is a reply to be stopped."""
+        return self in (Phase.THINKING, Phase.SPEAKING)
+
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One turn of one side. ``heard_chars``: how many characters of ``text`` were heard (all, if written)."""

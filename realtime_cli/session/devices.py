@@ -114,11 +114,17 @@ class Devices:
         return [f.Heard(part.item_id, part.content_index, part.heard_ms, part.finished) for part in parts]
 
     def state_changed(self) -> f.MicState | None:
-        """How the microphone does, if that is another than it was when last asked."""
+        """How the microphone does, if that is another than it was when last asked. Names may have changed as well."""
+        self._tell_names()
         if self._source is None or self._source.state == self._source_state:
             return None
         self._source_state = self._source.state
         return f.MicState(self._source_state)
+
+    def _tell_names(self) -> None:
+        if meters := self._drivers.meters:
+            meters.microphone_name = self._source.name if self._source else ""
+            meters.speaker_name = self._sink.name if self._sink else ""
 
     def report(self, dropped_blocks: int) -> AudioReported:
         """What went wrong with the sound so far."""

@@ -31,9 +31,9 @@ from realtime_cli.ports import (
     AudioSource,
     Core,
     EchoControl,
+    FileWriter,
     Input,
     Journal,
-    Keeper,
     Note,
     Recorder,
     ToolHost,
@@ -96,12 +96,14 @@ class Drivers(msgspec.Struct, frozen=True, kw_only=True):
     meters: Meters | None = None
     """Are told what passes at both ends."""
     inputs: tuple[Input, ...] = ()
+    interrupt_stops_reply: bool = False
+    """Ctrl-C stops a reply that is under way, and ends the conversation only where there is none."""
     tools: ToolHost | None = None
     make_journal: Callable[[Note], Journal | None] = nothing
     """Makes what keeps what is told, unless the user wants nothing kept. Main thread."""
     make_recorder: Callable[[Note], Recorder | None] = nothing
     """Makes what keeps what is heard, where the user wants it. Main thread."""
-    wire_log: Keeper | None = None
+    wire_log: FileWriter | None = None
     """What keeps the messages of all connections; ``make_transport`` knows it."""
     first_facts: tuple[Fact, ...] = ()
     """What the core is told before anything else."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -36,6 +36,21 @@ def deferred() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
     if first_s is not None:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def offered_to(take: Callable[[], bool]) -> Iterator[None]:
+    """Let ``take`` say of each Ctrl-C whether it was for something else than the end; it runs in the handler."""
+
+    def offer(_signum: int, _frame: FrameType | None) -> None:
+        if not take():
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, offer)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

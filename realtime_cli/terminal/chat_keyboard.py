@@ -13,17 +13,21 @@ from msgspec.structs import replace
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.records import Phase, Snapshot
+from realtime_cli.conversation.records import Snapshot
 from realtime_cli.terminal.answering import Answering
 from realtime_cli.terminal.history_file import append_line, read_lines_of
 from realtime_cli.terminal.key_bindings import Action, Answered, Entered, KeyBindings, Left, Mute, Stop, Talk
-from realtime_cli.terminal.keyboard import Keyboard
 from realtime_cli.terminal.keys import Key
 from realtime_cli.terminal.line_editor import LineHistory
 from realtime_cli.terminal.slash_commands import SlashCommand, SlashCommands
 
-BUSY = (Phase.THINKING, Phase.SPEAKING)
-"""When there is a reply to be stopped."""
+if sys.platform == "win32":
+    from realtime_cli.terminal.windows import Keyboard
+else:
+    from realtime_cli.terminal.posix import Keyboard
+
+__all__ = ["ChatKeyboard", "Keyboard"]
+"""``Keyboard`` is this platform's; it has the same methods on each."""
 
 
 class ChatKeyboard:
@@ -39,7 +43,10 @@ class ChatKeyboard:
         commands: Iterable[SlashCommand] = (),
         history_path: Path | None = None,
         stream: TextIO | None = None,
+        echo: Callable[[Controls, Controls], None] | None = None,
     ) -> None:
+        """``echo`` is told what the keys had set before a key and after it, on the keyboard's thread."""
+        self._echo = echo
         self._keyboard = Keyboard(stream or sys.stdin, self._count_resumption, self._claims)
         self._resumed = 0
         mute = SlashCommand(name="/mute", help="mute the microphone, or open it again", run=self._mute)
@@ -50,6 +57,8 @@ class ChatKeyboard:
         self._post: Callable[[f.Fact], None] | None = None
         self._snapshot = Snapshot()
         self._answering = Answering()
+        self._stop_asked = False
+        """A reply that is under way was to be stopped: where nothing comes of that, Ctrl-C is the signal again."""
 
     @property
     def controls(self) -> Controls:
@@ -64,6 +73,7 @@ class ChatKeyboard:
     def see(self, snapshot: Snapshot) -> None:
         """How things stand: what a key means depends on it. Main thread; returns at once."""
         self._snapshot = snapshot
+        self._stop_asked = self._stop_asked and snapshot.phase.replying
         if self._answering.see(snapshot, time.monotonic()):
             self._keyboard.wake()
 
@@ -77,7 +87,11 @@ class ChatKeyboard:
         def press(key: Key) -> None:
             now = time.monotonic()
             self._bindings.ask(self._answering.question(now))
-            for action in self._bindings.press(key, now):
+            before = self._bindings.controls
+            actions = self._bindings.press(key, now)
+            if self._echo:
+                self._echo(before, self._bindings.controls)
+            for action in actions:
                 self._tell(action, post)
 
         def idle() -> float | None:
@@ -108,6 +122,7 @@ class ChatKeyboard:
             case Left():
                 post(f.Quit())
             case Stop():
+                self._stop_asked = True
                 post(f.StopReply())
             case Entered(text, answers):
                 self._remember(text)
@@ -126,7 +141,8 @@ class ChatKeyboard:
         """Whether a key that is a signal elsewhere is for the chat: Ctrl-C clears a line, and stops a written reply."""
         if key.name != "ctrl+c":
             return False
-        return self._bindings.claims_ctrl_c() or (not self.controls.listens and self._snapshot.phase in BUSY)
+        stops = not self.controls.listens and self._snapshot.phase.replying and not self._stop_asked
+        return self._bindings.claims_ctrl_c() or stops
 
     def _count_resumption(self) -> None:
         self._resumed += 1

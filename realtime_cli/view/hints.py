@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from realtime_cli.controls import Controls
-from realtime_cli.conversation.records import Phase, Snapshot
+from realtime_cli.conversation.records import Snapshot
 from realtime_cli.printable import one_line
 from realtime_cli.view.layout import Span, Spans, fitted, spans_cells
 from realtime_cli.view.status import Part, joined
-
-BUSY = (Phase.THINKING, Phase.SPEAKING)
-"""When there is something to be stopped."""
 
 TYPING_KEYS = (
     ("Enter", "send the line"),
@@ -35,7 +32,7 @@ def _keys(snapshot: Snapshot, controls: Controls) -> list[tuple[str, int]]:
         return [(_talk_hint(snapshot, controls), 1), ("Esc discard", 2)]
     speech = [(_talk_hint(snapshot, controls), 1)] if controls.push_to_talk else []
     write = "speak or type" if controls.listens and not (controls.push_to_talk or controls.muted) else "type"
-    stop = [("Esc stop", 2)] if snapshot.phase in BUSY else []
+    stop = [("Esc stop", 2)] if snapshot.phase.replying else []
     mute = [("F2 unmute" if controls.muted else "F2 mute", 4)] if controls.mutes else []
     return [*speech, (write, 3), *stop, *mute, ("? keys", 6), ("Ctrl-C quit", 5)]
 

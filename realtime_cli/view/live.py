@@ -244,6 +244,8 @@ class LiveView:
         return Gauges(
             microphone=_meter(meters.has_microphone, meters.microphone_dbfs, before.microphone),
             speaker=_meter(meters.has_speaker, meters.speaker_dbfs, before.speaker),
+            microphone_name=meters.microphone_name,
+            speaker_name=meters.speaker_name,
             elapsed_s=int(now - self._connected_at) if self._connected_at is not None else 0,
             talking_s=int(now - self._talking_since) if self._talking_since is not None else 0,
         )

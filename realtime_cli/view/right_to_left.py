@@ -2,13 +2,19 @@
 
 The order is that of Unicode's bidirectional algorithm (https://www.unicode.org/reports/tr9/), by python-bidi. Terminals
 that know it themselves are left to it; what they do is at https://terminal-wg.pages.freedesktop.org/bidi/.
+
+A terminal that puts character after character does not join Arabic letters either, or joins them as if they stood from
+left to right. So each is written in the form that it has in its word (Unicode's Arabic Presentation Forms, by
+arabic-reshaper), which looks right in a cell of its own. Two letters never become one: the widths stay what they are.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from itertools import groupby, takewhile
+from typing import Any
 
 from realtime_cli.settings.settings import Bidi
 from realtime_cli.view.input_line import AT_CURSOR, InputLine
@@ -16,6 +22,9 @@ from realtime_cli.view.layout import Span, Spans, cells, clusters, plain, spans_
 
 RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
 """Hebrew, Arabic, Syriac, Thaana and the like."""
+
+ARABIC = re.compile("[\u0620-\u074a\u0750-\u077f\u08a0-\u08c7]")
+"""Letters that have forms."""
 
 STRONG = re.compile(rf"({RIGHT_TO_LEFT.pattern})|[^\W\d_]")
 """A character that says which way a paragraph goes: the first group, or a letter of the other way."""
@@ -48,7 +57,7 @@ def visual(row: Spans, *, leftwards: bool) -> Spans:
     """The row as it is seen from left to right. ``leftwards``: its paragraph goes from right to left."""
     if not RIGHT_TO_LEFT.search(plain(row)):
         return row
-    items = [(cluster, span.style) for span in row for cluster in clusters(span.text)]
+    items = _joined([(cluster, span.style) for span in row for cluster in clusters(span.text)])
     ordered = [items[at] if mirror is None else (mirror, items[at][1]) for at, mirror in _order(items, leftwards)]
     return [
         Span("".join(text for text, _ in same), style) for style, same in groupby(ordered, key=lambda item: item[1])
@@ -64,6 +73,38 @@ def visual_input(line: InputLine) -> InputLine:
     before = takewhile(lambda span: span.style != AT_CURSOR, row)
     cursor = 0 if at_end and leftwards else sum(cells(span.text) for span in before)
     return InputLine(prompt + row, spans_cells(prompt) + cursor)
+
+
+def _joined(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Each letter of the Arabic script in the form that it has between its neighbours."""
+    text = "".join(item[0] for item in items)
+    if not ARABIC.search(text):
+        return items
+    shaped = _shaper().reshape(text)
+    if len(shaped) != len(text):
+        # It would not be known which letter became what.
+        return items
+    joined, at = [], 0
+    for cluster, style in items:
+        joined.append((shaped[at : at + len(cluster)], style))
+        at += len(cluster)
+    return joined
+
+
+@cache
+def _shaper() -> Any:
+    from arabic_reshaper import ArabicReshaper  # only where there is such text
+
+    return ArabicReshaper(
+        configuration={
+            "delete_harakat": False,
+            "delete_tatweel": False,
+            "shift_harakat_position": False,
+            "support_ligatures": False,
+            "support_zwj": False,
+            "use_unshaped_instead_of_isolated": True,
+        }
+    )
 
 
 def _order(items: list[tuple[str, str]], leftwards: bool) -> list[tuple[int, str | None]]:

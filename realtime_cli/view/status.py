@@ -9,8 +9,9 @@ import msgspec
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import Phase, Snapshot, Totals
-from realtime_cli.printable import in_ascii, one_line
-from realtime_cli.view.layout import Span, Spans, fitted, spans_cells
+from realtime_cli.printable import clock, in_ascii, one_line
+from realtime_cli.providers.prices import dollars
+from realtime_cli.view.layout import Span, Spans, cells, fitted, plain, spans_cells
 
 PHASES = {
     Phase.CONNECTING: ("○", "yellow"),
@@ -31,8 +32,11 @@ METER_FLOOR_DBFS = -60.0
 
 FULL_CELLS, EMPTY_CELLS = "━", "─"
 
-SMALL_USD = 0.1
-"""Below this, a tenth of a cent is worth showing."""
+METERS = ("mic", "out")
+"""Groups of the two ends, in which a level is followed by a name."""
+
+NAME_CELLS = 20
+"""Of a device: many are called by vendor, chip, connector and number."""
 
 GAP = "  "
 """Between the state, each level, the facts and the keys."""
@@ -49,6 +53,8 @@ class Gauges(msgspec.Struct, frozen=True):
     elapsed_s: int = 0
     talking_s: int = 0
     """For how long the push-to-talk microphone has been open."""
+    microphone_name: str = ""
+    speaker_name: str = ""
 
 
 class Part(NamedTuple):
@@ -83,7 +89,8 @@ def _row(parts: list[Part]) -> Spans:
     row: Spans = []
     for before, part in zip([None, *parts], parts, strict=False):
         if before:
-            row.append(Span(INNER_GAP if before.group == part.group else GAP, "dim"))
+            inner = " " if part.group in METERS else INNER_GAP
+            row.append(Span(inner if before.group == part.group else GAP, "dim"))
         row += part.spans
     return row
 
@@ -125,8 +132,25 @@ def _state_text(snapshot: Snapshot, controls: Controls, talking_s: int) -> tuple
 
 
 def _meters(gauges: Gauges) -> list[Part]:
-    ends = (("mic", gauges.microphone, 1, "green"), ("out", gauges.speaker, 5, "magenta"))
-    return [Part(_meter(name, full, style), rank, name) for name, full, rank, style in ends if full is not None]
+    """The level of each end, and behind it what the device is called."""
+    ends = (
+        ("mic", gauges.microphone, 1, "green", gauges.microphone_name, 7),
+        ("out", gauges.speaker, 5, "magenta", gauges.speaker_name, 8),
+    )
+    parts = []
+    for end, full, rank, style, name, name_rank in ends:
+        if full is not None:
+            parts.append(Part(_meter(end, full, style), rank, end))
+            if name:
+                parts.append(Part([Span(_short_name(name), "dim")], name_rank, end))
+    return parts
+
+
+def _short_name(name: str) -> str:
+    name = one_line(name)
+    if cells(name) <= NAME_CELLS:
+        return name
+    return plain(fitted([Span(name)], NAME_CELLS - 1)).rstrip() + "…"
 
 
 def _meter(name: str, full: int, style: str) -> Spans:
@@ -140,28 +164,21 @@ def _facts(snapshot: Snapshot, gauges: Gauges) -> list[Part]:
     connected = snapshot.phase is not Phase.CONNECTING
     facts = [
         # A server that serves one model is often called like it.
-        (snapshot.provider if snapshot.provider != snapshot.model else "", 9),
+        (snapshot.provider if snapshot.provider != snapshot.model else "", 10),
         (snapshot.model, 6),
         (clock(gauges.elapsed_s) if connected else "", 4),
         (_money(totals), 3),
-        (f"{totals.turns} turn{'s' * (totals.turns != 1)}" if totals.turns else "", 8),
-        (f"{_short(tokens)} tokens" if tokens else "", 10),
+        (f"{totals.turns} turn{'s' * (totals.turns != 1)}" if totals.turns else "", 9),
+        (f"{_short(tokens)} tokens" if tokens else "", 11),
     ]
     return [Part([Span(one_line(text), "dim")], rank, "fact") for text, rank in facts if text]
-
-
-def clock(seconds: int) -> str:
-    """``3:12`` or ``1:03:12``."""
-    hours = f"{seconds // 3600}:" if seconds >= 3600 else ""
-    return f"{hours}{seconds // 60 % 60:{'02' if hours else ''}}:{seconds % 60:02}"
 
 
 def _money(totals: Totals) -> str:
     """What it cost so far; a plus where something had no known price, and nothing where nothing had one."""
     if not totals.usd:
         return ""
-    digits = 2 if totals.usd >= SMALL_USD else 3
-    return f"${totals.usd:.{digits}f}{'' if totals.priced else '+'}"
+    return f"{dollars(totals.usd, brief=True)}{'' if totals.priced else '+'}"
 
 
 def _short(number: int) -> str:

@@ -22,6 +22,8 @@ class Meters:
     def __init__(self, *, microphone: bool = True, speaker: bool = True) -> None:
         """``microphone``, ``speaker``: there is one."""
         self.has_microphone, self.has_speaker = microphone, speaker
+        self.microphone_name = self.speaker_name = ""
+        """What the two are called, where there is a name. Set by the main thread."""
         self._microphone = b""
         self._speaker: npt.NDArray[np.int16] | None = None
 

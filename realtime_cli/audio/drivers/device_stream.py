@@ -143,9 +143,14 @@ class DeviceStream(ABC):
         """What PortAudio's thread shall call for a stream of this format."""
 
     @property
+    def name(self) -> str:
+        """The device's own; empty before one is open."""
+        opened = self.opened
+        return opened.device.name if opened else ""
+
+    @property
     def _name(self) -> str:
-        name = self.opened.device.name if self.opened else self._wanted
-        return f'{WHAT[self._direction]} "{name}"'
+        return f'{WHAT[self._direction]} "{self.name or self._wanted}"'
 
     def _watch(self, stopping: threading.Event) -> None:
         """See that the device works, and get it or another one back where it does not. Blocks until told to stop.

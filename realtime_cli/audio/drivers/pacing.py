@@ -62,6 +62,7 @@ def deliver_silence(deliver: Deliver, pacer: Pacer) -> None:
 class NullSource:
     """A microphone that never hears anything, and never ends."""
 
+    name = ""
     overflows = 0
     state: SourceState = "works"
 
@@ -84,6 +85,7 @@ class NullSource:
 class NullSink:
     """A loudspeaker that plays at a device's pace, unheard: so replies take their time and end as they would aloud."""
 
+    name = ""
     underflows = 0
     latency_ms = 0.0
 

@@ -29,6 +29,7 @@ class PipeSource:
     On Windows a read cannot be interrupted: there :meth:`run` notices its end only with the next data.
     """
 
+    name = "stdin"
     overflows = 0
     state: SourceState = "works"
 
@@ -80,6 +81,7 @@ class PipeSource:
 class PipeSink:
     """A loudspeaker at the other end of a pipe: gets a block every 20 ms, silences included."""
 
+    name = "stdout"
     underflows = 0
     latency_ms = 0.0
 

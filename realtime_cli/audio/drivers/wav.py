@@ -26,6 +26,7 @@ class WavSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.name = path.name
         self._recording = Recording(path)
         self._closed = threading.Event()
 
@@ -59,6 +60,7 @@ class WavSink:
 
     def __init__(self, path: Path, pending: Callable[[], int] | None = None) -> None:
         self.path = path
+        self.name = path.name
         self._pending = pending
         self._closed = threading.Event()
         # Held while a block is pulled and written, so that a close from elsewhere cannot lose what was pulled.
