@@ -8,12 +8,13 @@ from urllib.parse import urlencode
 
 from msgspec.structs import replace
 
+from realtime_cli.cli.conversation_options import conversation_options, session_options
 from realtime_cli.cli.printing import tell, tell_wire
 from realtime_cli.cli.resuming import Resumed, resumed
 from realtime_cli.cli.saving import Saving, saving
 from realtime_cli.cli.tool_options import remote_servers, toolboxes_of
 from realtime_cli.cli.which_server import Server
-from realtime_cli.cli.wiring import conversation_options, on_failure, session_options
+from realtime_cli.cli.wiring import on_failure
 from realtime_cli.conversation.conversation import Conversation
 from realtime_cli.conversation.options import ConversationOptions, JoinedCall
 from realtime_cli.conversation.past import Model, Past, User, newest
