@@ -220,10 +220,10 @@ def test_out_of_two_who_wait_for_an_engine_the_first_is_the_next() -> None:
     lock, order = FairLock(), []
 
     def enter(name: str) -> None:
-        with lock:
+        with lock.held():
             order.append(name)
 
-    with lock:
+    with lock.held():
         threads = []
         for number in range(5):
             threads.append(threading.Thread(target=enter, args=(f"{number}",)))
@@ -232,3 +232,23 @@ def test_out_of_two_who_wait_for_an_engine_the_first_is_the_next() -> None:
     for thread in threads:
         thread.join(PATIENCE_S)
     assert order == ["0", "1", "2", "3", "4"]
+
+
+def test_whoever_is_waited_for_goes_before_those_who_came_earlier() -> None:
+    lock, order = FairLock(), []
+    waited_for = threading.Event()
+
+    def enter(name: str) -> None:
+        with lock.held(lambda: name == "3" and waited_for.is_set()):
+            order.append(name)
+
+    with lock.held():
+        threads = []
+        for number in range(5):
+            threads.append(threading.Thread(target=enter, args=(f"{number}",)))
+            threads[-1].start()
+            wait_for(lambda: lock.waiting == number + 1)  # noqa: B023 -- called at once
+        waited_for.set()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert order == ["3", "0", "1", "2", "4"]
