@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS, later_part
 from realtime_cli.audio.drivers.choose import open_source
@@ -31,9 +32,11 @@ from realtime_cli.session.drivers import Drivers, nothing
 from realtime_cli.session.session import Session
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.view.jsonl import JsonView
-from realtime_cli.view.progress import Status, bar, being_said
 from realtime_cli.view.subtitles import Format, writer
 from realtime_cli.view.transcription import FileTranscript, TranscriptView
+
+if TYPE_CHECKING:
+    from realtime_cli.view.progress import Status
 
 SETTLE_S = 1.0
 """How long after the end of a recording speech may still be found in it by a server that answers out of order."""
@@ -164,6 +167,8 @@ def _status(recording: Recording | None) -> Status:
     length_ms = recording.duration_ms if recording else None
 
     def status(now: Snapshot, width: int) -> str:
+        from realtime_cli.view.progress import bar, being_said  # wcwidth: for terminals only
+
         if length_ms is None:
             return being_said(now, width)
         return bar("transcribing", now.position_ms, length_ms, width)
