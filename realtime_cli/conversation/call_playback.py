@@ -29,6 +29,8 @@ class Sound(msgspec.Struct):
     item_ids: list[str] = []
     began_at: float | None = None
     due: float | None = None
+    measured: bool = False
+    """The server said how far it was heard."""
 
 
 class CallPlayback:
@@ -75,7 +77,7 @@ class CallPlayback:
     def cleared(self, response_id: str, now: float) -> None:
         """The rest is not sent: how far it was heard is told as well."""
         sound = self._of(response_id)
-        for entry in self._open(sound):
+        for entry in () if sound.measured else self._open(sound):
             self._cut(entry, self._heard_ms(sound, now))
         sound.began_at, sound.due = None, now + CUT_S
 
@@ -87,7 +89,7 @@ class CallPlayback:
         self._cut(entry, heard_ms)
         for sound in self._sounds.values():
             if item_id in sound.item_ids:
-                sound.began_at, sound.due = None, now + CUT_S
+                sound.began_at, sound.due, sound.measured = None, now + CUT_S, True
 
     def retrieved(self, item: Item) -> None:
         """The server says what an item holds: of one that was cut, what was heard. OpenAI has forgotten the words."""

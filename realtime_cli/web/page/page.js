@@ -453,7 +453,8 @@ async function ask(what, question) {
   return body;
 }
 
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+// A sentence; addresses stay as they are.
+const capital = (text) => (/^\w+:\/\//.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1));
 
 function measure(context, stream, meter) {
   const source = context.createMediaStreamSource(stream);
@@ -560,5 +561,6 @@ at("question").addEventListener("cancel", (event) => {
   call?.answer("no");
 });
 navigator.mediaDevices?.addEventListener("devicechange", fillDevices);
+window.addEventListener("resize", scroll);
 window.addEventListener("pagehide", () => call?.close({ leaving: true }));
 fillDevices();
