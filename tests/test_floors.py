@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from functools import cache
 from pathlib import Path
 
@@ -90,6 +91,7 @@ LATE = {
         ],
         "20 to 50 ms: engines behind URLs only",
     ),
+    "realtime_cli.server.engines.package_index": "urllib3, 30 ms: only to fetch",
     "realtime_cli.server.engines.loading": "urllib3, 60 ms: a test's server, or another's, has engines of its own",
     "realtime_cli.server.local_server": "50 ms: the embedded server only",
     "realtime_cli.transport.loopback": "50 ms: the embedded server only",
@@ -104,6 +106,8 @@ LATE = {
     "realtime_cli.terminal.typed_turns": "3 ms at every start: questions at a terminal only",
     "realtime_cli.view.typed_echo": "wcwidth, 30 ms: terminals only",
     "realtime_cli.view.live": "rich, 70 ms: live views only",
+    "realtime_cli.view.progress": "wcwidth, 40 ms: terminals only",
+    "realtime_cli.cli.resuming": "sqlite3, 14 ms: --resume only",
     "realtime_cli.view.right_to_left": "wcwidth, 30 ms: live views only",
     "realtime_cli.images": "3 ms at every start: pictures only",
     "realtime_cli.cli.main": "the garbage collector rests before it",
@@ -192,3 +196,16 @@ def test_on_the_clients_side_only_two_files_start_threads() -> None:
         if "threading.Thread(" in path.read_text(encoding="utf-8") and "server" not in path.parts
     }
     assert starters == {"session/threads.py", "doctor/probing.py"}
+
+
+def test_the_readmes_walks_lead_to_files_and_methods_that_are_there() -> None:
+    text = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    built = text[text.index("## How it is built") : text.index("## Troubleshooting")]
+    named = set(re.findall(r"`([\w/]+\.py)`", built))
+    # The table names a room's files without the room.
+    assert {name for name in named if not (*PACKAGE.rglob(name), *PACKAGE.parent.glob(name))} == set()
+    classes = [node for path in files() for node in parsed(path).body if isinstance(node, ast.ClassDef)]
+    methods = {
+        f"{each.name}.{node.name}" for each in classes for node in each.body if isinstance(node, ast.FunctionDef)
+    }
+    assert set(re.findall(r"`([A-Z]\w+\.\w+)`", built)) <= methods

@@ -11,6 +11,8 @@ from openai.types.realtime import ClientSecretCreateResponse
 from tests.serve_requests import TOKEN, http
 from tests.serving import Serving, serving
 
+PREFLIGHT = "Access-Control-Request-Headers"
+
 
 def refusal(serve: Serving, query: str = "?model=tests", **options: Any) -> tuple[str | None, int, str]:
     """Error code, close code and close reason for a client that is let into the WebSocket only to hear why not."""
@@ -61,6 +63,9 @@ def test_a_web_page_of_another_place_cannot_use_it(origin: str, let_in: bool) ->
         status, _, headers = http(serve, "/v1/models", Origin=origin)
         assert (status == 200) == let_in
         assert (headers["Access-Control-Allow-Origin"] == origin) == let_in
+        names = "authorization,x-openai-agents-sdk"
+        _, _, asked = http(serve, "/v1/realtime/calls", method="OPTIONS", Origin=origin, **{PREFLIGHT: names})
+        assert (asked["Access-Control-Allow-Headers"] == names) == let_in
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "["])

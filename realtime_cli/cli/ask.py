@@ -18,7 +18,6 @@ from realtime_cli.errors import InputError
 from realtime_cli.protocol.client_events import MAX_EVENT_BYTES
 from realtime_cli.protocol.items import Content
 from realtime_cli.settings.settings import Environment, Settings
-from realtime_cli.view.progress import bar
 
 ITEM_MS = bytes_to_ms((MAX_EVENT_BYTES - 4096) * 3 // 4)
 """What fits into one event in base64, about four minutes."""
@@ -66,6 +65,8 @@ class Sending:
 
     def status(self, _now: Snapshot, width: int) -> str:
         """A bar while something is being sent."""
+        from realtime_cli.view.progress import bar  # wcwidth: for terminals only
+
         return bar(self._label, self._sent_ms, self._length_ms, width) if self._length_ms else ""
 
 

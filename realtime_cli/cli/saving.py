@@ -30,6 +30,8 @@ class Saving(msgspec.Struct, frozen=True):
     wire_log: WireLog | None = None
     saved_as: str = "this conversation is not saved"
     """For a user who asks."""
+    id: str = ""
+    """By which it can be found again, once something was said; empty where it is not saved."""
 
 
 def saving(
@@ -80,6 +82,7 @@ def saving(
         first,
         WireLog(path.with_suffix(".wire")) if settings.record else None,
         f"it is saved as {name}, in {path}; see realtime-cli sessions show {name}",
+        name,
     )
 
 

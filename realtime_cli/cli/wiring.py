@@ -16,7 +16,6 @@ from realtime_cli.audio.core.meters import Meters
 from realtime_cli.cli.conversation_options import Shape, conversation_options, session_options
 from realtime_cli.cli.engine_choice import better_models
 from realtime_cli.cli.printing import tell_traceback
-from realtime_cli.cli.resuming import resumed
 from realtime_cli.cli.saving import Saving, saving
 from realtime_cli.cli.tool_options import Prints, asking_at, remote_servers, toolbox_of
 from realtime_cli.cli.which_server import Server, find_server, way_to
@@ -41,11 +40,12 @@ from realtime_cli.session.drivers import (
 from realtime_cli.session.session import Session
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.view.choose import choose_view
-from realtime_cli.view.progress import ProgressView, Status
 from realtime_cli.view.screen import is_screen
 
 if TYPE_CHECKING:
+    from realtime_cli.cli.resuming import Resumed
     from realtime_cli.tools.toolbox import Toolbox
+    from realtime_cli.view.progress import Status
 
 COMMANDS: dict[Shape, str] = {"typed": "say", "recorded": "ask", "voice": "chat"}
 """What a conversation of each shape is held with."""
@@ -100,7 +100,7 @@ def hold_conversation(
         prices=None if server.provider is LOCAL else prices_of(environment.file),
     )
     notices += [*options.left_out.get(server.dialect, ()), *server.passed_by(wanted), *hints]
-    earlier = resumed(environment, resume, options.restore_tokens) if resume else None
+    earlier = _resumed(environment, resume, options.restore_tokens) if resume else None
     if earlier:
         options = replace(options, past=earlier.past)
     kept = saving(
@@ -172,6 +172,12 @@ def _drivers(
     )
 
 
+def _resumed(environment: Environment, name: str, budget_tokens: int) -> Resumed:
+    from realtime_cli.cli.resuming import resumed  # the index of saved conversations: for those who resume one
+
+    return resumed(environment, name, budget_tokens)
+
+
 def _check_files(settings: Settings, *, listens: bool, speaks: bool) -> None:
     """What can be wrong with files is found before anything is fetched, asked or paid for. Raises InputError."""
     if (listens and settings.mic) or (speaks and settings.speaker):
@@ -184,6 +190,8 @@ def with_progress(view: View, settings: Settings, environment: Environment, stat
     """The view with a line of progress on standard error, if that is a terminal and no flag speaks against it."""
     if settings.quiet or settings.plain or not is_screen(sys.stderr, environment):
         return view
+    from realtime_cli.view.progress import ProgressView  # wcwidth: for terminals only
+
     return ProgressView(view, sys.stderr, status)
 
 

@@ -116,6 +116,7 @@ class Conversation:
                 return self._session.lose(fact, now)
             case f.Opened():
                 parts.links.link.opened(fact.wall_s, now)
+                return self._session.joined(self.options.joined, now) if self.options.joined else []
             case f.OnStandby():
                 return parts.links.on_standby(fact, now)
             case f.Slept():

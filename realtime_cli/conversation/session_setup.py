@@ -63,6 +63,10 @@ class SessionSetup:
         offered = {"tools": [*self._session.get("tools", ()), *self.tools]} if self.tools else {}
         return Send(SessionUpdate(session={**self._session, **offered}, event_id=event_id))
 
+    def additions(self) -> list[Effect]:
+        """The update for a session that is set up already, if there is anything to add to it."""
+        return [self.update()] if self.tools or self._session.keys() - {"type"} else []
+
     def speak(self) -> list[Effect]:
         """Speak the dialect that was found out on an earlier connection, if any was."""
         return [Speak(self._spoken)] if self._spoken else []

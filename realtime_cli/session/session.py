@@ -16,7 +16,6 @@ from realtime_cli.audio.core.pcm import BLOCK_MS
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.effects import Effect, End, Show
 from realtime_cli.conversation.records import Ended, Phase, Record
-from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, RealtimeError, in_words
 from realtime_cli.ports import FileWriter, Journal, Recorder
 from realtime_cli.session.clock import Clock
@@ -142,7 +141,7 @@ class Session:
         for writer in self._file_writers():
             self._threads.start("file writer", writer.run)
         if self._tools:
-            self._threads.start("tools", self._tools.run, self._tools_ready, self._stopping)
+            self._threads.start("tools", self._tools.run, lambda tools: self.post(f.ToolsReady(tools)), self._stopping)
         self._mic.attach(self._connections.connect(FIRST_EPOCH).queue)
         with deferred():
             self._devices.open()
@@ -287,9 +286,6 @@ class Session:
         self._screen.put(record, t)
         if self._journal:
             self._journal.put(record, t)
-
-    def _tools_ready(self, definitions: tuple[ToolDefinition, ...]) -> None:
-        self.post(f.ToolsReady(definitions))
 
     def _ended_badly(self, name: str, error: Exception) -> None:
         if isinstance(error, BrokenPipeError):
