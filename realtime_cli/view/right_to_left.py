@@ -23,8 +23,8 @@ from realtime_cli.view.layout import Span, Spans, cells, clusters, plain, spans_
 RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
 """Hebrew, Arabic, Syriac, Thaana and the like."""
 
-ARABIC = re.compile("[\u0620-\u074a\u0750-\u077f\u08a0-\u08c7]")
-"""Letters that have forms."""
+ARABIC = re.compile("[\u0610-\u08ff\u200c\u200d]*[\u0620-\u06d5\u0750-\u077f\u08a0-\u08c7][\u0610-\u08ff\u200c\u200d]*")
+"""A run of letters that have forms, and of the marks and (non-)joiners between them."""
 
 STRONG = re.compile(rf"({RIGHT_TO_LEFT.pattern})|[^\W\d_]")
 """A character that says which way a paragraph goes: the first group, or a letter of the other way."""
@@ -77,18 +77,18 @@ def visual_input(line: InputLine) -> InputLine:
 
 def _joined(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Each letter of the Arabic script in the form that it has between its neighbours."""
-    text = "".join(item[0] for item in items)
-    if not ARABIC.search(text):
-        return items
-    shaped = _shaper().reshape(text)
-    if len(shaped) != len(text):
-        # It would not be known which letter became what.
-        return items
+    shaped = ARABIC.sub(_in_forms, "".join(item[0] for item in items))
     joined, at = [], 0
     for cluster, style in items:
         joined.append((shaped[at : at + len(cluster)], style))
         at += len(cluster)
     return joined
+
+
+def _in_forms(match: re.Match[str]) -> str:
+    shaped = str(_shaper().reshape(match[0]))
+    # Else it would not be known which letter became what.
+    return shaped if len(shaped) == len(match[0]) else match[0]
 
 
 @cache
