@@ -19,6 +19,7 @@ from typing import Any
 from realtime_cli.settings.settings import Bidi
 from realtime_cli.view.input_line import AT_CURSOR, InputLine
 from realtime_cli.view.layout import Span, Spans, cells, clusters, plain, spans_cells
+from realtime_cli.view.paragraph import Paragraph
 
 RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
 """Hebrew, Arabic, Syriac, Thaana and the like."""
@@ -62,6 +63,14 @@ def visual(row: Spans, *, leftwards: bool) -> Spans:
     return [
         Span("".join(text for text, _ in same), style) for style, same in groupby(ordered, key=lambda item: item[1])
     ]
+
+
+def ordered(paragraph: Paragraph, row: Spans) -> Spans:
+    """One row of a paragraph as it is seen; its label, or the margin in the label's place, stays where it is."""
+    begins = row[: len(paragraph.head)] == paragraph.head
+    margin = bool(paragraph.head) and row[:1] != [] and row[0].text.isspace()
+    head = len(paragraph.head) if begins else int(margin)
+    return row[:head] + visual(row[head:], leftwards=is_right_to_left(plain(paragraph.body)))
 
 
 def visual_input(line: InputLine) -> InputLine:
