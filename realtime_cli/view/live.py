@@ -146,6 +146,8 @@ class LiveView:
         """
         self._snapshot = snapshot
         size, controls = self._size(), self._controls()
+        if controls.away:
+            return
         self._gauges = gauges = self._measured(snapshot)
         if controls.resumed != self._resumed:
             self._resumed = controls.resumed
