@@ -19,8 +19,11 @@ WITH_PEER = ("latency", "jitter", "cost")
 
 def names() -> list[str]:
     """The modules here that can be run, the quick ones first."""
-    files = Path(__file__).parent.glob("*.py")
-    found = {file.stem for file in files if "\ndef main(" in file.read_text(encoding="utf-8")}
+    here = Path(__file__).parent
+    files = {file.stem: file for file in here.glob("*.py")} | {
+        file.parent.name: file for file in here.glob("*/__main__.py")
+    }
+    found = {name for name, file in files.items() if "\ndef main(" in file.read_text(encoding="utf-8")}
     return [*FIRST, *sorted(found - {*FIRST, "__main__"})]
 
 

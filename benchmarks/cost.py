@@ -1,8 +1,9 @@
-"""What ``chat`` costs: processor time of one core, and resident memory, from /proc of the running program.
+"""What ``chat`` costs: processor time in seconds a minute, and resident memory, from /proc of the running program.
 
-While it listens (an idle server, both devices open) and while it plays a reply, on virtual devices. The floor is a bare
-client that opens the same two devices and does nothing with them. Each runs alone: clients of one sound server share
-its wake-ups. A process's own time, but a busy machine lengthens it: what counts is the comparison.
+While it listens (an idle server, both devices open) and while it plays a reply, without an echo and with one, on
+virtual devices. The floor is a bare client (:mod:`benchmarks.bare_client`) that does the same. Each runs alone: clients
+of one sound server share its wake-ups. A process's own time, but a busy machine lengthens it: what counts is the
+comparison.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ ROUNDS = 2
 
 SETTLING_S = 2.0
 
-BARE = """
+DEVICES = """
 import sounddevice, sys
-form = dict(samplerate=24000, channels=1, dtype="int16", blocksize={frames}, latency="low")
+form = dict(samplerate=24000, channels=1, dtype="int16", blocksize=120, latency="low")
 def capture(indata, frames, time, status): bytes(indata)
 def play(outdata, frames, time, status): outdata[:] = bytes(len(outdata))
 with sounddevice.RawInputStream(callback=capture, **form), sounddevice.RawOutputStream(callback=play, **form):
@@ -41,13 +42,10 @@ IMPORTS = "import sys, websocket, sounddevice, numpy; sys.stdin.read()"
 
 DELTA_MS = 200
 
+ECHO = (-12.0, 80)
+"""Its gain in dB and its delay in ms: a laptop's loudspeaker."""
 
-def _bare_name(blocksize_ms: int) -> str:
-    return f"bare client, {blocksize_ms} ms blocks"
-
-
-FLOOR = _bare_name(5)
-"""What clients do that give latency the first place."""
+BARE = f"{sys.executable} -m benchmarks.bare_client"
 
 
 def main() -> None:
@@ -58,13 +56,13 @@ def main() -> None:
         if devices is None:
             return
         subjects = {
-            "bare imports": partial(_bare, devices, IMPORTS),
-            **{
-                _bare_name(blocksize_ms): partial(_bare, devices, BARE.format(frames=blocksize_ms * 24))
-                for blocksize_ms in (5, 10, 20)
-            },
+            "imports alone": partial(_bare, devices, IMPORTS),
+            "devices alone, 5 ms blocks": partial(_bare, devices, DEVICES),
+            "bare client listens": partial(_listening, devices, [], BARE),
+            "bare client plays": partial(_playing, devices, [], BARE),
             "chat listens": partial(_listening, devices, options),
             "chat plays": partial(_playing, devices, options),
+            "chat plays, with its echo": partial(_playing, devices, options, echo=True),
         }
         if peer:
             subjects |= {
@@ -84,14 +82,15 @@ class Cost:
     """What was seen of a process that ran more than once."""
 
     def __init__(self) -> None:
-        self.percent: list[float] = []
+        self.seconds: list[float] = []
+        """Of the processor a minute."""
         self.megabytes: list[float] = []
 
     def measure(self, pid: int, seconds: float) -> None:
         """Watch it for a while. Blocks."""
         began_s, began = time.monotonic(), _cpu_s(pid)
         time.sleep(seconds)
-        self.percent.append((_cpu_s(pid) - began) / (time.monotonic() - began_s) * 100)
+        self.seconds.append((_cpu_s(pid) - began) / (time.monotonic() - began_s) * 60)
         self.megabytes.append(_resident_mb(pid))
 
 
@@ -126,7 +125,7 @@ def _listening(devices: VirtualDevices, options: list[str], peer: str = "") -> I
 
 
 @contextlib.contextmanager
-def _playing(devices: VirtualDevices, options: list[str], peer: str = "") -> Iterator[int]:
+def _playing(devices: VirtualDevices, options: list[str], peer: str = "", *, echo: bool = False) -> Iterator[int]:
     """One reply that goes on, with words and sound at the pace of speech, a second ahead of the loudspeaker."""
     stopping = threading.Event()
     sound = tone(DELTA_MS)
@@ -139,7 +138,8 @@ def _playing(devices: VirtualDevices, options: list[str], peer: str = "") -> Ite
             client.talk.send(audio_delta(spoken, sound))
             due_s += DELTA_MS / 1000
 
-    with chatting(devices, *options, peer=peer) as client:
+    room = devices.echo(*ECHO) if echo else contextlib.nullcontext()
+    with room, chatting(devices, *options, peer=peer) as client:
         thread = threading.Thread(target=reply, args=(client,))
         thread.start()
         try:
@@ -151,11 +151,12 @@ def _playing(devices: VirtualDevices, options: list[str], peer: str = "") -> Ite
 
 def _show(costs: dict[str, Cost]) -> None:
     rows = []
-    goals = {("chat listens", "% CPU"): "0.67 x", ("chat plays", "% CPU"): "1.00 x"}
-    for unit, of in (("% CPU", "percent"), ("MB", "megabytes")):
+    goals = {("chat listens", "s a minute"): "0.67 x", ("chat plays", "s a minute"): "1.00 x"}
+    for unit, of in (("s a minute", "seconds"), ("MB", "megabytes")):
         series = {name: Series(name, unit, getattr(cost, of)) for name, cost in costs.items()}
         for name, row in series.items():
-            floor = series[FLOOR] if name.startswith(("chat", "peer")) else None
+            what = "listens" if "listens" in name else "plays"
+            floor = series[f"bare client {what}"] if name.startswith(("chat", "peer")) else None
             rows.append(Series(name, unit, row.values, floor, ratio=True, goal=goals.get((name, unit), "")))
     show("Cost", rows)
 

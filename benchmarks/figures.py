@@ -38,7 +38,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 def show(title: str, rows: Sequence[Series]) -> None:
     """Print a table and the load that the machine was under."""
-    head = ("", "n", "min", "median", "p90", "max", "unit", "floor", "over", "goal")
+    head = ("", "n", "min", "median", "p95", "max", "unit", "floor", "over", "goal")
     cells = [head, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(head))]
     out = sys.stdout
@@ -55,7 +55,7 @@ def show(title: str, rows: Sequence[Series]) -> None:
 def _cells(row: Series) -> tuple[str, ...]:
     if not row.values:
         return (row.name, "0", "", "", "", "", row.unit, "", "", row.goal)
-    figures = (min(row.values), row.middle, quantile(row.values, 0.9), max(row.values))
+    figures = (min(row.values), row.middle, quantile(row.values, 0.95), max(row.values))
     floor = over = ""
     if row.floor and row.floor.values:
         floor = _number(row.floor.middle)

@@ -8,17 +8,14 @@ which may well sound finished. In the time of the sound, not of the machine.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import soxr
 
 from benchmarks.figures import Series, arguments, show
-from benchmarks.local_voice import spoken
+from benchmarks.local_voice.clips import HUMAN, Samples, g722, trimmed, voices
 from realtime_cli.audio.core.pcm import RATE_HZ
-from realtime_cli.server.engines.hibari import HibariSpeech
 from realtime_cli.server.engines.silero import SileroVoiceActivity, load_session
 from realtime_cli.server.engines.smart_turn import SmartTurn
 from realtime_cli.server.engines.weight_sets import SMART_TURN
@@ -40,34 +37,21 @@ SILENCE_S = 9.0
 ROOM = 3
 """Loudness of the room, of 32767."""
 
-HUMAN = "/usr/share/asterisk/sounds/en_US_f_Allison"
 MOST_CLIPS = 30
 
 WAYS = {
     "server_vad, 500 ms": Endpointing(),
     **{f"semantic_vad, {name}": Endpointing(meaning=EAGERNESS[name]) for name in ("high", "medium", "low")},
 }
-Samples = npt.NDArray[np.int16]
 
 
 def turns(folder: str) -> Iterator[tuple[str, Samples, Samples]]:
     """Who speaks, and the two parts of the turn, 24 kHz."""
-    speech = HibariSpeech()
-
-    def hibari(text: str, voice: str) -> Samples:
-        return np.concatenate(list(speech.synthesize(text, voice, 1.0, lambda: False)))
-
-    voices: dict[str, Callable[[str], Samples]] = {
-        "espeak-ng us": spoken,
-        "espeak-ng gb": lambda text: spoken(text, "en-gb"),
-        "hibari marin": lambda text: hibari(text, "marin"),
-        "hibari cedar": lambda text: hibari(text, "cedar"),
-    }
-    for name, say in voices.items():
+    for name, say in voices().items():
         for first, second in PARTS:
-            yield name, _trimmed(say(first)), _trimmed(say(second))
+            yield name, say(first), say(second)
     for clip in sorted(Path(folder).glob("*.g722"))[::6][:MOST_CLIPS]:
-        words = _trimmed(_g722(clip))
+        words = trimmed(g722(clip))
         if 2 * RATE_HZ < len(words) < 6 * RATE_HZ:
             cut = _quietest(words)
             yield "people", words[:cut], words[cut:]
@@ -111,27 +95,12 @@ def main() -> None:
         show(f"The end of a turn: {who}", rows)
 
 
-def _trimmed(words: Samples) -> Samples:
-    loud = np.flatnonzero(np.abs(words.astype(np.int32)) > 300)
-    return words[loud[0] : loud[-1] + 1]
-
-
 def _quietest(words: Samples) -> int:
     """The quietest 50 ms in the middle third."""
     size = RATE_HZ // 20
     loudness = np.convolve(np.abs(words.astype(np.float32)), np.ones(size), "same")
     third = len(words) // 3
     return third + int(np.argmin(loudness[third : 2 * third]))
-
-
-def _g722(path: Path) -> Samples:
-    """A recording of Asterisk's. Needs PyAV, which is optional."""
-    import av
-
-    with av.open(str(path), format="g722") as file:
-        frames = np.concatenate([frame.to_ndarray().reshape(-1) for frame in file.decode(audio=0)])
-    resampled: Samples = soxr.resample(frames, 16_000, RATE_HZ)
-    return resampled
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ class EchoControl(Protocol):
         """What was captured next, as long as that: PCM16 24 kHz mono. Device thread; returns within a millisecond."""
 
 
-class Keeper(Protocol):
+class FileWriter(Protocol):
     """Writes what it is given into a file."""
 
     def run(self) -> None:
@@ -135,14 +135,14 @@ class Keeper(Protocol):
         """Let ``run`` write what is left, and end. Any thread; does not wait; may be called twice."""
 
 
-class Journal(Keeper, Protocol):
+class Journal(FileWriter, Protocol):
     """Keeps what is told."""
 
     def put(self, record: Record, t: float) -> None:
         """Keep what was told ``t`` seconds after the start. Any thread; returns at once."""
 
 
-class Recorder(Keeper, Protocol):
+class Recorder(FileWriter, Protocol):
     """Keeps what is heard on both sides."""
 
     def spoke(self, pcm: bytes) -> None:

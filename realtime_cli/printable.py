@@ -51,6 +51,12 @@ def printable(text: str, stream: TextIO) -> str:
     return text.encode(encoding, "replace").decode(encoding)
 
 
+def clock(seconds: int) -> str:
+    """``3:12`` or ``1:03:12``."""
+    hours = f"{seconds // 3600}:" if seconds >= 3600 else ""
+    return f"{hours}{seconds // 60 % 60:{'02' if hours else ''}}:{seconds % 60:02}"
+
+
 def spelt_out(text: str) -> str:
     """Characters that cannot be seen, or do something, as codes (``\\u200b``): consent needs all to be seen."""
     return _INVISIBLE.sub(_code, _UNSAFE.sub(_code, text))

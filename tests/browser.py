@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import time
 import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.local_engines import PATIENCE_S
 from tests.needs import need
@@ -57,6 +59,10 @@ class Page:
     def write(self, text: str) -> None:
         self.driver.find_element(By.ID, "text").send_keys(text + "\n")
 
+    def press(self, key: str) -> None:
+        """A key, wherever the keyboard's focus is."""
+        ActionChains(self.driver).send_keys(key).perform()
+
     def start(self) -> None:
         """Begin to talk, and note the loudest that comes from then on."""
         self.driver.execute_script(
@@ -73,17 +79,22 @@ class Page:
     def lines(self) -> list[tuple[str, str, str]]:
         """Who, what, and what is remarked of it, in the order of the page."""
         found: list[list[str]] = self.driver.execute_script(
-            "return [...document.querySelectorAll('#lines li')].map((line) => [line.className,"
+            "return [...document.querySelectorAll('#lines li')].map((line) => [line.classList[0],"
             " line.querySelector('.text').textContent, line.querySelector('.note')?.textContent ?? ''])"
         )
         return [(who, text, note) for who, text, note in found]
 
+    @property
+    def said(self) -> list[tuple[str, str, str]]:
+        """The lines of what was said."""
+        return [line for line in self.lines if line[0] in ("user", "assistant")]
+
     def until(self, state: Callable[[], Any]) -> None:
         """Wait for what the page must come to."""
-        give_up_at = time.monotonic() + PATIENCE_S
-        while not state():
-            assert time.monotonic() < give_up_at, (self.lines, self.text("status"), self.text("problem"))
-            time.sleep(0.05)
+        try:
+            WebDriverWait(self.driver, PATIENCE_S, poll_frequency=0.05).until(lambda _driver: state())
+        except TimeoutException:
+            raise AssertionError((self.lines, self.text("status"), self.text("problem"))) from None
 
 
 @contextmanager

@@ -1,6 +1,7 @@
-"""Writes down what a conversation's core is told and answers, and tells it again: a JSON object a line.
+"""Writes down what a core is told and answers, and tells it again: a JSON object a line.
 
-As a program (``python -m tests.fact_log FILE ARGUMENT...``) it is ``realtime-cli`` whose conversation is written down.
+As a program (``python -m tests.fact_log FILE ARGUMENT...``) it is ``realtime-cli`` whose conversation or transcription
+is written down.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from realtime_cli.conversation.conversation import Conversation
 from realtime_cli.conversation.effects import Effect
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import Snapshot
+from realtime_cli.conversation.transcription.options import TranscriptionOptions
+from realtime_cli.conversation.transcription.transcription import Transcription
 from realtime_cli.errors import RealtimeError
 from realtime_cli.protocol.codec import ServerEvent, UnknownEvent
 from realtime_cli.protocol.server_events import server_event_from_object, server_event_to_object
@@ -32,13 +35,27 @@ class Entry(msgspec.Struct, frozen=True):
     effects: list[Any]
 
 
+class Log(msgspec.Struct, frozen=True):
+    """The first line: what a core knew beforehand."""
+
+    conversation: ConversationOptions | None = None
+    transcription: TranscriptionOptions | None = None
+
+    def core(self) -> Conversation | Transcription:
+        """A new one."""
+        if self.transcription is not None:
+            return Transcription(self.transcription)
+        assert self.conversation is not None
+        return Conversation(self.conversation)
+
+
 class Written:
     """A core (:class:`realtime_cli.ports.Core`) that writes down all that passes."""
 
-    def __init__(self, options: ConversationOptions, path: Path) -> None:
-        self._core = Conversation(options)
+    def __init__(self, log: Log, path: Path) -> None:
+        self._core = log.core()
         self._path = path
-        self._path.write_bytes(msgspec.json.encode(options) + b"\n")
+        self._path.write_bytes(msgspec.json.encode(log) + b"\n")
 
     def handle(self, fact: f.Fact, now: float) -> list[Effect]:
         """The core's answer, written down."""
@@ -57,17 +74,15 @@ class Written:
         return getattr(self._core, name)
 
 
-def read(path: Path) -> tuple[ConversationOptions, list[Entry]]:
+def read(path: Path) -> tuple[Log, list[Entry]]:
     """What was written down."""
     first, *rest = path.read_bytes().splitlines()
-    return msgspec.json.decode(first, type=ConversationOptions), [
-        msgspec.json.decode(line, type=Entry) for line in rest
-    ]
+    return msgspec.json.decode(first, type=Log), [msgspec.json.decode(line, type=Entry) for line in rest]
 
 
-def replayed(options: ConversationOptions, entries: list[Entry]) -> Iterator[list[Any]]:
+def replayed(log: Log, entries: list[Entry]) -> Iterator[list[Any]]:
     """What a new core asks for when it is told the same."""
-    core = Conversation(options)
+    core = log.core()
     for entry in entries:
         if entry.kind == "ServerEvent":
             fact: Any = server_event_from_object(entry.body)
@@ -100,10 +115,11 @@ def _error(_kind: type, plain: list[str]) -> RealtimeError:
 
 
 if __name__ == "__main__":
-    from realtime_cli.cli import wiring
+    from realtime_cli.cli import transcribe, wiring
 
     log = Path(sys.argv.pop(1))
-    wiring.Conversation = lambda options: Written(options, log)  # type: ignore[assignment, misc]
+    wiring.Conversation = lambda options: Written(Log(conversation=options), log)  # type: ignore[assignment, misc]
+    transcribe.Transcription = lambda options: Written(Log(transcription=options), log)  # type: ignore[assignment, misc]
     from realtime_cli.__main__ import run
 
     sys.exit(run())

@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import json
 import os
 import socket
 import sys
@@ -30,14 +31,17 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
-from tests.scripted_talk import ClientGone, Talk
+from tests.scripted_talk import ClientGone, Connected, Talk
+
+if TYPE_CHECKING:
+    from tests.scripted_calls import Call, Provider
 
 PATIENCE_S = 120.0
 """For a handshake, and for the rest of a talk to be read; never reached when all is well."""
@@ -77,7 +81,8 @@ class ScriptedServer:
     """Serves one script on a free port of this machine while its ``with`` block lasts.
 
     ``beta``: speak the beta dialect. ``checked``: validate events against the SDK's types. ``accent``: how the events
-    differ from those, once they are checked. ``received`` holds the clients' events in order, ``handshakes`` how they
+    differ from those, once they are checked. ``provider``: take calls by WebRTC as well, each of which is held by the
+    script (:mod:`tests.scripted_calls`). ``received`` holds the clients' events in order, ``handshakes`` how they
     connected, ``talks`` their connections.
     """
 
@@ -88,12 +93,14 @@ class ScriptedServer:
         beta: bool = False,
         checked: bool = True,
         accent: Accent | None = None,
+        provider: Provider | None = None,
         port: int = 0,
     ) -> None:
         self._script = script
         # Slow to import, and not needed by benchmarks; before a client waits for the first event.
         self._checks = importlib.import_module("tests.schema_check") if checked else None
         self.accent = accent
+        self._provider = provider
         self._port = port
         self._failures: list[BaseException] = []
         self._listener: Server | socket.socket | None = None
@@ -134,6 +141,9 @@ class ScriptedServer:
                 ping_interval=None,
                 open_timeout=PATIENCE_S,
             )
+            if self._provider is not None:
+                self._provider.on_call = self._take_call
+                server.handler = self._answering_posts(server.handler, self._provider)
             port, target = server.socket.getsockname()[1], server.serve_forever
             self._listener = server
         self.url = f"ws://127.0.0.1:{port}/v1"
@@ -143,6 +153,8 @@ class ScriptedServer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self.stopping.set()
+        if self._provider is not None:
+            self._provider.close()
         if isinstance(self._listener, Server):
             self._listener.shutdown()
         elif self._listener is not None:
@@ -179,13 +191,50 @@ class ScriptedServer:
     def _shake_hands(self, _connection: ServerConnection, request: Request) -> Response | None:
         parts = urlsplit(request.path)
         self.handshakes.append(Handshake(parts.path, parse_qs(parts.query), dict(request.headers.raw_items())))
-        if not isinstance(self._script, HttpAnswer):
+        answer = self._script if isinstance(self._script, HttpAnswer) else None
+        if self._provider is not None and "call_id" in self.handshakes[-1].query:
+            answer = self._provider.refuses_to_join(self.handshakes[-1].query["call_id"][0])
+        if answer is None:
             return None
-        body = self._script.body.encode()
-        headers = Headers({"Content-Length": str(len(body)), "Connection": "close", **self._script.headers})
-        return Response(self._script.status, "Scripted", headers, body)
+        body = answer.body.encode()
+        headers = Headers({"Content-Length": str(len(body)), "Connection": "close", **answer.headers})
+        return Response(answer.status, "Scripted", headers, body)
+
+    def _answering_posts(self, handle: Callable[[socket.socket, Any], None], provider: Provider) -> Any:
+        """What takes a client: websockets reads no requests but for a handshake."""
+        from tests.scripted_calls import Poster  # aiortc: for tests of calls only
+
+        def take(client: socket.socket, address: Any) -> None:
+            if client.recv(4, socket.MSG_PEEK) != b"POST":
+                handle(client, address)
+                return
+            with client:
+                Poster(client, address, provider)  # type: ignore[arg-type]  # it asks its server for answers only
+
+        return take
+
+    def _take_call(self, call: Call) -> None:
+        """Hold a call on a thread of its own, once the caller is there."""
+
+        def hold() -> None:
+            if call.wait_open(PATIENCE_S):
+                self._hold(call)
+
+        threading.Thread(target=hold, name=call.name).start()
 
     def _handle(self, connection: ServerConnection) -> None:
+        named = self.handshakes and parse_qs(urlsplit(connection.request.path).query).get("call_id")  # type: ignore[union-attr]
+        if self._provider is not None and named:
+            if self._provider.side_error:
+                error = {"type": "invalid_request_error", "code": "invalid_value", "message": "Nobody may join."}
+                connection.send(json.dumps({"type": "error", "event_id": "event_0", "error": error}))
+                connection.close(4000)
+                return
+            self._provider.calls[named[0]].join(connection)
+        else:
+            self._hold(connection)
+
+    def _hold(self, connection: Connected) -> None:
         assert not isinstance(self._script, HttpAnswer | Raw)
         with self._handling:
             self._talking += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
@@ -29,6 +29,23 @@ LOUD = 500
 """Peak of a block, of 32767, from which on the fake takes it for speech."""
 
 
+class Connected(Protocol):
+    """What a script talks over: a WebSocket, or a call (:mod:`tests.scripted_calls`)."""
+
+    @property
+    def close_code(self) -> int | None:
+        """The code that it was closed with, once it was."""
+
+    def send(self, data: Any) -> None:
+        """Send a message. Raises ConnectionClosed."""
+
+    def recv(self, timeout: float | None = None) -> Any:
+        """The next message. Raises ConnectionClosed, and TimeoutError when none comes."""
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """End it."""
+
+
 class ClientGone(Exception):
     """The client closed the connection; ends a script in good order."""
 
@@ -36,9 +53,9 @@ class ClientGone(Exception):
 class Talk:
     """One connection, from the server's side."""
 
-    def __init__(self, server: ScriptedServer, connection: ServerConnection, number: int = 0) -> None:
+    def __init__(self, server: ScriptedServer, connection: Connected, number: int = 0) -> None:
         self._server = server
-        self._connection = connection
+        self.connection = connection
         self._ids = 0
         self._text_only = False
         self.active: Reply | None = None
@@ -46,6 +63,8 @@ class Talk:
         """How many connections there were before."""
         self.received: list[dict[str, Any]] = []
         """The client's events on this connection."""
+        self.items: dict[str, dict[str, Any]] = {}
+        """What is in the conversation, as far as a script put it here for a client that asks."""
         self.session: dict[str, Any] = {}
         """What this server's sessions have beside the usual."""
 
@@ -61,14 +80,15 @@ class Talk:
     def send_raw(self, data: str | bytes) -> None:
         """Send anything: text, or bytes as a binary frame."""
         try:
-            self._connection.send(data)
+            self.connection.send(data)
         except ConnectionClosed:
             raise ClientGone from None
 
     def until_all_has_come(self) -> None:
         """Answer whatever comes until the client has taken in all that was sent: its pong comes behind that."""
         try:
-            arrived = self._connection.ping()
+            assert isinstance(self.connection, ServerConnection)
+            arrived = self.connection.ping()
         except ConnectionClosed:
             raise ClientGone from None
         while not arrived.is_set():  # a pong lies behind what the client sent before it, so that has to be taken
@@ -78,7 +98,7 @@ class Talk:
     def receive(self, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """The client's next event. Raises ClientGone, and TimeoutError when none comes."""
         try:
-            event: dict[str, Any] = json.loads(self._connection.recv(timeout_s))
+            event: dict[str, Any] = json.loads(self.connection.recv(timeout_s))
         except ConnectionClosed:
             raise ClientGone from None
         self._server.received.append(event)
@@ -98,7 +118,7 @@ class Talk:
         size = 0
         while True:
             try:
-                message = self._connection.recv(PATIENCE_S)
+                message = self.connection.recv(PATIENCE_S)
             except ConnectionClosed:
                 raise ClientGone from None
             event: dict[str, Any] = json.loads(message)
@@ -183,7 +203,7 @@ class Talk:
     @property
     def close_code(self) -> int | None:
         """The code that the client closed with, once it has."""
-        return self._connection.close_code
+        return self.connection.close_code
 
     @property
     def told(self) -> list[str]:
@@ -192,7 +212,7 @@ class Talk:
 
     def close(self, code: int, reason: str = "") -> None:
         """Close the connection."""
-        self._connection.close(code, reason)
+        self.connection.close(code, reason)
 
     def pause(self, seconds: float) -> None:
         """Do nothing for a while; ends early when the server stops."""
@@ -215,6 +235,10 @@ class Talk:
             self.send({"type": "conversation.item.truncated", **kept})
         elif kind == "conversation.item.delete":
             self.send({"type": "conversation.item.deleted", "item_id": event["item_id"]})
+        elif kind == "conversation.item.retrieve":
+            item = self.items.get(event["item_id"])
+            if item:
+                self.send({"type": "conversation.item.retrieved", "item": item})
         elif kind == "input_audio_buffer.clear":
             self.send({"type": "input_audio_buffer.cleared"})
         elif kind == "input_audio_buffer.commit":

@@ -11,7 +11,6 @@ from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.past import Model, User
 from realtime_cli.conversation.records import (
     AssistantSaid,
-    ConnectionChanged,
     Phase,
     SessionStarted,
     ToolFinished,
@@ -19,80 +18,13 @@ from realtime_cli.conversation.records import (
     UserSaid,
 )
 from realtime_cli.conversation.tool_definitions import ToolOutcome
-from realtime_cli.errors import ConnectionFailed
 from realtime_cli.protocol.dialects import Dialect
-from tests.conversation_driver import HELLO, Drive, done, reply, said, user_turn
-
-GONE = ConnectionFailed("the connection was lost", "check the network", recoverable=True)
-NO_NAME = ConnectionFailed("the name example.org is unknown", "check the network", recoverable=True)
-NO_KEY = ConnectionFailed("the server refuses the key", "check it")
-TYPED: dict[str, Any] = {"listens": False, "server_decides_turns": False}
-
-
-class Call(Drive):
-    """A conversation with a connection that the test can lose and give back."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"reconnect_s": 60.0, **options})
-        self.mark = 0
-        self.tell(f.Opened(1000.0), HELLO)
-
-    def lose(self, error: ConnectionFailed = GONE, silent_s: float = 0.0) -> Call:
-        self.mark = len(self.effects)
-        self.tell(f.Lost(error, silent_s))
-        return self
-
-    def regain(self) -> Call:
-        """Let the next try succeed; what is sent from here on goes to another server."""
-        while self.core.deadline is not None and not any(isinstance(x, e.Connect) for x in self.since):
-            self.tell(f.Tick(), at=self.core.deadline)
-        self.mark = len(self.effects)
-        self.tell(f.Opened(2000.0), said("session.created", session={"id": "sess_2", "model": "m", "type": "realtime"}))
-        return self
-
-    @property
-    def since(self) -> list[e.Effect]:
-        return self.effects[self.mark :]
-
-    @property
-    def told(self) -> list[str]:
-        """What the new server was sent, in short."""
-        short: list[str] = []
-        for effect in self.since:
-            if isinstance(effect, e.ResumeMic):
-                short.append(f"microphone {effect.seconds:g}")
-            if not isinstance(effect, e.Send):
-                continue
-            event: Any = effect.event
-            kind = event.type.removeprefix("conversation.item.")
-            if kind == "create":
-                item = event.item
-                words = item.words or item.output or item.arguments or ""
-                kind = f"{item.role or item.type}: {words}"
-            short.append(kind)
-        return short
-
-    @property
-    def states(self) -> list[str]:
-        return [record.state for record in self.shown(ConnectionChanged)]
-
-    def answer(self, text: str, number: int) -> Call:
-        """A whole reply, heard to its end."""
-        self.tell(*reply(f"resp_{number}", f"item_{number}", seconds=1, text=text), done(f"resp_{number}"))
-        self.tell(f.Heard(f"item_{number}", 0, 1000, finished=True))
-        return self
-
-    def turn(self, words: str, number: int) -> Call:
-        self.tell(*user_turn(f"user_{number}"), transcript(f"user_{number}", words))
-        return self
-
-
-def transcript(item_id: str, words: str) -> Any:
-    return said("conversation.item.input_audio_transcription.completed", item_id=item_id, transcript=words)
+from tests.continuity_driver import GONE, TYPED, ConnectedDrive, transcript
+from tests.conversation_driver import HELLO, Drive, done, reply, said
 
 
 def test_the_new_server_is_told_the_session_then_the_past_then_the_microphone_and_is_not_greeted() -> None:
-    call = Call()
+    call = ConnectedDrive()
     call.tell(f.Wanted("Greet me."))
     call.answer("Welcome!", 1).turn("What time is it?", 2).answer("Noon.", 2)
     call.lose(silent_s=2.0).regain()
@@ -109,7 +41,7 @@ def test_the_new_server_is_told_the_session_then_the_past_then_the_microphone_an
 
 
 def test_while_it_is_lost_the_screen_says_so_and_nothing_is_sent() -> None:
-    call = Call().lose()
+    call = ConnectedDrive().lose()
     assert call.core.snapshot().phase is Phase.RECONNECTING
     call.tell(f.Typed("Are you there?"))
     assert call.told == []
@@ -119,7 +51,7 @@ def test_while_it_is_lost_the_screen_says_so_and_nothing_is_sent() -> None:
 
 
 def test_a_turn_that_was_finished_but_not_answered_is_asked_again_once() -> None:
-    call = Call().turn("What time is it?", 1).lose().regain()
+    call = ConnectedDrive().turn("What time is it?", 1).lose().regain()
     assert [each for each in call.told if "microphone" not in each] == [
         "session.update",
         "user: What time is it?",
@@ -133,7 +65,7 @@ def test_a_turn_that_was_finished_but_not_answered_is_asked_again_once() -> None
 
 
 def test_a_turn_that_was_heard_but_not_understood_is_sent_once_more_as_sound() -> None:
-    call = Call()
+    call = ConnectedDrive()
     call.tell(said("input_audio_buffer.speech_started", item_id="u"), at=10.0)
     call.tell(said("input_audio_buffer.speech_stopped", item_id="u"), at=12.0)
     call.tell(said("input_audio_buffer.committed", item_id="u"), at=12.0)
@@ -144,7 +76,7 @@ def test_a_turn_that_was_heard_but_not_understood_is_sent_once_more_as_sound() -
 
 
 def test_a_reset_in_the_middle_of_a_word_sends_the_sentence_from_its_beginning() -> None:
-    call = Call()
+    call = ConnectedDrive()
     call.tell(said("input_audio_buffer.speech_started", item_id="u"), at=5.0)
     call.tell(at=6.0)
     call.lose().regain()
@@ -153,7 +85,7 @@ def test_a_reset_in_the_middle_of_a_word_sends_the_sentence_from_its_beginning()
 
 
 def test_a_reply_that_was_cut_is_kept_as_far_as_it_was_heard_and_not_asked_for_again() -> None:
-    call = Call().turn("Tell me a story.", 1)
+    call = ConnectedDrive().turn("Tell me a story.", 1)
     call.tell(*reply("resp_1", "item_1", seconds=4, text="Once upon a time there was a king who could not sleep"))
     call.tell(f.Heard("item_1", 0, 1000, finished=False))
     call.lose()
@@ -167,7 +99,7 @@ def test_a_reply_that_was_cut_is_kept_as_far_as_it_was_heard_and_not_asked_for_a
 
 
 def test_what_is_still_being_heard_is_mended_when_the_user_cuts_in() -> None:
-    call = Call().turn("Tell me a story.", 1)
+    call = ConnectedDrive().turn("Tell me a story.", 1)
     text = "Once upon a time there was a king who could not sleep"
     call.tell(*reply("resp_1", "item_1", seconds=4, text=text))
     call.lose().regain()
@@ -184,7 +116,7 @@ def test_what_is_still_being_heard_is_mended_when_the_user_cuts_in() -> None:
 
 
 def test_where_turns_wait_for_each_other_a_cut_reply_is_asked_for_again_once() -> None:
-    call = Call(plays=False, **TYPED)
+    call = ConnectedDrive(plays=False, **TYPED)
     call.tell(f.Typed("Hello?"), f.InputsEnded())
     call.tell(*reply("resp_1", "item_1", seconds=0, text="Good mor"))
     call.lose().regain()
@@ -195,21 +127,26 @@ def test_where_turns_wait_for_each_other_a_cut_reply_is_asked_for_again_once() -
 
 
 def test_a_one_shot_that_is_lost_twice_fails() -> None:
-    call = Call(**TYPED)
+    call = ConnectedDrive(**TYPED)
     call.tell(f.Typed("Hello?"), f.InputsEnded())
     call.lose().regain().lose()
     assert call.exit_code == 4
     assert "lost again before an answer came" in call.shown(Trouble)[-1].message
 
 
-def test_a_call_that_runs_meanwhile_is_restored_and_its_result_goes_to_the_new_server() -> None:
-    call = Call(offers_tools=True)
+def with_a_call_that_runs() -> tuple[ConnectedDrive, e.RunTool]:
+    call = ConnectedDrive(offers_tools=True)
     call.tell(f.ToolsReady(()))
     call.turn("What is in the folder?", 1)
     item = {"id": "i", "type": "function_call", "call_id": "c1", "name": "ls", "arguments": "{}", "status": "completed"}
     call.tell(said("response.created", response={"id": "r1"}))
     call.tell(said("response.output_item.done", response_id="r1", item=item), done("r1"))
     (run,) = [effect for effect in call.effects if isinstance(effect, e.RunTool)]
+    return call, run
+
+
+def test_a_call_that_runs_meanwhile_is_restored_and_its_result_goes_to_the_new_server() -> None:
+    call, run = with_a_call_that_runs()
     call.lose().regain()
     assert call.told[:3] == ["session.update", "user: What is in the folder?", "function_call: {}"]
     assert "response.create" not in call.told
@@ -218,13 +155,7 @@ def test_a_call_that_runs_meanwhile_is_restored_and_its_result_goes_to_the_new_s
 
 
 def test_a_call_that_returns_while_there_is_no_connection_is_told_with_its_result() -> None:
-    call = Call(offers_tools=True)
-    call.tell(f.ToolsReady(()))
-    call.turn("What is in the folder?", 1)
-    item = {"id": "i", "type": "function_call", "call_id": "c1", "name": "ls", "arguments": "{}", "status": "completed"}
-    call.tell(said("response.created", response={"id": "r1"}))
-    call.tell(said("response.output_item.done", response_id="r1", item=item), done("r1"))
-    (run,) = [effect for effect in call.effects if isinstance(effect, e.RunTool)]
+    call, run = with_a_call_that_runs()
     call.lose()
     call.tell(f.ToolReturned(run.run_id, ToolOutcome("a cat")))
     call.regain()
@@ -233,13 +164,7 @@ def test_a_call_that_returns_while_there_is_no_connection_is_told_with_its_resul
 
 
 def test_results_that_were_in_and_not_spoken_about_are_asked_about() -> None:
-    call = Call(offers_tools=True)
-    call.tell(f.ToolsReady(()))
-    call.turn("What is in the folder?", 1)
-    item = {"id": "i", "type": "function_call", "call_id": "c1", "name": "ls", "arguments": "{}", "status": "completed"}
-    call.tell(said("response.created", response={"id": "r1"}))
-    call.tell(said("response.output_item.done", response_id="r1", item=item), done("r1"))
-    (run,) = [effect for effect in call.effects if isinstance(effect, e.RunTool)]
+    call, run = with_a_call_that_runs()
     call.tell(f.ToolReturned(run.run_id, ToolOutcome("a cat")))
     call.lose().regain()
     assert call.told[2:4] == ["function_call: {}", "function_call_output: a cat"]
@@ -248,7 +173,7 @@ def test_results_that_were_in_and_not_spoken_about_are_asked_about() -> None:
 
 
 def test_a_recording_that_was_being_sent_is_sent_again_from_its_beginning() -> None:
-    call = Call(**TYPED)
+    call = ConnectedDrive(**TYPED)
     call.tell(f.Spoken("talk.wav"), f.InputsEnded())
     call.lose().regain()
     assert [x for x in call.since if isinstance(x, e.Feed)] == [e.Feed("talk.wav")]
@@ -262,7 +187,7 @@ def test_a_recording_that_was_being_sent_is_sent_again_from_its_beginning() -> N
 
 
 def test_a_recording_whose_words_are_known_is_asked_about_by_its_words() -> None:
-    call = Call(**TYPED)
+    call = ConnectedDrive(**TYPED)
     call.tell(f.Spoken("talk.wav"), f.InputsEnded(), f.Fed())
     call.tell(said("input_audio_buffer.committed", item_id="u"), transcript("u", "What time is it?"))
     call.lose().regain()
@@ -271,7 +196,7 @@ def test_a_recording_whose_words_are_known_is_asked_about_by_its_words() -> None
 
 
 def test_what_the_talk_key_recorded_as_the_connection_went_is_sent_and_answered() -> None:
-    call = Call(push_to_talk=True, server_decides_turns=False)
+    call = ConnectedDrive(push_to_talk=True, server_decides_turns=False)
     call.heard["microphone"] = 900
     call.tell(f.Pressed(), at=5.0)
     call.tell(f.MicOpened(), at=5.1)
@@ -287,70 +212,13 @@ def test_what_the_talk_key_recorded_as_the_connection_went_is_sent_and_answered(
 
 
 def test_the_talk_key_may_be_down_all_the_while() -> None:
-    call = Call(push_to_talk=True, server_decides_turns=False)
+    call = ConnectedDrive(push_to_talk=True, server_decides_turns=False)
     call.heard["microphone"] = 900
     call.tell(f.Pressed(), f.MicOpened(), at=5.0)
     call.lose().regain()
     assert call.told == ["session.update", f"microphone {call.now - 5.0:g}"]
     call.tell(f.Released())
     assert call.told[-2:] == ["input_audio_buffer.commit", "response.create"]
-
-
-@pytest.mark.parametrize(("options", "error"), [({}, NO_KEY), ({"reconnect_s": 0.0}, GONE)])
-def test_what_cannot_be_mended_is_not_tried_again(options: dict[str, Any], error: ConnectionFailed) -> None:
-    call = Call(**options).lose(error)
-    assert call.exit_code == 4
-    assert str(error) in call.shown(Trouble)[0].message
-    assert call.states == []
-
-
-def test_a_key_that_is_refused_in_the_meantime_ends_it() -> None:
-    call = Call().lose()
-    while not any(isinstance(x, e.Connect) for x in call.since):
-        call.tell(f.Tick(), at=call.core.deadline)
-    call.tell(f.Lost(NO_KEY))
-    assert call.exit_code == 4
-
-
-def test_a_connection_that_never_opened_a_session_is_not_tried_again() -> None:
-    drive = Drive(reconnect_s=60.0).tell(f.Opened(), f.Lost(GONE))
-    assert drive.exit_code == 4
-
-
-def test_it_is_given_up_after_a_while_with_what_was_tried_last() -> None:
-    call = Call().lose()
-    while call.exit_code is None:
-        call.tell(f.Tick(), at=call.core.deadline)
-        if isinstance(call.effects[-1], e.Connect):
-            call.tell(
-                f.Lost(ConnectionFailed("the name example.org is unknown", "check the network", recoverable=True))
-            )
-    assert call.exit_code == 4
-    assert call.now <= 60.0
-    assert "not regained within 60 s (--reconnect-s): the name example.org" in call.shown(Trouble)[-1].message
-    assert call.states.count("lost") == 1
-    assert call.states.count("retrying") > 5
-
-
-def test_a_server_that_connects_and_says_nothing_counts_as_lost() -> None:
-    call = Call(hello_timeout_s=15.0).lose()
-    while not any(isinstance(x, e.Connect) for x in call.since):
-        call.tell(f.Tick(), at=call.core.deadline)
-    call.tell(f.Opened(2.0))
-    call.mark = len(call.effects)
-    call.tell(f.Tick(), at=call.now + 15.0)
-    assert any(isinstance(x, e.Drop) for x in call.since)
-    assert call.regain().states[-1] == "restored"
-
-
-def test_a_session_that_expired_is_a_lost_connection() -> None:
-    call = Call().turn("Hello.", 1).answer("Hi.", 1)
-    call.mark = len(call.effects)
-    call.tell(said("error", error={"code": "session_expired", "message": "60 minutes"}))
-    assert any(isinstance(x, e.Drop) for x in call.since)
-    call.regain()
-    assert call.told[:3] == ["session.update", "user: Hello.", "assistant: Hi."]
-    assert call.states == ["lost", "retrying", "restored"]
 
 
 def test_a_dialect_that_was_found_out_is_spoken_from_the_beginning() -> None:
@@ -363,95 +231,15 @@ def test_a_dialect_that_was_found_out_is_spoken_from_the_beginning() -> None:
     assert e.Speak(Dialect.BETA) in drive.effects[before:]
 
 
-def expiring(in_s: float, at_wall_s: float = 1000.0, number: int = 1) -> Any:
-    session = {"id": f"sess_{number}", "model": "m", "type": "realtime", "expires_at": at_wall_s + in_s}
-    return said("session.created", session=session)
-
-
-class Expiring(Call):
-    """A conversation whose first session lasts ten minutes."""
-
-    def __init__(self, **options: Any) -> None:
-        Drive.__init__(self, **{"reconnect_s": 60.0, **options})
-        self.mark = 0
-        self.tell(f.Opened(1000.0), expiring(600.0))
-
-    def open_standby(self) -> int:
-        """Let time pass until the next session is ready; its connection's number."""
-        self.tell(f.Tick(), at=self.core.deadline)
-        (connect,) = [x for x in self.effects if isinstance(x, e.Connect)][-1:]
-        assert connect.standby
-        self.mark = len(self.effects)
-        for fact in (f.Opened(1480.0), expiring(600.0, 1480.0, 2), said("session.updated")):
-            self.tell(f.OnStandby(connect.epoch, fact))
-        return connect.epoch
-
-
-def test_before_a_session_ends_another_takes_its_place_in_a_pause() -> None:
-    call = Expiring().turn("Hello.", 1).answer("Hi.", 1)
-    epoch = call.open_standby()
-    assert call.now == 480.0
-    setup, *rest = [x for x in call.since if not isinstance(x, e.Show)]
-    assert isinstance(setup, e.Send)
-    assert setup.epoch == epoch
-    assert setup.event.type == "session.update"
-    assert rest[0] == e.Use(epoch)
-    assert call.told == ["session.update", "user: Hello.", "assistant: Hi.", "microphone 1"]
-    assert call.states == ["renewed"]
-    call.turn("Still there?", 9)
-    assert call.core.deadline is not None
-
-
-def test_a_session_is_not_renewed_while_somebody_speaks_or_is_heard() -> None:
-    call = Expiring()
-    call.tell(said("input_audio_buffer.speech_started", item_id="u"))
-    epoch = call.open_standby()
-    assert e.Use(epoch) not in call.effects
-    call.tell(said("input_audio_buffer.speech_stopped", item_id="u"), said("input_audio_buffer.committed", item_id="u"))
-    call.tell(transcript("u", "Hello."))
-    call.tell(*reply("r", "a", seconds=1, text="Hi."))
-    call.tell(done("r"))
-    assert e.Use(epoch) not in call.effects
-    call.tell(f.Heard("a", 0, 1000, finished=True))
-    assert e.Use(epoch) in call.effects
-    assert call.told[-3:] == ["user: Hello.", "assistant: Hi.", "microphone 1"]
-
-
-def test_a_session_that_ends_while_another_stands_by_is_a_lost_connection() -> None:
-    call = Expiring()
-    call.tell(said("input_audio_buffer.speech_started", item_id="u"))
-    epoch = call.open_standby()
-    call.lose()
-    assert e.Drop(epoch) in call.since
-    assert call.regain().states[-1] == "restored"
-
-
-def test_a_session_in_advance_that_cannot_be_had_is_tried_again_later() -> None:
-    call = Expiring()
-    call.tell(f.Tick(), at=call.core.deadline)
-    (connect,) = [x for x in call.effects if isinstance(x, e.Connect)]
-    call.tell(f.OnStandby(connect.epoch, f.Lost(GONE)))
-    assert e.Drop(connect.epoch) in call.effects
-    assert call.core.deadline == call.now + 15.0
-    assert call.states == []
-
-
-def test_a_sleep_brings_the_end_of_a_session_nearer() -> None:
-    call = Expiring()
-    assert call.core.deadline == 480.0
-    call.tell(f.Slept(100.0))
-    assert call.core.deadline == 400.0
-
-
 def test_what_happens_on_connections_that_count_no_more_is_nothing() -> None:
-    call = Call()
+    call = ConnectedDrive()
     before = len(call.effects)
     call.tell(f.OnStandby(77, f.Opened(1.0)), f.OnStandby(77, f.Lost(GONE)))
     assert len(call.effects) == before
 
 
 def test_a_conversation_that_goes_on_is_told_its_past_at_the_beginning() -> None:
-    call = Call(past=(User(text="Hello."), Model(text="Hi.")))
+    call = ConnectedDrive(past=(User(text="Hello."), Model(text="Hi.")))
     assert call.told == ["session.update", "user: Hello.", "assistant: Hi."]
 
 
@@ -487,7 +275,7 @@ def test_a_rate_limit_is_waited_for_as_long_as_it_says_and_asked_once_more(messa
 
 
 def test_a_server_that_counts_its_ids_from_the_beginning_again_is_understood() -> None:
-    call = Call().turn("One?", 1)
+    call = ConnectedDrive().turn("One?", 1)
     call.tell(*reply("resp_1", "item_1", seconds=2, text="The first."))
     call.lose().regain()
     call.tell(*reply("resp_1", "item_1", seconds=1, text="The second."), done("resp_1"))

@@ -16,12 +16,12 @@ from realtime_cli.errors import InputError
 if sys.platform == "win32":
     pytest.skip("these terminals are POSIX's", allow_module_level=True)
 
-from realtime_cli.terminal.keyboard import Keyboard
+from realtime_cli.terminal.chat_keyboard import Keyboard
 from tests.pty_driver import XTERM, Answers, KittyTerminal, Terminal
 
 PROGRAM = """
 import sys, threading
-from realtime_cli.terminal.keyboard import Keyboard
+from realtime_cli.terminal.chat_keyboard import Keyboard
 keyboard = Keyboard(sys.stdin, lambda: print("resumed", flush=True), lambda key: key.name == "ctrl+c" and claimed)
 claimed = False
 stopping = threading.Event()

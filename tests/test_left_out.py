@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from realtime_cli.cli.conversation_options import session_options
 from realtime_cli.cli.which_server import find_server
-from realtime_cli.cli.wiring import session_options
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Notice
 from realtime_cli.protocol.dialects import Dialect

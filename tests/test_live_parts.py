@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from realtime_cli.audio.core.meters import Meters
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import AssistantSaid, Line, Phase, Snapshot, ToolAsked, Totals
+from realtime_cli.printable import clock
 from realtime_cli.settings.settings import Bidi
 from realtime_cli.view.hints import candidates_row, help_rows, hints
 from realtime_cli.view.input_line import input_line
 from realtime_cli.view.layout import Rows, Span, cells, clusters, fitted, plain, spans_cells
 from realtime_cli.view.paragraph import CUT_OFF, UNHEARD, finished, in_progress, wrapped
 from realtime_cli.view.right_to_left import is_right_to_left, orders, visual, visual_input
-from realtime_cli.view.status import METER_CELLS, Gauges, clock, meter_cells, status_line
+from realtime_cli.view.status import METER_CELLS, Gauges, meter_cells, status_line
 
 FULL = Snapshot(
     phase=Phase.LISTENING,

@@ -35,7 +35,7 @@ def decide(probabilities: list[float], settings: Endpointing = NO_PADDING, start
 def test_a_spoken_turn_starts_at_its_first_frame_and_stops_when_the_silence_has_lasted() -> None:
     assert decide([QUIET] * 10 + [LOUD] * 20 + [QUIET] * 40) == [
         SpeechStarted(320),
-        MaybeEnded(960 + 5 * 32),
+        MaybeEnded(960 + 4 * 32),
         SpeechStopped(960 + 16 * 32),
     ]
 
@@ -187,12 +187,12 @@ def judged(answers: list[float], silent_frames: int, *, can_ask: bool = True) ->
 
 
 def test_what_sounds_finished_is_over_after_a_fifth_of_a_second() -> None:
-    assert judged([0.9], 100) == [(160, "MaybeEnded"), (192, "asked"), (192, "SpeechStopped")]
+    assert judged([0.9], 100) == [(128, "MaybeEnded"), (192, "asked"), (192, "SpeechStopped")]
 
 
 def test_what_sounds_unfinished_is_asked_about_again_and_ends_with_the_last_resort() -> None:
     assert judged([0.1, 0.8], 100) == [
-        (160, "MaybeEnded"),
+        (128, "MaybeEnded"),
         *((ms, "asked") for ms in ASKING_MS),
         (2016, "SpeechStopped"),
     ]
@@ -200,7 +200,7 @@ def test_what_sounds_unfinished_is_asked_about_again_and_ends_with_the_last_reso
 
 
 def test_where_nobody_can_tell_a_silence_ends_the_turn() -> None:
-    assert judged([], 100, can_ask=False) == [(160, "MaybeEnded"), (704, "SpeechStopped")]
+    assert judged([], 100, can_ask=False) == [(128, "MaybeEnded"), (704, "SpeechStopped")]
 
 
 def test_a_pause_is_no_end_and_each_pause_is_asked_about() -> None:

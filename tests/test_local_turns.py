@@ -11,6 +11,7 @@ from realtime_cli.server.core.effects import (
     DropTranscription,
     Forget,
     Hear,
+    Hurry,
     Listen,
     Span,
     StartReply,
@@ -30,10 +31,10 @@ def test_recognition_starts_at_the_first_short_silence_and_is_not_repeated() -> 
     driver = Driver()
     driver.append()
     driver.tell(SpeechStarted(100), MaybeEnded(700))
-    assert driver.last(Transcribe) == Transcribe(1, Span(100, 700))
+    assert driver.last(Transcribe) == Transcribe(1, Span(100, 700), suspected=True)
     events = driver.tell(SpeechStopped(1000))
     assert types(events) == ["input_audio_buffer.speech_stopped", *COMMITTED]
-    assert driver.last(Transcribe).job == 1
+    assert driver.last(Transcribe).job == driver.last(Hurry).job == 1
     assert driver.last(Forget).before_ms == 1000
     assert types(driver.tell(Transcribed(1, "Hello."))) == ["response.created"]
 
@@ -44,8 +45,9 @@ def test_recognition_is_thrown_away_when_the_speech_goes_on() -> None:
     driver.tell(SpeechStarted(100), MaybeEnded(500), Resumed())
     assert driver.last(DropTranscription).job == 1
     driver.tell(Transcribed(1, "Hel"), MaybeEnded(900))
-    assert driver.last(Transcribe) == Transcribe(2, Span(100, 900))
+    assert driver.last(Transcribe) == Transcribe(2, Span(100, 900), suspected=True)
     driver.tell(Transcribed(2, "Hello you."), SpeechStopped(1000))
+    assert not any(isinstance(effect, Hurry) for effect in driver.effects)
     assert driver.last(StartReply).messages == (Message("user", "Hello you."),)
 
 

@@ -19,6 +19,7 @@ from realtime_cli.server.engines.weights import WeightsOutOfReach, fetch_weights
 from realtime_cli.server.local_server import LocalServer, load_server
 from realtime_cli.transport.loopback import LoopbackTransport
 from tests.needs import need, need_espeak
+from tests.real_engines import never
 from tests.schema_check import check_order, check_server_event
 
 Event = dict[str, Any]
@@ -99,7 +100,7 @@ def test_a_spoken_question_is_transcribed_and_answered_aloud(server: LocalServer
     sound = b"".join(base64.b64decode(e["delta"]) for e in events if e["type"] == "response.output_audio.delta")
     frames = np.frombuffer(sound, "<i2").astype(np.float32) / 32768
     assert len(frames) > 24000 / 2
-    said = server.engines.stt.transcribe(soxr.resample(frames, 24000, 16000), None, lambda: False).text
+    said = server.engines.transcribe(soxr.resample(frames, 24000, 16000), None, never, never).text
     assert "paris" in said.casefold()
 
 

@@ -13,6 +13,7 @@ from realtime_cli.server.core.facts import CallPiece, ReplyFinished, ReplyPiece
 from realtime_cli.server.engines.interface import CallArguments, CallBegun, Ended, Message, Piece, Tools
 from realtime_cli.server.engines.loading import Engines, Loaders
 from realtime_cli.server.jobs import Made, ReplyJob
+from realtime_cli.server.sharing import SharedEngines
 from tests.local_engines import Audio, Beeper, LoudnessVad, SecondsHeard
 
 
@@ -42,7 +43,7 @@ def made(*pieces: Piece | Exception, voice: Voice | None = None, mouth: type[Bee
     posted: list[Made] = []
     loaders = Loaders(lambda: LoudnessVad, SecondsHeard, lambda: Scripted(pieces), mouth)
     with Engines(loaders) as engines:
-        job = ReplyJob(engines, StartReply("r", (), None, 100, voice), posted.append)
+        job = ReplyJob(SharedEngines(engines), StartReply("r", (), None, 100, voice), posted.append)
         try:
             job.run()
         except TurnError as error:

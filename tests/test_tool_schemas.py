@@ -16,9 +16,8 @@ from pydantic import BaseModel, Field
 
 from realtime_cli.conversation.tool_definitions import ToolOutcome
 from realtime_cli.errors import InputError
-from realtime_cli.tools.arguments import BadArguments
+from realtime_cli.tools.call_text import MAX_OUTPUT_CHARS, BadArguments, outcome_of
 from realtime_cli.tools.functions import FunctionTool
-from realtime_cli.tools.output import MAX_OUTPUT_CHARS, outcome_of
 
 
 class Colour(enum.Enum):

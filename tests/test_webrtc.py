@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
-import threading
+import subprocess
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 from realtime_cli.server.webrtc.ice import prepare
 from tests.calling import Caller, Noise, Whistler, calling, comes_true, offered, post
 from tests.local_engines import PATIENCE_S, Reciter
-from tests.serving import Serving, serving, wait_for
+from tests.serving import Client, Serving, serving, wait_for
 
 TOKEN = "a-token-of-the-tests-0123456789"
 VOICE: dict[str, Any] = {"tts": Whistler(), "vad": Noise}
@@ -131,6 +131,19 @@ def test_events_of_the_client_are_obeyed_but_formats_of_sound_are_the_calls() ->
     on_call(talk)
 
 
+def test_another_data_channel_is_none_of_the_calls() -> None:
+    async def talk(caller: Caller, _serve: Serving) -> None:
+        other, opened = caller.peer.createDataChannel("other"), asyncio.Event()
+        other.on("open", opened.set)
+        await asyncio.wait_for(opened.wait(), PATIENCE_S)
+        other.send("{")
+        other.close()
+        caller.send("input_audio_buffer.clear")
+        await caller.until("input_audio_buffer.cleared")
+
+    on_call(talk)
+
+
 def test_a_call_has_the_session_of_its_form_or_of_its_key() -> None:
     async def hold(serve: Serving) -> None:
         form = {"type": "realtime", "model": "mine", "instructions": "Be brief."}
@@ -235,38 +248,57 @@ def test_a_caller_that_vanishes_without_a_word_leaves_its_place() -> None:
         asyncio.run(hold(serve))
 
 
-def test_ten_calls_one_after_the_other_leave_threads_and_descriptors_as_they_were() -> None:
-    async def hold(serve: Serving) -> None:
-        async with calling(serve.base_url) as caller:
+class Counted:
+    """The server in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._asks, self._tells = process.stdin, process.stdout
+        self.base = f"127.0.0.1:{int(self._tells.readline())}/v1"
+
+    def held(self) -> dict[str, Any]:
+        self._asks.write("\n")
+        self._asks.flush()
+        found: dict[str, Any] = json.loads(self._tells.readline())
+        return found
+
+    def between_calls(self) -> dict[str, Any]:
+        """What is held when all of the last call has ended."""
+        wait_for(lambda: self.held()["threads"] == ["MainThread", "calls", "socket-server"])
+        return self.held()
+
+
+def test_ten_calls_one_after_the_other_leave_threads_descriptors_and_memory_as_they_were() -> None:
+    async def hold(server: Counted) -> None:
+        async with calling(f"http://{server.base}") as caller:
             await caller.until("session.created")
+            query = f"?call_id={caller.location.rpartition('/')[2]}"
+            side = await asyncio.to_thread(Client, f"ws://{server.base}/realtime{query}")
             caller.say("Go.")
             caller.send("response.create")
             await caller.until("output_audio_buffer.started")
-        await comes_true(lambda: serve.server.sessions == 0)
+            await asyncio.to_thread(side.close)
 
-    def counted() -> tuple[list[str], int]:
-        gc.collect()
-        # Those that engines and encoders have for all calls begin when there is work for them.
-        shared = ("load-engine", "call-encoder")
-        names = sorted(each.name for each in threading.enumerate() if not each.name.startswith(shared))
-        return names, len(tuple(Path("/proc/self/fd").iterdir()))
-
-    with serving(**VOICE) as serve:
-        asyncio.run(hold(serve))
-        asyncio.run(hold(serve))
-        asyncio.run(comes_true(lambda: not _busy()))
-        names, descriptors = counted()
+    command = [sys.executable, "-m", "tests.counted_server"]
+    root = Path(__file__).parent.parent
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as process:
+        server = Counted(process)
+        at_first = server.held()["memory_kb"]
+        for _ in range(2):
+            asyncio.run(hold(server))
+        before = server.between_calls()
         for _ in range(10):
-            asyncio.run(hold(serve))
-        asyncio.run(comes_true(lambda: not _busy()))
-        # A call's sockets are closed by a loop that goes on, some rounds after it was hung up.
-        wait_for(lambda: counted()[0] == names and counted()[1] <= descriptors)
-
-
-def _busy() -> list[str]:
-    """Threads of a session or a client that have not ended yet."""
-    passing = ("voice-server", "call-input", "reply-speaker", "speech-recogniser", "Thread-")
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith(passing)]
+            asyncio.run(hold(server))
+        after = server.between_calls()
+        wait_for(lambda: server.held()["descriptors"] <= before["descriptors"])
+        # The last call's may not have been let go of yet.
+        assert all(count <= 3 for count in after["objects"].values()), after
+        # Ten more take less than the libraries of the first two.
+        assert after["memory_kb"] - before["memory_kb"] < before["memory_kb"] - at_first
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(PATIENCE_S) == 0
 
 
 def test_the_end_of_the_server_ends_calls() -> None:

@@ -6,10 +6,12 @@ import base64
 from collections.abc import Iterator
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, bytes_to_ms, later_part
 from realtime_cli.audio.drivers.recordings import Recording
 from realtime_cli.cli.standard_input import as_files
-from realtime_cli.cli.wiring import hold, speaking
+from realtime_cli.cli.wiring import hold_conversation, speaking
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Snapshot
 from realtime_cli.errors import InputError
@@ -35,15 +37,13 @@ def _ask(settings: Settings, environment: Environment, files: list[Path], *, as_
             _check_length(recording)
     sending = Sending()
     turns = [_item(recording) if as_item else f.Spoken(str(recording.path)) for recording in recordings]
-    return hold(
-        settings,
-        environment,
-        "recorded",
+    user = replace(
+        speaking(settings, source=_overwritten(files, settings.speaker)),
         open_recording=sending.open_recording,
         facts=(*turns, f.InputsEnded()),
         status=sending.status,
-        **speaking(settings, source=_overwritten(files, settings.speaker)),
     )
+    return hold_conversation(settings, environment, "recorded", user)
 
 
 class Sending:
@@ -65,7 +65,7 @@ class Sending:
 
     def status(self, _now: Snapshot, width: int) -> str:
         """A bar while something is being sent."""
-        from realtime_cli.view.progress import bar  # rich: for terminals only
+        from realtime_cli.view.progress import bar  # wcwidth: for terminals only
 
         return bar(self._label, self._sent_ms, self._length_ms, width) if self._length_ms else ""
 

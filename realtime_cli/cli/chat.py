@@ -7,7 +7,7 @@ from functools import partial
 from realtime_cli.audio.drivers.choose import open_sink, open_source
 from realtime_cli.cli.inputs import chat_inputs, has_keyboard
 from realtime_cli.cli.sound_commands import sound_commands
-from realtime_cli.cli.wiring import hold
+from realtime_cli.cli.wiring import UserSide, hold_conversation
 from realtime_cli.conversation.facts import Muted
 from realtime_cli.errors import InputError
 from realtime_cli.session.echo_control import choose_echo_control
@@ -19,11 +19,7 @@ def run(settings: Settings, environment: Environment, *, resume: str | None) -> 
     """Talk to the end. Raises InputError for settings that exclude each other, and errors of the configuration."""
     check_usage(settings)
     typed = chat_inputs(settings, environment, sound_commands(settings.mic, settings.speaker))
-    return hold(
-        settings,
-        environment,
-        "voice",
-        resume=resume,
+    user = UserSide(
         make_source=lambda note: open_source(settings.mic, note, on_demand=settings.ptt),
         make_sink=lambda note, _pending: open_sink(settings.speaker, note, source=settings.mic),
         other_source=lambda name, note: open_source(name, note, on_demand=settings.ptt),
@@ -34,6 +30,7 @@ def run(settings: Settings, environment: Environment, *, resume: str | None) -> 
         controls=typed.controls,
         facts=(Muted(on=True),) if settings.mute else (),
     )
+    return hold_conversation(settings, environment, "voice", user, resume=resume)
 
 
 def check_usage(settings: Settings) -> None:

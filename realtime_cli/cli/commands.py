@@ -161,19 +161,24 @@ COMMANDS = (
     Command(
         name="web",
         help="Talk in a browser: opens a page on this machine, until Ctrl-C.",
-        examples=("web", "web --local --port 8080 --no-open", "web --instructions @guide.md --voice marin"),
+        examples=(
+            "web --instructions @guide.md --voice marin",
+            "web --local --port 8080 --no-open",
+            "web --tools tools.py --resume",
+        ),
         own=(
             own_option("port", int, Option("--port", help="Port; 0 takes a free one", metavar="N"), 0),
             own_flag("no_open", "--no-open", help="Print the page's address and open no browser"),
+            _RESUME,
         ),
-        groups=(SERVER, ENGINES, SESSION, TURNS),
+        groups=(SERVER, ENGINES, SESSION, TURNS, TOOLS),
         also=("save", "save_instructions", "json", "debug"),
         without=(
-            *("max_turns", "greet", "greeting", "side_channel", "budget", "idle_timeout"),
-            *("dialect", "answer_timeout", "reconnect_s", "ping_s", "interruptions", "auto_response"),
+            *("max_turns", "side_channel"),
+            *("answer_timeout", "reconnect_s", "interruptions", "auto_response"),
         ),
         listed=(
-            *("provider", "local", "model", "base_url", "profile"),
+            *("provider", "local", "model", "base_url", "profile", "tools", "mcp", "remote_mcp", "confirm_tools"),
             *("instructions", "voice", "language", "transcription_model", "vad", "save", "json", "debug"),
         ),
         more="It takes most other options of a session, too; see realtime-cli chat --help.",

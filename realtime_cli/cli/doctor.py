@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from realtime_cli.audio.drivers.choose import is_device
 from realtime_cli.cli.chat import check_usage
+from realtime_cli.cli.conversation_options import conversation_options, session_options
 from realtime_cli.cli.tool_options import toolbox_of
 from realtime_cli.cli.which_server import Server, find_provider, find_server, way_to
-from realtime_cli.cli.wiring import conversation_options, session_options
 from realtime_cli.doctor import sound as sound_checks
 from realtime_cli.doctor.check import Check, Status, doubtful, failed, good
 from realtime_cli.doctor.local import check_neighbours, check_weights

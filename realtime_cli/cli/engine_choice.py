@@ -5,6 +5,7 @@ from __future__ import annotations
 import locale
 
 from realtime_cli.server.engines.choice import EngineChoice, Wishes, choose_engines
+from realtime_cli.server.engines.neighbours import find_neighbours
 from realtime_cli.settings.settings import Environment, Settings
 
 
@@ -32,6 +33,4 @@ def better_models(choice: EngineChoice) -> list[str]:
     """What to tell a user of the embedded model who has better ones. Blocks for 0.1 s at most, usually 1 ms."""
     if choice.lm is not None:
         return []
-    from realtime_cli.server.engines.neighbours import find_neighbours  # http: only before a local chat
-
     return [one.line for one in find_neighbours()]

@@ -28,7 +28,7 @@ HOW_TO_TYPE = "write a message and press Enter; /help lists commands, Ctrl-D end
 
 
 class Inputs(NamedTuple):
-    """Arguments of :func:`realtime_cli.cli.wiring.hold`."""
+    """What is typed, for :class:`realtime_cli.cli.wiring.UserSide`."""
 
     inputs: tuple[Input, ...]
     controls: Callable[[], Controls] = Controls

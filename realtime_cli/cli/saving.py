@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 
 import msgspec
 
 from realtime_cli import __version__
 from realtime_cli.errors import InputError
 from realtime_cli.journal.entries import Header
-from realtime_cli.journal.folder import Folder
+from realtime_cli.journal.folder import RECORDING, Folder
 from realtime_cli.journal.writer import Journal, WireLog
 from realtime_cli.ports import Note, Recorder
+from realtime_cli.session.drivers import nothing
 from realtime_cli.settings.folders import data_folder
 from realtime_cli.settings.settings import Environment, Settings
 
@@ -27,6 +30,8 @@ class Saving(msgspec.Struct, frozen=True):
     wire_log: WireLog | None = None
     saved_as: str = "this conversation is not saved"
     """For a user who asks."""
+    id: str = ""
+    """By which it can be found again, once something was said; empty where it is not saved."""
 
 
 def saving(
@@ -47,7 +52,7 @@ def saving(
     if not settings.save:
         if settings.record:
             raise InputError("--record saves the sound of a conversation that --no-save does not keep", "leave out one")
-        return Saving(lambda _note: None, lambda _note: None)
+        return Saving(nothing, nothing)
     folder = Folder(data_folder(environment))
     first = () if folder.path.exists() else (f"conversations are saved in {folder.path}; --no-save keeps none",)
     at = datetime.now().astimezone()
@@ -55,7 +60,7 @@ def saving(
         name, path = folder.new(at)
     except OSError as error:
         problem = f"the conversation is not being saved: {error.filename}: {error.strerror or error}"
-        return Saving(lambda _note: None, lambda _note: None, (problem,))
+        return Saving(nothing, nothing, (problem,))
     instructions = settings.instructions or ""
     header = Header(
         id=name,
@@ -69,20 +74,19 @@ def saving(
         instructions=instructions if settings.save_instructions and instructions else None,
         instructions_sha256=hashlib.sha256(instructions.encode()).hexdigest() if instructions else None,
         resumed_from=resumed_from,
-        recording=path.with_suffix(".wav").name if settings.record else None,
+        recording=path.with_suffix(RECORDING).name if settings.record else None,
     )
-
-    def make_recorder(note: Note) -> Recorder | None:
-        if not settings.record:
-            return None
-        from realtime_cli.journal.recording import Recorder as WavRecorder  # numpy
-
-        return WavRecorder(path.with_suffix(".wav"), note, by_clock=by_clock)
-
     return Saving(
         lambda note: Journal(path, header, note, at_once=settings.record),
-        make_recorder,
+        partial(_recorder, path.with_suffix(RECORDING), by_clock) if settings.record else nothing,
         first,
         WireLog(path.with_suffix(".wire")) if settings.record else None,
         f"it is saved as {name}, in {path}; see realtime-cli sessions show {name}",
+        name,
     )
+
+
+def _recorder(path: Path, by_clock: bool, note: Note) -> Recorder:
+    from realtime_cli.journal.recording import Recorder as WavRecorder  # numpy: only for sound that is kept
+
+    return WavRecorder(path, note, by_clock=by_clock)

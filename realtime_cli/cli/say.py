@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from realtime_cli.cli.inputs import interactive_inputs
 from realtime_cli.cli.standard_input import read_standard_input
-from realtime_cli.cli.wiring import hold, speaking
+from realtime_cli.cli.wiring import hold_conversation, speaking
 from realtime_cli.conversation import facts as f
 from realtime_cli.errors import InputError
 from realtime_cli.images import image_part
@@ -36,9 +37,11 @@ def run(
     parts = tuple(map(image_part, image or ()))
     if words or parts:
         turns.append(f.Typed(words, parts))
-    hold_turns = partial(hold, settings, environment, "typed", resume=resume, **speaking(settings))
+    user = speaking(settings)
     if interactive:
         typed = interactive_inputs(settings, environment)
         facts = (*map(f.Noted, typed.hints), *turns)
-        return hold_turns(inputs=typed.inputs, controls=typed.controls, facts=facts, interactive=True)
-    return hold_turns(facts=(*turns, f.InputsEnded()))
+        user = replace(user, inputs=typed.inputs, controls=typed.controls, facts=facts, interactive=True)
+    else:
+        user = replace(user, facts=(*turns, f.InputsEnded()))
+    return hold_conversation(settings, environment, "typed", user, resume=resume)

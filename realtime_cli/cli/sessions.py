@@ -19,17 +19,14 @@ from realtime_cli.cli.tables import print_table
 from realtime_cli.errors import InputError
 from realtime_cli.journal.entries import Conversation, NotAConversation, read
 from realtime_cli.journal.export import ExportFormat, exported, transcript
-from realtime_cli.journal.folder import Folder, id_of
+from realtime_cli.journal.folder import RECORDING, Folder, id_of
 from realtime_cli.journal.index import Index, Match, Sum, Summary
-from realtime_cli.printable import json_line, one_line
+from realtime_cli.printable import clock, json_line, one_line
 from realtime_cli.providers.prices import dollars
 from realtime_cli.result_file import write_whole
 from realtime_cli.settings.folders import data_folder
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.view.screen import is_screen
-from realtime_cli.view.status import clock
-
-RECORDING = ".wav"
 
 COPIED_BYTES = 1 << 20
 """So much of a recording is copied at a time."""

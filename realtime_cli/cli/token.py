@@ -7,9 +7,9 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from realtime_cli.cli.conversation_options import session_options
 from realtime_cli.cli.printing import tell
 from realtime_cli.cli.which_server import find_server
-from realtime_cli.cli.wiring import session_options
 from realtime_cli.errors import ConfigError, InputError
 from realtime_cli.printable import json_line, one_line
 from realtime_cli.protocol.dialects import Dialect

@@ -22,10 +22,18 @@ NO_REMOTE_CALLS = "the embedded server reaches no MCP servers by itself: offer t
 def toolbox_of(
     settings: Settings, environment: Environment, provider: Provider, on_error: Callable[[BaseException], None]
 ) -> tuple[Toolbox | None, list[str]]:
-    """What is offered, if anything, and what the user should know. Runs the files of ``--tools``.
+    """What is offered, if anything, and what the user should know; errors as :func:`toolboxes_of` has them."""
+    make, hints = toolboxes_of(settings, environment, provider, on_error)
+    return make() if make else None, hints
 
-    Raises InputError for what cannot be offered, and ConfigError when the optional part is missing or an MCP server is
-    described wrongly.
+
+def toolboxes_of(
+    settings: Settings, environment: Environment, provider: Provider, on_error: Callable[[BaseException], None]
+) -> tuple[Callable[[], Toolbox] | None, list[str]]:
+    """What makes the functions for one session of several, if any are offered, and what the user should know.
+
+    Runs the files of ``--tools``, once; MCP servers run anew for each session. Raises InputError for what cannot be
+    offered, and ConfigError when the optional part is missing or an MCP server is described wrongly.
     """
     if not (settings.tools or settings.mcp or settings.remote_mcp):
         return None, []
@@ -40,9 +48,16 @@ def toolbox_of(
 
     if settings.mcp:
         require_mcp()
-    servers = [McpServer(mcp_target(said, environment)) for said in settings.mcp]
+    targets = [mcp_target(said, environment) for said in settings.mcp]
     functions = [function for file in settings.tools for function in load_tools(file)]
-    return Toolbox(functions, servers, confirm=settings.confirm_tools, on_error=on_error), hints
+
+    def make() -> Toolbox:
+        servers = [McpServer(target) for target in targets]
+        return Toolbox(functions, servers, confirm=settings.confirm_tools, on_error=on_error)
+
+    # Two functions of the same name are found before anybody calls.
+    make()
+    return make, hints
 
 
 def remote_servers(
@@ -53,7 +68,7 @@ def remote_servers(
         return ()
     if dialect is Dialect.BETA:
         raise InputError("--remote-mcp: the beta dialect knows no MCP servers", "use --mcp, which works everywhere")
-    from realtime_cli.tools.mcp_targets import remote_mcp
+    from realtime_cli.tools.mcp_targets import remote_mcp  # few use it
 
     approval = "never" if settings.confirm_tools == "never" else "always"
     return tuple({**remote_mcp(said, environment), "require_approval": approval} for said in settings.remote_mcp)
@@ -65,7 +80,7 @@ def asking_at(inputs: tuple[Input, ...], *, may_ask: bool) -> tuple[tuple[Input,
         return inputs, False
     if inputs or not may_ask:
         return inputs, True
-    from realtime_cli.terminal.typed_turns import typed_answers
+    from realtime_cli.terminal.typed_turns import typed_answers  # only where something may be asked
 
     return (typed_answers(sys.stdin.buffer),), True
 

@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from realtime_cli.audio.core.pcm import RECORDED_BLOCK_BYTES, RECORDED_BLOCK_MS, later_part
 from realtime_cli.audio.drivers.choose import open_source
 from realtime_cli.audio.drivers.recordings import Recording
 from realtime_cli.cli.commands import FORMATS
+from realtime_cli.cli.conversation_options import mic_end_grace_s, session_options
 from realtime_cli.cli.saving import saving
 from realtime_cli.cli.standard_input import as_files
 from realtime_cli.cli.which_server import Server, find_server, way_to
-from realtime_cli.cli.wiring import mic_end_grace_s, on_failure, session_options, with_progress
+from realtime_cli.cli.wiring import on_failure, with_progress
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.records import Snapshot
 from realtime_cli.conversation.transcription.options import TranscriptionOptions
@@ -30,9 +32,11 @@ from realtime_cli.session.drivers import Drivers, nothing
 from realtime_cli.session.session import Session
 from realtime_cli.settings.settings import Environment, Settings
 from realtime_cli.view.jsonl import JsonView
-from realtime_cli.view.progress import Status
 from realtime_cli.view.subtitles import Format, writer
 from realtime_cli.view.transcription import FileTranscript, TranscriptView
+
+if TYPE_CHECKING:
+    from realtime_cli.view.progress import Status
 
 SETTLE_S = 1.0
 """How long after the end of a recording speech may still be found in it by a server that answers out of order."""
@@ -114,12 +118,9 @@ def _options(
     if not server.provider.transcribes:
         raise InputError(f"{server.provider.title} has no transcription sessions", "use --local, or another server")
     wanted = session_options(settings, server.provider, "voice", spoken=False)
-    if server.engines is not None:
-        from realtime_cli.cli.fetch import fetch_visibly  # the optional part
-
-        server.notices.extend(fetch_visibly(server.engines.weights()))
+    server.notices.extend(server.fetched())
     server_cuts = wanted.vad != "off" and wanted.transcription_model not in MODELS_WITHOUT_VAD
-    patience_s = mic_end_grace_s(wanted)
+    grace_s = mic_end_grace_s(wanted)
     sessions = server.sessions(settings, wanted, transcription_session)
     left_out = server.left_out(settings, wanted, transcription_session)
     server.notices.extend([*left_out.get(server.dialect, ()), *server.passed_by(wanted)])
@@ -133,12 +134,12 @@ def _options(
         left_out=left_out,
         server_cuts=server_cuts,
         recording=None if recording is None else str(recording.path),
-        settle_s=patience_s if recording is None else SETTLE_S,
+        settle_s=grace_s if recording is None else SETTLE_S,
         answer_timeout_s=settings.answer_timeout,
         reconnect_s=server.reconnect_s(settings),
         seed=secrets.randbits(31),
     )
-    return options, server, patience_s if server_cuts else 0.0
+    return options, server, grace_s if server_cuts else 0.0
 
 
 def _open_recording(silence_s: float, name: str, from_ms: int) -> Iterator[bytes]:
@@ -166,7 +167,7 @@ def _status(recording: Recording | None) -> Status:
     length_ms = recording.duration_ms if recording else None
 
     def status(now: Snapshot, width: int) -> str:
-        from realtime_cli.view.progress import bar, being_said  # rich: for terminals only
+        from realtime_cli.view.progress import bar, being_said  # wcwidth: for terminals only
 
         if length_ms is None:
             return being_said(now, width)

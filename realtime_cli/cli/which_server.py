@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from realtime_cli.cli.engine_choice import engines_of
+from realtime_cli.cli.fetch import fetch_visibly
 from realtime_cli.cli.printing import tell_wire
 from realtime_cli.journal.writer import WireLog
 from realtime_cli.ports import Note, Transport
@@ -40,6 +41,13 @@ class Server(msgspec.Struct, frozen=True):
     """Its address is from the ``.env`` of a folder that the user has not trusted."""
     engines: EngineChoice | None = None
     """What the embedded server is made of."""
+
+    def fetched(self) -> list[str]:
+        """Fetch the weights of the embedded server's engines that are missing, and what the user should know of them.
+
+        Blocks, and shows how far it is. Raises what keeps a chat from working.
+        """
+        return [] if self.engines is None else fetch_visibly(self.engines.weights())
 
     def careful(self, settings: Settings) -> Settings:
         """The settings for this server: a folder's may run nothing unasked, and is told no keys of MCP servers."""

@@ -78,6 +78,9 @@ class Continuity:
         if isinstance(outcome, ConnectionFailed):
             return outcome
         effects, worked = outcome
+        if self._options.joined:
+            # The call goes on, and so does all that is going on in it.
+            return effects
         return effects + (self._cut(now, fact.silent_s) if worked else [])
 
     def renew(self, now: float) -> list[Effect]:
@@ -91,6 +94,8 @@ class Continuity:
 
     def restore(self, now: float) -> list[Effect]:
         """Tell a server that has just opened the session all that it needs, the session's configuration first."""
+        if self._options.joined:
+            return [*self._setup.speak(), *self._setup.additions(), *self.links.restored(now)]
         effects: list[Effect] = [*self._setup.speak(), self._setup.update(), *self._tell_past()]
         if not self.links.lost:
             return effects

@@ -99,35 +99,82 @@ class Conversation:
 
     def _decide(self, fact: f.Fact, now: float) -> list[Effect]:
         parts = self._parts
-        key = parts.turns.talk_key
         match fact:
             case ServerEvent():
                 return self._server_events.handle(fact, now)
+            case f.ToolsReady():
+                return self._session.tools_ready(fact.definitions, now)
+            case f.ToolReturned():
+                return parts.calls.returned(fact, now)
+            case f.Noted():
+                return [Show(Notice(text=fact.text))]
+            case f.Quit():
+                return self._ending.end(fact.exit_code, "quit" if fact.exit_code == 0 else "interrupted", now)
+            case f.Failed():
+                return self._ending.fail(fact.error, now)
+            case f.Lost():
+                return self._session.lose(fact, now)
+            case f.Opened():
+                parts.links.link.opened(fact.wall_s, now)
+                return self._session.joined(self.options.joined, now) if self.options.joined else []
+            case f.OnStandby():
+                return parts.links.on_standby(fact, now)
+            case f.Slept():
+                parts.links.slept(fact.seconds)
+            case f.Tick():
+                return self._deadlines.time_passed(now)
+            case f.Pressed() | f.Released() | f.MicOpened() | f.MicClosed() | f.MicState() | f.MicEnded() | f.Fed():
+                return self._heard_from_microphone(fact, now)
+            case f.Heard():
+                return self._heard(fact, now)
+            case f.Flushed():
+                parts.turns.voice_silenced()
+                return parts.heard_replies.flushed(fact)
+            case _:
+                return self._asked_by_user(fact, now)
+        return []
+
+    def _asked_by_user(self, fact: f.Fact, now: float) -> list[Effect]:
+        """What the user typed, chose or set."""
+        parts = self._parts
+        key = parts.turns.talk_key
+        match fact:
             case f.Typed(answers=True) if parts.calls.question and (answer := CONSENTS.get(fact.text.lower())):
                 return parts.calls.decided(answer, now)
+            case f.Decided():
+                return parts.calls.decided(fact.answer, now)
             case f.Wanted():
                 parts.turns.waiting.append(fact)
             case f.Typed() | f.Spoken():
                 parts.turns.waiting.append(fact)
                 return parts.responses.interrupt(server_cancels=False) if self.options.listens else []
+            case f.InputsEnded():
+                parts.timeouts.inputs_ended = True
             case f.Retried():
                 return self._asking.retry()
-            case f.UsageAsked():
-                return [Show(Notice(text=parts.meter.in_words(parts.turns.count)))]
-            case f.BudgetSet():
-                return parts.meter.set_budget(fact.usd)
-            case f.SavingAsked():
-                return [Show(Notice(text=self.options.saved_as))]
-            case f.ToolsAsked():
-                return [Show(Notice(text=text)) for text in self._session.described_tools()]
+            case f.StopReply():
+                return key.discard() if key.talking else parts.responses.stop()
             case f.Reconfigured() if self._session.begun:
                 return parts.setup.change(fact)
             case f.DeviceChosen():
                 return [ChangeDevice(fact.end, fact.name)]
-            case f.StopReply():
-                return key.discard() if key.talking else parts.responses.stop()
-            case f.Fed():
-                return parts.turns.fed(now)
+            case f.Muted():
+                return [Mute(fact.on), Show(MicChanged(state="muted" if fact.on else "unmuted"))]
+            case f.BudgetSet():
+                return parts.meter.set_budget(fact.usd)
+            case f.UsageAsked():
+                return [Show(Notice(text=parts.meter.in_words(parts.turns.count)))]
+            case f.SavingAsked():
+                return [Show(Notice(text=self.options.saved_as))]
+            case f.ToolsAsked():
+                return [Show(Notice(text=text)) for text in self._session.described_tools()]
+        return []
+
+    def _heard_from_microphone(self, fact: f.Fact, now: float) -> list[Effect]:
+        """What became of the microphone, of the key that opens it, or of a recording in its place."""
+        turns = self._parts.turns
+        key = turns.talk_key
+        match fact:
             case f.Pressed() if not self._session.begun and key.pressed_at is None:
                 self._session.early_press = not self._session.early_press
             case f.Pressed():
@@ -143,39 +190,10 @@ class Conversation:
             case f.MicState():
                 self._microphone = fact.state
                 return [Show(MicChanged(state=fact.state))]
-            case f.Heard():
-                return self._heard(fact, now)
-            case f.Flushed():
-                parts.turns.voice_silenced()
-                return parts.heard_replies.flushed(fact)
-            case f.InputsEnded():
-                parts.timeouts.inputs_ended = True
             case f.MicEnded():
-                parts.timeouts.mic_ended(now)
-            case f.ToolsReady():
-                return self._session.tools_ready(fact.definitions, now)
-            case f.ToolReturned():
-                return parts.calls.returned(fact, now)
-            case f.Decided():
-                return parts.calls.decided(fact.answer, now)
-            case f.Muted():
-                return [Mute(fact.on), Show(MicChanged(state="muted" if fact.on else "unmuted"))]
-            case f.Noted():
-                return [Show(Notice(text=fact.text))]
-            case f.Quit():
-                return self._ending.end(fact.exit_code, "quit" if fact.exit_code == 0 else "interrupted", now)
-            case f.Failed():
-                return self._ending.fail(fact.error, now)
-            case f.Lost():
-                return self._session.lose(fact, now)
-            case f.Opened():
-                parts.links.link.opened(fact.wall_s, now)
-            case f.OnStandby():
-                return parts.links.on_standby(fact, now)
-            case f.Slept():
-                parts.links.slept(fact.seconds)
-            case f.Tick():
-                return self._deadlines.time_passed(now)
+                self._parts.timeouts.mic_ended(now)
+            case f.Fed():
+                return turns.fed(now)
         return []
 
     def _heard(self, fact: f.Heard, now: float) -> list[Effect]:

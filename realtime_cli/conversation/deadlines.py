@@ -36,6 +36,7 @@ class Deadlines:
             parts.responses.suspect_due,
             parts.out_of_band.due,
             parts.history.due,
+            parts.call_playback.due,
             parts.rate.due if wish is not None else None,
             (wish.not_before or None) if wish is not None else None,
         ]
@@ -45,6 +46,7 @@ class Deadlines:
         """See to what is due."""
         parts, timeouts = self._parts, self._parts.timeouts
         effects = parts.links.time_passed(now)
+        parts.call_playback.time_passed(now)
         effects += parts.turns.time_passed(now) + parts.calls.expire(now) + parts.out_of_band.expire(now)
         if is_due(timeouts.answer_due() if parts.session_id else timeouts.hello_due(), now):
             return effects + self._errors.silence(now)

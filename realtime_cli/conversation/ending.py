@@ -56,7 +56,7 @@ class Ending:
 
     def fail(self, error: RealtimeError, now: float) -> list[Effect]:
         """End with an error, behind all that is not told yet."""
-        self._parts.heard_replies.cut_off()
+        self._cut_off(now)
         told = self._parts.history.release(now, everything=True)
         return [*told, Show(Trouble(message=str(error))), *self.end(error.exit_code, "failed", now, error)]
 
@@ -64,10 +64,14 @@ class Ending:
         """Say what was heard of a reply that is cut off by the end, then end."""
         self.ended = True
         self._parts.turns.give_up_transcripts(also_empty=False)
-        self._parts.heard_replies.cut_off()
+        self._cut_off(now)
         return [
             CloseMic(),
             *self._parts.history.release(now, everything=True),
             Show(Ended(reason=reason, exit_code=exit_code)),
             End(exit_code, reason, error),
         ]
+
+    def _cut_off(self, now: float) -> None:
+        self._parts.call_playback.stop(now)
+        self._parts.heard_replies.cut_off()

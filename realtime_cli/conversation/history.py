@@ -36,6 +36,8 @@ class PartAudio(msgspec.Struct):
     heard_ms: int = 0
     complete: bool = False
     finished: bool = False
+    elsewhere: bool = False
+    """Another client plays it: its length is not known here."""
 
     @property
     def received_frames(self) -> int:

@@ -20,6 +20,17 @@ class SideChannel(msgspec.Struct, frozen=True):
     prompt: str
 
 
+class JoinedCall(msgspec.Struct, frozen=True):
+    """A call of another client's (WebRTC) that is joined from the side.
+
+    That client talks, hears and writes; the server plays the replies to it, and cuts them. Here they are followed, and
+    functions run (https://platform.openai.com/docs/guides/realtime-server-controls).
+    """
+
+    id: str
+    model: str
+
+
 class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How this conversation is held."""
 
@@ -76,6 +87,8 @@ class ConversationOptions(msgspec.Struct, frozen=True, kw_only=True):
     can_cancel: bool = True
     can_truncate: bool = True
     side_channels: tuple[SideChannel, ...] = ()
+    joined: JoinedCall | None = None
+    """The call of another client's that this is."""
     max_turns: int | None = None
     offers_tools: bool = False
     """Functions are offered to the model; the session waits for the list of them (``facts.ToolsReady``)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from realtime_cli.conversation.call_playback import CallPlayback
 from realtime_cli.conversation.continuity import Continuity
 from realtime_cli.conversation.heard_replies import HeardReplies
 from realtime_cli.conversation.history import History
@@ -31,6 +32,7 @@ class Parts:
         self.meter = UsageMeter(options.prices, options.transcription_model, options.budget_usd)
         self.rate = RequestRate()
         self.heard_replies = HeardReplies(options, self.history)
+        self.call_playback = CallPlayback(self.history)
         self.responses = Responses(options, self.history)
         self.turns = Turns(options, self.history, self.responses)
         self.calls = ToolCalls(options, self.responses)

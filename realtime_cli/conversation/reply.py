@@ -97,18 +97,18 @@ class Reply(msgspec.Struct, eq=False):
             self.entries.append(known)
         return known
 
-    def piece(self, entry: Entry, event: ContentEvent, *, plays: bool) -> list[Effect]:
-        """A piece of an item. ``plays``: there is somewhere to play audio."""
+    def piece(self, entry: Entry, event: ContentEvent, *, plays: bool, elsewhere: bool = False) -> list[Effect]:
+        """A piece of an item. ``plays``: there is somewhere to play audio; ``elsewhere``: another client plays it."""
+        if isinstance(event, OutputTranscriptDelta | OutputTranscriptDone):
+            entry.voiced = plays or elsewhere
+            if elsewhere:
+                entry.parts.setdefault(event.content_index, PartAudio(elsewhere=True))
         match event:
-            case OutputTextDelta():
-                return _more_text(entry, event.delta)
-            case OutputTranscriptDelta():
-                entry.voiced = plays
+            case OutputTextDelta() | OutputTranscriptDelta():
                 return _more_text(entry, event.delta)
             case OutputTextDone():
                 return _whole_text(entry, event.text)
             case OutputTranscriptDone():
-                entry.voiced = plays
                 return _whole_text(entry, event.transcript)
             case OutputAudioDelta() if plays:
                 part = entry.parts.setdefault(event.content_index, PartAudio())
@@ -151,7 +151,7 @@ def _whole_text(entry: Entry, text: str) -> list[Effect]:
 
 def _end_audio(entry: Entry, content_index: int) -> list[Effect]:
     part = entry.parts.get(content_index)
-    if part is None or part.complete:
+    if part is None or part.complete or part.elsewhere:
         return []
     part.complete = True
     return [EndOfAudio(entry.item_id, content_index)]

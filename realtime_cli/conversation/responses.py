@@ -169,7 +169,10 @@ class Responses:
             return effects
         reply.suspect_since = None
         entry = reply.entry(self._history, event.item_id, event.output_index, now)
-        return effects if entry is None else effects + reply.piece(entry, event, plays=self._options.plays)
+        if entry is None:
+            return effects
+        elsewhere = self._options.joined is not None
+        return effects + reply.piece(entry, event, plays=self._options.plays, elsewhere=elsewhere)
 
     def is_over(self, response_id: str) -> bool:
         """Whether this response ended, or was given up, before."""

@@ -33,6 +33,9 @@ class ServerErrors:
     def error(self, error: ErrorDetail, cause: ClientEvent | None, now: float) -> list[Effect]:
         """The server sent an error; ``cause`` is the event that it answers, where it says so."""
         parts = self._parts
+        if self._options.joined and error.event_id and cause is None:
+            # It answers the client whose call it is.
+            return []
         if error.code == SESSION_EXPIRED and self._session.begun:
             ended = ConnectionFailed("the session came to its age limit", "run the command again", recoverable=True)
             return self._session.drop(ended, now)

@@ -61,6 +61,8 @@ class ServerEvents:
                 return parts.responses.created(event.response, now)
             case r.OutputItemAdded() | r.OutputItemDone():
                 began = parts.responses.item(event, now)
+                if parts.options.joined:
+                    parts.call_playback.has_item(event.response_id, event.item.id or "")
                 return began + parts.calls.item(event, now, may_call=self._asking.may_call)
             case r.FunctionArgumentsDone():
                 parts.calls.announced.arguments(event)
@@ -77,6 +79,25 @@ class ServerEvents:
                 return parts.responses.content(event, now)
             case r.ResponseDone():
                 return self._response_done(event.response, now)
+            case _ if parts.options.joined:
+                return self._in_call(event, now)
+        return []
+
+    def _in_call(self, event: ServerEvent, now: float) -> list[Effect]:
+        """What is heard in a call of another client's."""
+        parts, playback = self._parts, self._parts.call_playback
+        match event:
+            case c.OutputAudioBufferStarted():
+                item_id = playback.started(event.response_id, now)
+                return parts.meter.audible(item_id, parts.turns.ended_at, parts.turns.committed_at, now)
+            case c.OutputAudioBufferStopped():
+                playback.stopped(event.response_id, now)
+            case c.OutputAudioBufferCleared():
+                playback.cleared(event.response_id, now)
+            case c.ConversationItemTruncated():
+                playback.truncated(event.item_id, event.audio_end_ms, now)
+            case c.ConversationItemRetrieved():
+                playback.retrieved(event.item)
         return []
 
     def _item(self, item: Item, previous_item_id: str | None, now: float) -> list[Effect]:
@@ -94,6 +115,7 @@ class ServerEvents:
             return parts.meter.out_of_band_done(response)
         calls = parts.calls.response_done(response, now, may_call=self._asking.may_call)
         effects, reply = parts.responses.done(response, now)
+        parts.call_playback.response_done(response.id, now)
         effects += [*calls, *parts.history.release(now)]
         effects += parts.meter.response_done(response, parts.turns.ended_at, now)
         whole = reply is not None and reply.state is ResponseState.DONE

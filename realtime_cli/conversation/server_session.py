@@ -8,6 +8,7 @@ from typing import Any
 from realtime_cli.conversation.effects import Drop, Effect, OpenMic, Show
 from realtime_cli.conversation.ending import Ending
 from realtime_cli.conversation.facts import Lost
+from realtime_cli.conversation.options import JoinedCall
 from realtime_cli.conversation.parts import Parts
 from realtime_cli.conversation.records import SessionStarted
 from realtime_cli.conversation.tool_definitions import ToolDefinition
@@ -34,14 +35,17 @@ class ServerSession:
         """The server opened a session; told again, it is passed by."""
         parts = self._parts
         if parts.session_id:
-            return []
+            return self._named(str(session.get("model") or "")) if self._options.joined else []
         parts.links.link.greeted(session)
         corrected = parts.setup.correct(dialect_of(session))
         if parts.links.lost:
             return [*corrected, *self._begin(now)]
-        self.model = parts.meter.model = parts.links.link.model or str(self._options.session.get("model") or "")
-        started = SessionStarted(id=parts.session_id, model=self.model, provider=self._options.provider)
-        return [*corrected, Show(started), *self._begin(now)]
+        model = parts.links.link.model or str(self._options.session.get("model") or "")
+        return [*corrected, *self._named(model), *self._begin(now)]
+
+    def joined(self, call: JoinedCall, now: float) -> list[Effect]:
+        """The connection to a call of another client's is there: its session was opened before."""
+        return self.created({"id": call.id, "model": call.model}, now)
 
     def tools_ready(self, definitions: tuple[ToolDefinition, ...], now: float) -> list[Effect]:
         """What is offered to the model is known."""
@@ -58,7 +62,7 @@ class ServerSession:
     def lose(self, fact: Lost, now: float) -> list[Effect]:
         """The connection was lost; one that never opened a session is not tried again."""
         continuity, timeouts = self._parts.continuity, self._parts.timeouts
-        if not self.begun and not self._parts.links.lost:
+        if not self.begun and not self._parts.links.lost and not self._options.joined:
             return self._ending.fail(fact.error, now)
         effects = continuity.lose(fact, now)
         if isinstance(effects, RealtimeError):
@@ -76,6 +80,14 @@ class ServerSession:
         """Leave a connection that is of no use any more, and get another."""
         return [Drop(self._parts.links.link.epoch), *self.lose(Lost(error), now)]
 
+    def _named(self, model: str) -> list[Effect]:
+        """Say which session it is; in a call that was joined, again when the model turns out to be another one."""
+        if self._options.joined and model == self.model != "":
+            return []
+        parts = self._parts
+        self.model = parts.meter.model = model or self.model
+        return [Show(SessionStarted(id=parts.session_id, model=self.model, provider=self._options.provider))]
+
     def _begin(self, now: float) -> list[Effect]:
         """Set the session up, once it is there and all that is offered to the model is known."""
         parts = self._parts
@@ -85,7 +97,8 @@ class ServerSession:
         parts.calls.definitions = {definition.name: definition for definition in self._tools}
         parts.setup.tools = [definition.for_session() for definition in self._tools]
         effects = parts.continuity.restore(now)
-        if self._options.listens and not self._options.push_to_talk and not self._mic_opened:
+        listens = self._options.listens and not self._options.joined
+        if listens and not self._options.push_to_talk and not self._mic_opened:
             self._mic_opened = True
             effects.append(OpenMic())
         if self.early_press:

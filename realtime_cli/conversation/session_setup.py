@@ -63,6 +63,10 @@ class SessionSetup:
         offered = {"tools": [*self._session.get("tools", ()), *self.tools]} if self.tools else {}
         return Send(SessionUpdate(session={**self._session, **offered}, event_id=event_id))
 
+    def additions(self) -> list[Effect]:
+        """The update for a session that is set up already, if there is anything to add to it."""
+        return [self.update()] if self.tools or self._session.keys() - {"type"} else []
+
     def speak(self) -> list[Effect]:
         """Speak the dialect that was found out on an earlier connection, if any was."""
         return [Speak(self._spoken)] if self._spoken else []
@@ -136,7 +140,7 @@ class SessionSetup:
         if not left_out:
             return []
         self._session, self._tried = body_of(kept), True
-        text = f"the server refuses some options ({words_of(error)}): going on without {', '.join(left_out)}"
+        text = f"the server refuses some options ({reason_given(error)}): going on without {', '.join(left_out)}"
         return [Show(Notice(text=text)), self.update(event_id)]
 
     def refusal(self, error: ErrorDetail) -> InputError:
@@ -146,7 +150,7 @@ class SessionSetup:
             remedy = f"it speaks the {shown.value} dialect: leave out --dialect {spoken.value}"
         else:
             remedy = "change it or leave it out"
-        return InputError(f"the server refuses an option: {words_of(error)}", remedy)
+        return InputError(f"the server refuses an option: {reason_given(error)}", remedy)
 
 
 def _changed(body: Mapping[str, Any], change: Reconfigured) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -164,7 +168,7 @@ def _changed(body: Mapping[str, Any], change: Reconfigured) -> tuple[dict[str, A
     return body_of(before | settings), kind | body_of(settings)
 
 
-def words_of(error: ErrorDetail) -> str:
+def reason_given(error: ErrorDetail) -> str:
     """The first line of what the server says, or its code."""
     words = " ".join(error.message.strip().split("\n", 1)[0].split()).rstrip(":")
     return words[:MAX_WORDS] or code_of(error) or "no reason given"

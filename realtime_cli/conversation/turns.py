@@ -14,6 +14,7 @@ from realtime_cli.conversation.facts import Spoken, Typed, Wanted
 from realtime_cli.conversation.history import History
 from realtime_cli.conversation.interruptions import Interruptions
 from realtime_cli.conversation.options import ConversationOptions
+from realtime_cli.conversation.past import RESTORED
 from realtime_cli.conversation.records import Notice
 from realtime_cli.conversation.reply import Wish
 from realtime_cli.conversation.responses import Responses
@@ -225,8 +226,10 @@ class Turns:
             return
         kinds = {part.type for part in item.content or ()}
         if not self._history.knows(item.id) and kinds == {"input_text"}:
-            # A typed turn, which was told when it was sent: this server gives it an id of its own.
-            return
+            if self._options.joined is None or item.id.startswith(RESTORED):
+                # A typed turn, which was told when it was sent: this server gives it an id of its own.
+                return
+            self._made(now)
         self._spoken.find(item.id, TurnState.COMMITTED)
         entry = self._history.entry(item.id, "user", now, previous_item_id)
         if entry is None or entry.final:

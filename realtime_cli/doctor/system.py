@@ -8,7 +8,7 @@ from pathlib import Path
 
 from realtime_cli import __version__
 from realtime_cli.doctor.check import Check, doubtful, good
-from realtime_cli.terminal.keyboard import Keyboard
+from realtime_cli.terminal.chat_keyboard import Keyboard
 
 
 def check_python() -> Check:

@@ -10,8 +10,7 @@ import msgspec
 
 from realtime_cli.conversation.records import Transcribed
 from realtime_cli.journal.entries import Conversation, Entry
-from realtime_cli.printable import json_text, one_line
-from realtime_cli.view.status import clock
+from realtime_cli.printable import clock, json_text, one_line
 from realtime_cli.view.subtitles import MIN_CUE_MS, writer
 
 ExportFormat = Literal["md", "json", "txt", "srt", "vtt", "wav"]

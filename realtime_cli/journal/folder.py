@@ -12,6 +12,9 @@ from realtime_cli.errors import InputError
 
 SUFFIX = ".jsonl"
 
+RECORDING = ".wav"
+"""What a conversation's sound ends with; else it is called like it."""
+
 LAST = "last"
 """What the newest conversation is called, besides its id."""
 

@@ -7,6 +7,7 @@ header claims is always there (http://soundfile.sapp.org/doc/WaveFormat/).
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -27,11 +28,9 @@ Samples = npt.NDArray[np.int16]
 WRITE_S = 0.5
 """How often the file grows: what a killed program loses of its last words."""
 
-GAP_FRAMES = ms_to_frames(500)
-"""Audio that comes this much later than the last ended was preceded by silence: a closed microphone, a device lost."""
-
-WINDOW_S = 2.0
-"""Blocks may be late for many reasons but are never early, so that the earliest in so long tells where they belong."""
+LOOKAHEAD_FRAMES = ms_to_frames(1000)
+"""Blocks may be late for many reasons but are never early: where one belongs is told by the earliest of those that come
+within so long, and it is placed then. (What is lost with a killed program is so much longer.)"""
 
 TOLERANCE_FRAMES = ms_to_frames(10)
 """How far audio may be from its place before it is moved there: half a block."""
@@ -43,16 +42,30 @@ _CHANNELS = 2
 _FRAME_BYTES = _CHANNELS * FRAME_BYTES
 
 
+class _Arrival(msgspec.Struct, frozen=True):
+    samples: Samples
+    start: int
+    count: int
+    """Frames that came before it."""
+
+    @property
+    def offset(self) -> int:
+        """How much later it began than it would have if nothing had ever been lost or late."""
+        return self.start - self.count
+
+
 class Track:
     """One channel: what came of it and is not in the file yet, and where the next block belongs. Pure."""
 
     def __init__(self) -> None:
         self._waiting: deque[Samples] = deque()
         self.end = 0
-        """Frames from the beginning of the recording to the end of what came."""
-        self._window: deque[tuple[int, int]] = deque()
-        self._too_many = 0
-        """Frames still to be left out, as what came is ahead of its place."""
+        """Frames from the beginning of the recording to the end of what is placed."""
+        self._unplaced: deque[_Arrival] = deque()
+        self._least: deque[int] = deque()
+        """The offsets of those that no later one undercuts, rising: the first is the least of all."""
+        self._count = 0
+        self._offset: int | None = None
 
     def add(self, samples: Samples) -> None:
         """Take a block, shape ``(frames,)``, that stands right behind what came."""
@@ -61,13 +74,26 @@ class Track:
 
     def place(self, samples: Samples, start: int) -> None:
         """Take a block that began ``start`` frames after the recording, as far as is known."""
-        if not self._too_many:
-            late = self._late_by(start)
-            self.pad_to(self.end + late)
-            self._too_many = max(0, -late)
-        left_out = min(self._too_many, len(samples))
-        self._too_many -= left_out
-        self.add(samples[left_out:])
+        arrival = _Arrival(samples, start, self._count)
+        self._count += len(samples)
+        self._unplaced.append(arrival)
+        while self._least and self._least[-1] > arrival.offset:
+            self._least.pop()
+        self._least.append(arrival.offset)
+        self.settle(start - LOOKAHEAD_FRAMES)
+
+    def settle(self, until: float) -> None:
+        """Place what began up to ``until``: whatever tells its place has come."""
+        while self._unplaced and self._unplaced[0].start <= until:
+            arrival = self._unplaced.popleft()
+            least = self._least[0]
+            if arrival.offset == least:
+                self._least.popleft()
+            if self._offset is None or abs(least - self._offset) >= TOLERANCE_FRAMES:
+                self._offset = least
+            begin = self._offset + arrival.count
+            self.pad_to(begin)
+            self.add(arrival.samples[max(0, self.end - begin) :])
 
     def pad_to(self, end: int) -> None:
         """Silence up to ``end``, if that is later than what came."""
@@ -86,23 +112,6 @@ class Track:
                 self._waiting.appendleft(block[count:])
             at += count
         return taken
-
-    def _late_by(self, start: int) -> int:
-        """By how many frames to move the block: by none, unless it or all in the window are out of their place."""
-        late = start - self.end
-        if late >= GAP_FRAMES or not self.end:
-            self._window.clear()
-            return late
-        self._window.append((start, late))
-        while self._window[0][0] < start - WINDOW_S * RATE_HZ:
-            self._window.popleft()
-        if start - self._window[0][0] < WINDOW_S * RATE_HZ / 2:
-            return 0
-        least = min(each for _, each in self._window)
-        if abs(least) < TOLERANCE_FRAMES:
-            return 0
-        self._window.clear()
-        return least
 
 
 class _Block(msgspec.Struct, frozen=True):
@@ -188,6 +197,9 @@ class Recorder:
             track.add(block.samples)
 
     def _write(self, file: BinaryIO, *, everything: bool) -> None:
+        now = round((self._clock() - self._began) * RATE_HZ)
+        for track in self._tracks.values():
+            track.settle(math.inf if everything else now - LOOKAHEAD_FRAMES)
         ends = [track.end for track in self._tracks.values()]
         until = max(ends) if everything else max(min(ends), max(ends) - LAG_FRAMES)
         frames = until - self._frames

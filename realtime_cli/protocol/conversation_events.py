@@ -78,6 +78,27 @@ class ConversationItemTruncated(ServerEvent, frozen=True, kw_only=True):
     audio_end_ms: int = 0
 
 
+class OutputAudioBufferStarted(ServerEvent, frozen=True, kw_only=True):
+    """The server begins to send a reply's sound; in calls only (WebRTC, SIP)."""
+
+    type: ClassVar[str] = "output_audio_buffer.started"
+    response_id: str = ""
+
+
+class OutputAudioBufferStopped(ServerEvent, frozen=True, kw_only=True):
+    """All of a reply's sound was sent; in calls only."""
+
+    type: ClassVar[str] = "output_audio_buffer.stopped"
+    response_id: str = ""
+
+
+class OutputAudioBufferCleared(ServerEvent, frozen=True, kw_only=True):
+    """The rest of a reply's sound is not sent, as it was interrupted; in calls only."""
+
+    type: ClassVar[str] = "output_audio_buffer.cleared"
+    response_id: str = ""
+
+
 class ConversationItemDeleted(ServerEvent, frozen=True, kw_only=True):
     """The answer to a delete."""
 

@@ -92,6 +92,10 @@ class PriceList(msgspec.Struct, frozen=True):
         return PriceList(self.as_of, {**self.models, **own})
 
 
+SMALL_USD = 0.1
+"""Below this, a tenth of a cent is worth showing."""
+
+
 @cache
 def price_list() -> PriceList:
     """The prices that come with the program. Reads a file on the first call."""
@@ -99,10 +103,15 @@ def price_list() -> PriceList:
     return msgspec.convert(tomllib.loads(text), PriceList)
 
 
-def dollars(usd: float | None) -> str:
-    """Money for people: cents, and more places where it is less than a dollar; ``?`` for what has no known price."""
+def dollars(usd: float | None, *, brief: bool = False) -> str:
+    """Money for people: cents, and more places where it is less than a dollar; ``?`` for what has no known price.
+
+    ``brief``: no more places than it takes to see that it grows.
+    """
     if usd is None:
         return "?"
+    if brief:
+        return f"${usd:.2f}" if usd >= SMALL_USD else f"${usd:.3f}"
     return f"${usd:.2f}" if usd >= 0.995 or usd == 0 else f"${usd:.4f}"
 
 

@@ -161,6 +161,9 @@ class Connection:
                     self._input.forget(before_ms)
             case effects.Transcribe():
                 self._transcribe(effect)
+            case effects.Hurry(job):
+                if job in self._transcriptions:
+                    self._transcriptions[job].hurry()
             case effects.DropTranscription(job):
                 self._forget(job)
                 if self._anticipated and self._anticipated.wanted.job == job:
@@ -215,7 +218,7 @@ class Connection:
             speech = wanted.speech
         else:
             speech = (self._input or self._open_input()).cut(wanted.speech)
-        job = TranscriptionJob(self._engines, wanted.job, speech, wanted.language, self._inbox.put)
+        job = TranscriptionJob(self._engines, wanted, speech, self._inbox.put)
         self._transcriptions[wanted.job] = job
         self._inbox.hold(len(self._transcriptions) >= MOST_TRANSCRIPTIONS)
         self._recogniser.submit(job)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from realtime_cli.server.core.effects import Anticipate, Prepare, Recording, StartReply, Voice
+from realtime_cli.audio.core.pcm import RATE_HZ
+from realtime_cli.server.core.effects import Anticipate, Prepare, Recording, StartReply, Transcribe, Voice
 from realtime_cli.server.core.facts import (
     CallPiece,
     Fact,
@@ -38,19 +40,20 @@ class TranscriptionJob:
     """Recognises one utterance, unless it is cancelled before its turn comes."""
 
     def __init__(
-        self,
-        engines: SharedEngines,
-        number: int,
-        speech: npt.NDArray[np.float32] | Recording,
-        language: str | None,
-        post: Post,
+        self, engines: SharedEngines, wanted: Transcribe, speech: npt.NDArray[np.float32] | Recording, post: Post
     ) -> None:
         self._engines = engines
-        self._number = number
+        self._wanted = wanted
         self._speech = speech
-        self._language = language
         self._post = post
         self._cancelled = threading.Event()
+        self._awaited = threading.Event()
+        if not wanted.suspected:
+            self._awaited.set()
+
+    def hurry(self) -> None:
+        """Somebody waits for it now. Any thread."""
+        self._awaited.set()
 
     def cancel(self) -> None:
         """Nobody waits for it any more. Any thread."""
@@ -65,12 +68,12 @@ class TranscriptionJob:
         )
 
         speech = recording(self._speech) if isinstance(self._speech, Recording) else self._speech
-        found = self._engines.stt.transcribe(speech, self._language, self._cancelled.is_set)
-        self._post(Transcribed(self._number, found.text.strip()))
+        found = self._engines.transcribe(speech, self._wanted.language, self._cancelled.is_set, self._awaited.is_set)
+        self._post(Transcribed(self._wanted.job, found.text.strip()))
 
     def failed(self, problem: str) -> None:
         """Say so."""
-        self._post(TranscriptionFailed(self._number, problem))
+        self._post(TranscriptionFailed(self._wanted.job, problem))
 
 
 class PrepareJob:
@@ -89,10 +92,17 @@ class PrepareJob:
         """Nobody waits for it."""
 
 
+RUNS_OUT_S = 1.0
+"""A reply of which less than this is left to be heard is waited for again: a sentence takes 0.1 s, and others wait."""
+
+
 class ReplyJob:
     """Makes one reply, piece by piece, until it is finished or cancelled."""
 
-    def __init__(self, engines: SharedEngines, reply: StartReply, post: Callable[[Made], None]) -> None:
+    def __init__(
+        self, engines: SharedEngines, reply: StartReply, post: Callable[[Made], None], *, awaited: bool = True
+    ) -> None:
+        """``awaited``: somebody waits for it from the beginning, see :meth:`hurry`."""
         self._engines = engines
         self._reply = reply
         self._post = post
@@ -101,6 +111,11 @@ class ReplyJob:
         self._spoken = SpokenText()
         self._begun = False
         self._audible = False
+        self._heard_until_s = 0.0
+        """When its sound so far ends if it is heard as it is made."""
+        self._awaited = threading.Event()
+        if awaited:
+            self._awaited.set()
         self._shown = False
         """Something was given without sound."""
         self._call: CallBegun | None = None
@@ -110,6 +125,10 @@ class ReplyJob:
     def cancel(self) -> None:
         """Stop soon: within a token, or a sentence's synthesis. Any thread."""
         self._cancelled.set()
+
+    def hurry(self) -> None:
+        """Somebody waits for it now. Any thread."""
+        self._awaited.set()
 
     def run(self) -> None:
         """Write, and speak what is written; blocks until the reply is complete."""
@@ -193,9 +212,10 @@ class ReplyJob:
         """The sound of some words in the wanted format, as it is made."""
         if not is_sayable(words) or self._cancelled.is_set():
             return
-        frames = self._engines.tts.synthesize(words.strip(), voice.name, voice.speed, self._cancelled.is_set)
+        frames = self._engines.synthesize(words.strip(), voice, self._cancelled.is_set, self._is_urgent)
         if voice.audio_format == "audio/pcm":
             for part in frames:
+                self._heard_until_s = max(self._heard_until_s, time.monotonic()) + len(part) / RATE_HZ
                 yield part.astype("<i2").tobytes()
             return
         # Both need numpy, which a text session does without.
@@ -206,7 +226,13 @@ class ReplyJob:
         # The narrower band is filtered for the whole sentence: pieces would click where they meet.
         whole = list(frames)
         if whole:
-            yield g711.encode(g711.narrow(np.concatenate(whole)), voice.audio_format)
+            sound = np.concatenate(whole)
+            self._heard_until_s = max(self._heard_until_s, time.monotonic()) + len(sound) / RATE_HZ
+            yield g711.encode(g711.narrow(sound), voice.audio_format)
+
+    def _is_urgent(self) -> bool:
+        """Whether somebody waits in silence for more of it, or soon will."""
+        return self._awaited.is_set() and self._heard_until_s - time.monotonic() < RUNS_OUT_S
 
     def _give(self, text: str, audio: bytes) -> None:
         if not self._cancelled.is_set():
@@ -219,7 +245,7 @@ class Anticipated:
 
     def __init__(self, engines: SharedEngines, wanted: Anticipate, post: Post) -> None:
         self.wanted = wanted
-        self.reply = ReplyJob(engines, wanted.reply, self._keep)
+        self.reply = ReplyJob(engines, wanted.reply, self._keep, awaited=False)
         self._post = post
         # The worker adds to it while the connection takes it over: nothing may get lost in between.
         self._lock = threading.Lock()
@@ -234,6 +260,7 @@ class Anticipated:
         """Give out what was made, and whatever comes from now on, as a response's. The connection's thread."""
         with self._lock:
             self._response_id = response_id
+            self.reply.hurry()
             for made in self._kept:
                 self._post(replace(made, response_id=response_id))
         return self.reply

@@ -1,24 +1,25 @@
 """How sessions share engines that take one call at a time: in turns, by sentence and by utterance.
 
 Every session has threads of its own for its recognitions and its replies, so that none waits for another's whole reply;
-what they share is the engine, and whoever has waited longest gets it next.
+what they share is the engine. Next is what somebody waits for in silence, before what is made ahead of its time; among
+equals whoever has waited longest.
 """
 
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     import numpy as np
     import numpy.typing as npt
 
+    from realtime_cli.server.core.effects import Voice
     from realtime_cli.server.engines.interface import (
         LanguageModel,
-        SpeechToText,
-        TextToSpeech,
         Transcription,
         TurnDetection,
         VoiceActivity,
@@ -27,28 +28,45 @@ if TYPE_CHECKING:
 
 
 class FairLock:
-    """A lock that is given to those who wait in the order in which they came; ``threading.Lock`` promises no order."""
+    """A lock that is given to those who wait in the order in which they came, those in a hurry first;
+    ``threading.Lock`` promises no order."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._next_ticket = 0
-        self._served = 0
+        self._taken = False
+        self._queue: list[_Place] = []
 
     @property
     def waiting(self) -> int:
         """How many wait for it. Any thread."""
         with self._changed:
-            return max(0, self._next_ticket - self._served - 1)
+            return len(self._queue)
 
-    def __enter__(self) -> None:
+    @contextmanager
+    def held(self, urgent: Callable[[], bool] = lambda: False) -> Iterator[None]:
+        """Hold it. Blocks. ``urgent`` is asked on any thread whenever it is given on, and must not block."""
+        place = _Place(urgent)
         with self._changed:
-            ticket, self._next_ticket = self._next_ticket, self._next_ticket + 1
-            self._changed.wait_for(lambda: self._served == ticket)
+            self._queue.append(place)
+            self._changed.wait_for(lambda: not self._taken and self._next() is place)
+            self._queue.remove(place)
+            self._taken = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken = False
+                self._changed.notify_all()
 
-    def __exit__(self, *_error: object) -> None:
-        with self._changed:
-            self._served += 1
-            self._changed.notify_all()
+    def _next(self) -> _Place:
+        return next((place for place in self._queue if place.urgent()), self._queue[0])
+
+
+class _Place:
+    """Somebody in the queue."""
+
+    def __init__(self, urgent: Callable[[], bool]) -> None:
+        self.urgent = urgent
 
 
 class SharedEngines:
@@ -69,17 +87,25 @@ class SharedEngines:
         """The language model, which shares itself. Blocks until it is loaded."""
         return self._engines.lm
 
-    @property
-    def stt(self) -> SpeechToText:
-        """Speech recognition, an utterance at a time. Blocks until it is loaded."""
+    def transcribe(
+        self,
+        speech: npt.NDArray[np.float32],
+        language: str | None,
+        cancelled: Callable[[], bool],
+        urgent: Callable[[], bool],
+    ) -> Transcription:
+        """Recognise, as the interface says; sooner if ``urgent()``. Blocks, also until it is loaded."""
         engine = self._engines.stt
-        return _Recogniser(engine, self._recognising) if engine.serial else engine
+        with self._recognising.held(lambda: cancelled() or urgent()) if engine.serial else nullcontext():
+            return engine.transcribe(speech, language, cancelled)
 
-    @property
-    def tts(self) -> TextToSpeech:
-        """Speech synthesis, a sentence at a time. Blocks until it is loaded."""
+    def synthesize(
+        self, text: str, voice: Voice, cancelled: Callable[[], bool], urgent: Callable[[], bool]
+    ) -> Iterator[npt.NDArray[np.int16]]:
+        """Speak, as the interface says; sooner if ``urgent()``. Blocks, also until it is loaded."""
         engine = self._engines.tts
-        return _Voice(engine, self._speaking) if engine.serial else engine
+        with self._speaking.held(lambda: cancelled() or urgent()) if engine.serial else nullcontext():
+            yield from engine.synthesize(text, voice.name, voice.speed, cancelled)
 
     @property
     def turn_detection(self) -> TurnDetection | None:
@@ -97,32 +123,3 @@ class SharedEngines:
     def close(self) -> None:
         """Free the engines. Blocks for a moment."""
         self._engines.close()
-
-
-class _Recogniser:
-    serial = True
-
-    def __init__(self, engine: SpeechToText, lock: FairLock) -> None:
-        self._engine = engine
-        self._lock = lock
-
-    def transcribe(
-        self, speech: npt.NDArray[np.float32], language: str | None, cancelled: Callable[[], bool]
-    ) -> Transcription:
-        with self._lock:
-            return self._engine.transcribe(speech, language, cancelled)
-
-
-class _Voice:
-    serial = True
-
-    def __init__(self, engine: TextToSpeech, lock: FairLock) -> None:
-        self.voices: Sequence[str] = engine.voices
-        self._engine = engine
-        self._lock = lock
-
-    def synthesize(
-        self, text: str, voice: str, speed: float, cancelled: Callable[[], bool]
-    ) -> Iterator[npt.NDArray[np.int16]]:
-        with self._lock:
-            yield from self._engine.synthesize(text, voice, speed, cancelled)

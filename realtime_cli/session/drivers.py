@@ -31,9 +31,9 @@ from realtime_cli.ports import (
     AudioSource,
     Core,
     EchoControl,
+    FileWriter,
     Input,
     Journal,
-    Keeper,
     Note,
     Recorder,
     ToolHost,
@@ -103,7 +103,7 @@ class Drivers(msgspec.Struct, frozen=True, kw_only=True):
     """Makes what keeps what is told, unless the user wants nothing kept. Main thread."""
     make_recorder: Callable[[Note], Recorder | None] = nothing
     """Makes what keeps what is heard, where the user wants it. Main thread."""
-    wire_log: Keeper | None = None
+    wire_log: FileWriter | None = None
     """What keeps the messages of all connections; ``make_transport`` knows it."""
     first_facts: tuple[Fact, ...] = ()
     """What the core is told before anything else."""

@@ -1,9 +1,13 @@
-"""Ctrl-C where it must not cut in, and signals that end the program. Main thread only."""
+"""Ctrl-C where it must not cut in, and signals that end the program.
+
+Signals come on the main thread: a session that is held on another one (a page's) sees none, and changes nothing.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +23,9 @@ def deferred() -> Iterator[None]:
 
     Half an extension module is left where one interrupts its import, and crashes the thread that imports it next.
     """
+    if not _on_main_thread():
+        yield
+        return
     first_s: float | None = None
 
     def take_note(_signum: int, _frame: FrameType | None) -> None:
@@ -56,6 +63,9 @@ def offered_to(take: Callable[[], bool]) -> Iterator[None]:
 @contextmanager
 def ignored() -> Iterator[None]:
     """Let Ctrl-C do nothing meanwhile."""
+    if not _on_main_thread():
+        yield
+        return
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
@@ -85,7 +95,7 @@ def raising_deadly_signals() -> Iterator[None]:
 
     for name in ("SIGTERM", "SIGHUP", "SIGQUIT"):
         signum = getattr(signal, name, None)
-        if signum is not None and signal.getsignal(signum) is signal.SIG_DFL:
+        if signum is not None and _on_main_thread() and signal.getsignal(signum) is signal.SIG_DFL:
             before[signum] = signal.signal(signum, raise_terminated)
     try:
         yield
@@ -98,3 +108,7 @@ def die_of(signum: int) -> None:
     """End the program as the signal would have, so that whoever waits for it learns why."""
     signal.signal(signum, signal.SIG_DFL)
     os.kill(os.getpid(), signum)
+
+
+def _on_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

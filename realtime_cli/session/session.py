@@ -10,44 +10,20 @@ import gc
 import threading
 import time
 from contextlib import ExitStack, nullcontext, suppress
-from functools import partial
 from queue import Empty, SimpleQueue
 
 from realtime_cli.audio.core.pcm import BLOCK_MS
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.effects import (
-    CancelTool,
-    ChangeDevice,
-    CloseMic,
-    Connect,
-    Drop,
-    Effect,
-    End,
-    EndOfAudio,
-    Feed,
-    FeedSilence,
-    Flush,
-    Mute,
-    OpenMic,
-    Pause,
-    Play,
-    Resume,
-    ResumeMic,
-    RunTool,
-    Send,
-    Show,
-    Speak,
-    Use,
-)
+from realtime_cli.conversation.effects import Effect, End, Show
 from realtime_cli.conversation.records import Ended, Phase, Record
-from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.errors import INTERRUPTED_EXIT_CODE, RealtimeError, in_words
-from realtime_cli.ports import Journal, Keeper, Recorder
+from realtime_cli.ports import FileWriter, Journal, Recorder
 from realtime_cli.session.clock import Clock
 from realtime_cli.session.connection import FIRST_EPOCH, Connection
 from realtime_cli.session.connections import Connections
 from realtime_cli.session.devices import Devices
 from realtime_cli.session.drivers import Drivers
+from realtime_cli.session.effects import Effects
 from realtime_cli.session.interrupts import Terminated, deferred, die_of, ignored, offered_to, raising_deadly_signals
 from realtime_cli.session.microphone import Microphone
 from realtime_cli.session.threads import Threads
@@ -101,6 +77,9 @@ class Session:
             lambda connection, fact, size: self._inbox.put((fact, connection, size)),
             lambda: self._devices.undecoded,
         )
+        self._effects = Effects(
+            drivers, self._connections, self._devices, self._mic, self._threads, self.post, self._stopping
+        )
         self._clock = Clock()
         self._look_at = 0.0
         self._tell_dropped_at = SLOW_NOTICE_BLOCKS
@@ -114,19 +93,19 @@ class Session:
         """Hold the conversation; blocks until it ends, and returns the exit code. Raises errors of opening a device."""
         try:
             with raising_deadly_signals():
-                return self._hold()
+                return self._run()
         except Terminated as end:
             die_of(end.signum)
             raise
 
-    def _hold(self) -> int:
+    def _run(self) -> int:
         # It rests while the program starts. (Not frozen: extension modules complain at exit of what was never freed.)
         gc.enable()
         drivers = self._drivers
         self._journal, self._recorder = drivers.make_journal(self.note), drivers.make_recorder(self.note)
         self._devices.make(self._recorder)
         with ExitStack() as stack:
-            stack.callback(self._give_back)
+            stack.callback(self._restore_terminal)
             stack.callback(self._stop)
             drivers.view.open()
             try:
@@ -159,10 +138,10 @@ class Session:
     def _start(self) -> None:
         """Connect first: the handshake goes on while the audio libraries load and the devices open."""
         self._threads.start(VIEW, self._screen.run)
-        for keeper in self._keepers():
-            self._threads.start("keeper", keeper.run)
+        for writer in self._file_writers():
+            self._threads.start("file writer", writer.run)
         if self._tools:
-            self._threads.start("tools", self._tools.run, self._tools_ready, self._stopping)
+            self._threads.start("tools", self._tools.run, lambda tools: self.post(f.ToolsReady(tools)), self._stopping)
         self._mic.attach(self._connections.connect(FIRST_EPOCH).queue)
         with deferred():
             self._devices.open()
@@ -170,8 +149,8 @@ class Session:
             each.open()
             self._threads.start("input", each.run, self.post, self._stopping)
 
-    def _keepers(self) -> list[Keeper]:
-        return [keeper for keeper in (self._journal, self._recorder, self._drivers.wire_log) if keeper]
+    def _file_writers(self) -> list[FileWriter]:
+        return [writer for writer in (self._journal, self._recorder, self._drivers.wire_log) if writer]
 
     def _stop(self) -> None:
         """Ask everything to end, then join under one deadline; what is still to be sent or shown goes out first."""
@@ -183,8 +162,8 @@ class Session:
         if self._tools:
             self._tools.close()
         self._screen.close()
-        for keeper in self._keepers():
-            keeper.close()
+        for writer in self._file_writers():
+            writer.close()
         deadline = time.monotonic() + SHUTDOWN_S
         try:
             if current:
@@ -213,7 +192,7 @@ class Session:
         while self._exit_code is None:
             self._handle_next()
 
-    def _give_back(self) -> None:
+    def _restore_terminal(self) -> None:
         """Give the keyboard and the screen back, whatever comes: no Ctrl-C cuts into this."""
         with ignored(), ExitStack() as stack:
             stack.callback(self._close_view)
@@ -233,15 +212,15 @@ class Session:
         try:
             fact, connection, size = self._inbox.get(timeout=wait)
         except Empty:
-            self._look_around()
+            self._check_health()
             self._tell_progress()
             if deadline is not None and self._clock.now() >= deadline:
                 self._tell(f.Tick())
         else:
-            self._look_around()
+            self._check_health()
             self._take(fact, connection, size)
 
-    def _look_around(self) -> None:
+    def _check_health(self) -> None:
         """See whether this machine slept, the microphone and the server live, and the network takes what is said."""
         slept_s = self._clock.slept_s()
         if slept_s:
@@ -291,51 +270,14 @@ class Session:
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
-            case Send():
-                if connection := self._connections.of(effect.epoch):
-                    connection.queue.put(effect.event)
-            case Speak():
-                if connection := self._connections.of(effect.epoch):
-                    connection.speak(effect.dialect)
-            case Connect():
-                self._connections.connect(effect.epoch, standby=effect.standby)
-            case Use():
-                self._connections.use(effect.epoch)
-            case Drop():
-                if self._connections.drop(effect.epoch):
-                    self._mic.detach()
-            case ResumeMic():
-                if current := self._connections.current:
-                    self._tell(self._mic.attach(current.queue, effect.seconds))
-            case Play() | EndOfAudio():
-                self._devices.play(effect)
-            case Flush():
-                self._tell(self._devices.flush())
-            case Pause():
-                self._devices.pause()
-            case Resume():
-                self._devices.resume()
-            case Mute():
-                self._mic.muted = effect.on
             case Show():
                 self._show(effect.record)
-            case ChangeDevice():
-                self._devices.change(effect)
-            case OpenMic():
-                self._devices.open_microphone(cut=effect.cut)
-            case CloseMic():
-                self._tell(self._mic.close())
-            case Feed():
-                self._feed(effect)
-            case FeedSilence():
-                self._feed_silence(effect.duration_ms)
-            case RunTool():
-                self._threads.start(_name_of(effect.run_id), self._run_tool, effect)
-            case CancelTool() if self._tools:
-                self._tools.cancel(effect.run_id)
-                self._threads.forget(_name_of(effect.run_id))
             case End():
                 self._exit_code = effect.exit_code
+            case _:
+                answer = self._effects.carry_out(effect)
+                if answer is not None:
+                    self._tell(answer)
 
     def _show(self, record: Record) -> None:
         if isinstance(record, Ended) and self._devices.any:
@@ -344,29 +286,6 @@ class Session:
         self._screen.put(record, t)
         if self._journal:
             self._journal.put(record, t)
-
-    def _feed(self, effect: Feed) -> None:
-        """Send a recording over the current connection; when that is lost, the core asks for it again."""
-        current = self._connections.current
-        if current is None:
-            return
-        blocks = self._drivers.open_recording(effect.source, effect.from_ms)
-        feed = partial(self._mic.feed, blocks, current.queue, self._stopping, cut=effect.cut)
-        self._threads.start("feeder", feed)
-
-    def _feed_silence(self, duration_ms: int) -> None:
-        """Send silence behind what was said, over the current connection."""
-        if current := self._connections.current:
-            feed = partial(self._mic.feed_silence, duration_ms, current.queue, self._stopping)
-            self._threads.start("silence", feed)
-
-    def _tools_ready(self, definitions: tuple[ToolDefinition, ...]) -> None:
-        self.post(f.ToolsReady(definitions))
-
-    def _run_tool(self, effect: RunTool) -> None:
-        if self._tools:
-            outcome = self._tools.call(effect.run_id, effect.name, effect.arguments)
-            self.post(f.ToolReturned(effect.run_id, outcome))
 
     def _ended_badly(self, name: str, error: Exception) -> None:
         if isinstance(error, BrokenPipeError):
@@ -377,8 +296,3 @@ class Session:
         if name == VIEW:
             self._unshown = failure
         self.post(f.Failed(failure))
-
-
-def _name_of(run_id: str) -> str:
-    """The name of the thread that runs a function."""
-    return f"call {run_id}"

@@ -17,10 +17,17 @@ from realtime_cli.conversation.records import Snapshot
 from realtime_cli.terminal.answering import Answering
 from realtime_cli.terminal.history_file import append_line, read_lines_of
 from realtime_cli.terminal.key_bindings import Action, Answered, Entered, KeyBindings, Left, Mute, Stop, Talk
-from realtime_cli.terminal.keyboard import Keyboard
 from realtime_cli.terminal.keys import Key
 from realtime_cli.terminal.line_editor import LineHistory
 from realtime_cli.terminal.slash_commands import SlashCommand, SlashCommands
+
+if sys.platform == "win32":
+    from realtime_cli.terminal.windows import Keyboard
+else:
+    from realtime_cli.terminal.posix import Keyboard
+
+__all__ = ["ChatKeyboard", "Keyboard"]
+"""``Keyboard`` is this platform's; it has the same methods on each."""
 
 
 class ChatKeyboard:

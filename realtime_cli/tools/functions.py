@@ -17,7 +17,7 @@ from pydantic_core import PydanticSerializationError
 
 from realtime_cli.conversation.tool_definitions import ToolDefinition
 from realtime_cli.errors import InputError
-from realtime_cli.tools.arguments import BadArguments, json_object
+from realtime_cli.tools.call_text import BadArguments, json_object
 from realtime_cli.tools.mark import Mark, mark_of
 
 MAX_NAME_CHARS = 64

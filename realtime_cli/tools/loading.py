@@ -13,9 +13,9 @@ from types import ModuleType
 from typing import Any
 
 from realtime_cli.errors import InputError
+from realtime_cli.tools.call_text import error_text
 from realtime_cli.tools.functions import FunctionTool
 from realtime_cli.tools.mark import mark_of
-from realtime_cli.tools.output import error_text
 
 
 def load_tools(path: str) -> list[FunctionTool]:

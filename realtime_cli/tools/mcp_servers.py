@@ -20,8 +20,7 @@ from msgspec.structs import replace
 from realtime_cli.conversation.tool_definitions import ToolDefinition, ToolOutcome, failure
 from realtime_cli.errors import ConfigError, InputError
 from realtime_cli.protocol.redaction import redact
-from realtime_cli.tools.arguments import json_object
-from realtime_cli.tools.output import error_text, shortened
+from realtime_cli.tools.call_text import error_text, json_object, shortened
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient

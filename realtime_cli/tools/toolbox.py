@@ -16,10 +16,9 @@ import msgspec
 
 from realtime_cli.conversation.tool_definitions import ToolDefinition, ToolOutcome, failure
 from realtime_cli.errors import InputError, RealtimeError
-from realtime_cli.tools.arguments import BadArguments
+from realtime_cli.tools.call_text import BadArguments, error_text, outcome_of
 from realtime_cli.tools.functions import FunctionTool, wire_name
 from realtime_cli.tools.mcp_servers import McpServer
-from realtime_cli.tools.output import error_text, outcome_of
 
 Confirm = Literal["auto", "always", "never"]
 """Before which calls the user is asked: as each tool says, all, or none."""

@@ -52,8 +52,8 @@ class Liveness:
         """Something came."""
         self._heard_at, self._asked_at = now, None
 
-    def asked(self, now: float) -> None:
-        """A ping was sent."""
+    def asked(self, now: float | None) -> None:
+        """A ping is sent; None: it could not be."""
         self._asked_at = now
 
     def sending(self, since: float | None) -> None:

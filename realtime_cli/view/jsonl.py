@@ -10,21 +10,16 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from realtime_cli.conversation.records import Record, Snapshot
+from realtime_cli.conversation.records import Record
 from realtime_cli.printable import json_line
+from realtime_cli.view.line_view import LineView
 
 
-class JsonView:
+class JsonView(LineView):
     """Writes bytes, so that the platform's idea of a text encoding has no say."""
-
-    frame_s = None
-    """Records are shown at once."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
-
-    def open(self) -> None:
-        """Nothing to prepare."""
 
     def show(self, record: Record, t: float) -> None:
         """Write one line. Raises BrokenPipeError."""
@@ -32,9 +27,6 @@ class JsonView:
         line = {"type": fields.pop("type"), "t": round(t, 3), **fields}
         self._out.write(json_line(line).encode() + b"\n")
         self._out.flush()
-
-    def draw(self, snapshot: Snapshot) -> None:
-        """Nothing: a script reads what happened."""
 
     def close(self) -> None:
         """Nothing to restore."""

@@ -18,7 +18,6 @@ from realtime_cli.conversation.records import (
     Record,
     SessionStarted,
     SideChannelSaid,
-    Snapshot,
     ToolAsked,
     ToolCalled,
     ToolFinished,
@@ -26,15 +25,12 @@ from realtime_cli.conversation.records import (
     UserSaid,
 )
 from realtime_cli.printable import one_line, printable
-from realtime_cli.view.replies import ReplyWriter
+from realtime_cli.view.line_view import LineView, ReplyWriter
 from realtime_cli.view.tool_lines import always_text, call_text, question_text, result_text
 
 
-class PlainView:
+class PlainView(LineView):
     """``streaming``: print replies as they come. ``echo_user``: print what the user said, if not typed just now."""
-
-    frame_s = None
-    """Records are shown at once."""
 
     def __init__(self, out: TextIO, err: TextIO, *, streaming: bool, echo_user: bool = True) -> None:
         self._out, self._err = out, err
@@ -42,9 +38,6 @@ class PlainView:
         self._streaming = streaming
         self._echo_user = echo_user
         self._held: list[str] = []
-
-    def open(self) -> None:
-        """Nothing to prepare."""
 
     def show(self, record: Record, _t: float) -> None:
         """Print a line of a record, if it has one. Raises BrokenPipeError."""
@@ -78,9 +71,6 @@ class PlainView:
             case Trouble():
                 self._note(f"error: {record.message}")
         self._release()
-
-    def draw(self, snapshot: Snapshot) -> None:
-        """Nothing: only what happened is printed."""
 
     def close(self) -> None:
         """End an open line. Raises BrokenPipeError."""

@@ -8,7 +8,7 @@ from typing import TextIO
 
 from realtime_cli.conversation.records import Phase, Record, Snapshot
 from realtime_cli.ports import View
-from realtime_cli.printable import one_line
+from realtime_cli.printable import clock, one_line
 from realtime_cli.view.layout import cells
 
 Status = Callable[[Snapshot, int], str]
@@ -68,7 +68,8 @@ def bar(label: str, done_ms: int, total_ms: int, width: int) -> str:
     """``label ━━━━──── 42 % · 1:15 of 3:00``, as much of it as fits."""
     share = min(1.0, done_ms / max(total_ms, 1))
     full = round(share * BAR_CELLS)
-    text = f"{label} {'━' * full}{'─' * (BAR_CELLS - full)} {share:4.0%} · {_clock(done_ms)} of {_clock(total_ms)}"
+    times = f"{clock(done_ms // 1000)} of {clock(total_ms // 1000)}"
+    text = f"{label} {'━' * full}{'─' * (BAR_CELLS - full)} {share:4.0%} · {times}"
     return text[:width]
 
 
@@ -81,9 +82,3 @@ def being_said(snapshot: Snapshot, width: int) -> str:
     while text and cells(text) + 2 > width:
         text = text[1:]
     return f"… {text}"[:width]
-
-
-def _clock(ms: int) -> str:
-    seconds = ms // 1000
-    hours = f"{seconds // 3600}:" if seconds >= 3600 else ""
-    return f"{hours}{seconds // 60 % 60:{'02' if hours else ''}}:{seconds % 60:02}"

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from realtime_cli.conversation.records import AssistantDelta, AssistantSaid, Record, Snapshot, ToolAsked, Trouble
+from realtime_cli.conversation.records import AssistantDelta, AssistantSaid, Record, ToolAsked, Trouble
 from realtime_cli.printable import one_line, printable
-from realtime_cli.view.replies import ReplyWriter
+from realtime_cli.view.line_view import LineView, ReplyWriter
 from realtime_cli.view.tool_lines import always_text, question_text
 
 
-class QuietView:
+class QuietView(LineView):
     """``streaming`` as in :class:`~realtime_cli.view.plain.PlainView`."""
-
-    frame_s = None
-    """Records are shown at once."""
 
     def __init__(self, out: TextIO, err: TextIO, *, streaming: bool) -> None:
         self._err = err
         self._replies = ReplyWriter(out, streaming=streaming)
-
-    def open(self) -> None:
-        """Nothing to prepare."""
 
     def show(self, record: Record, _t: float) -> None:
         """Print replies, errors and questions, which wait for an answer. Raises BrokenPipeError."""
@@ -39,9 +33,6 @@ class QuietView:
         self._replies.end_line()
         self._err.write(printable(text, self._err) + "\n")
         self._err.flush()
-
-    def draw(self, snapshot: Snapshot) -> None:
-        """Nothing."""
 
     def close(self) -> None:
         """End an open line. Raises BrokenPipeError."""

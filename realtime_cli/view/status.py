@@ -9,7 +9,8 @@ import msgspec
 
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import Phase, Snapshot, Totals
-from realtime_cli.printable import in_ascii, one_line
+from realtime_cli.printable import clock, in_ascii, one_line
+from realtime_cli.providers.prices import dollars
 from realtime_cli.view.layout import Span, Spans, cells, fitted, plain, spans_cells
 
 PHASES = {
@@ -36,9 +37,6 @@ METERS = ("mic", "out")
 
 NAME_CELLS = 20
 """Of a device: many are called by vendor, chip, connector and number."""
-
-SMALL_USD = 0.1
-"""Below this, a tenth of a cent is worth showing."""
 
 GAP = "  "
 """Between the state, each level, the facts and the keys."""
@@ -176,18 +174,11 @@ def _facts(snapshot: Snapshot, gauges: Gauges) -> list[Part]:
     return [Part([Span(one_line(text), "dim")], rank, "fact") for text, rank in facts if text]
 
 
-def clock(seconds: int) -> str:
-    """``3:12`` or ``1:03:12``."""
-    hours = f"{seconds // 3600}:" if seconds >= 3600 else ""
-    return f"{hours}{seconds // 60 % 60:{'02' if hours else ''}}:{seconds % 60:02}"
-
-
 def _money(totals: Totals) -> str:
     """What it cost so far; a plus where something had no known price, and nothing where nothing had one."""
     if not totals.usd:
         return ""
-    digits = 2 if totals.usd >= SMALL_USD else 3
-    return f"${totals.usd:.{digits}f}{'' if totals.priced else '+'}"
+    return f"{dollars(totals.usd, brief=True)}{'' if totals.priced else '+'}"
 
 
 def _short(number: int) -> str:

@@ -18,23 +18,18 @@ from realtime_cli.conversation.records import (
 from realtime_cli.ports import View
 from realtime_cli.printable import one_line, printable
 from realtime_cli.result_file import ResultFile
+from realtime_cli.view.line_view import LineView
 from realtime_cli.view.subtitles import Writer
 
 
-class TranscriptView:
+class TranscriptView(LineView):
     """Each stretch of speech when it is whole, as ``writer`` puts it. ``quiet``: errors only on ``err``."""
-
-    frame_s = None
-    """Records are shown at once."""
 
     def __init__(self, out: TextIO, err: TextIO, writer: Writer, *, quiet: bool = False) -> None:
         self._out, self._err = out, err
         self._writer = writer
         self._quiet = quiet
         self._begun = self._closed = False
-
-    def open(self) -> None:
-        """Nothing to prepare."""
 
     def show(self, record: Record, _t: float) -> None:
         """Print what a record has to say. Raises BrokenPipeError."""
@@ -49,9 +44,6 @@ class TranscriptView:
                 self._note(record.words)
             case Trouble():
                 self._note(f"error: {record.message}")
-
-    def draw(self, snapshot: Snapshot) -> None:
-        """Nothing: only whole stretches are printed."""
 
     def close(self) -> None:
         """Finish the document, if it was begun: without a session there is none. Raises BrokenPipeError."""

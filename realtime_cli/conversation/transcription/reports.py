@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from realtime_cli.conversation.effects import Effect, Show
 from realtime_cli.conversation.records import TranscriptionUsage, Trouble
-from realtime_cli.conversation.session_setup import words_of
+from realtime_cli.conversation.session_setup import reason_given
 from realtime_cli.conversation.transcription.options import TranscriptionOptions
 from realtime_cli.conversation.transcription.segments import Segment
 from realtime_cli.errors import ConnectionFailed, InputError, RealtimeError, TurnError
+from realtime_cli.printable import clock
 from realtime_cli.protocol.conversation_events import TranscriptionCompleted
 from realtime_cli.protocol.items import ErrorDetail
 from realtime_cli.providers.prices import FREE
@@ -21,7 +22,7 @@ def no_session(error: ErrorDetail, refusal: InputError) -> InputError:
     """Why there is no session: many compatible servers have conversations only."""
     if error.param in ("session.type", "type") or "transcription_session" in error.message:
         return InputError(
-            f"the server has no transcription sessions ({words_of(error)})", "use --local, or name another server"
+            f"the server has no transcription sessions ({reason_given(error)})", "use --local, or name another server"
         )
     return refusal
 
@@ -38,7 +39,7 @@ def silent_server(options: TranscriptionOptions, *, opened: bool) -> RealtimeErr
 
 def untranscribed(segments: Iterable[Segment]) -> Trouble:
     """Speech for which no transcript came."""
-    at = ", ".join(_clock(segment.start_ms) for segment in segments)
+    at = ", ".join(clock((segment.start_ms or 0) // 1000) for segment in segments)
     return Trouble(message=f"no transcript came for what was said at {at}")
 
 
@@ -56,8 +57,3 @@ def usage_of(event: TranscriptionCompleted, options: TranscriptionOptions) -> li
         usd=None if price is None else price.of(usage),
     )
     return [Show(told)]
-
-
-def _clock(ms: int | None) -> str:
-    seconds = (ms or 0) // 1000
-    return f"{seconds // 60}:{seconds % 60:02}"

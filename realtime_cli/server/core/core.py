@@ -18,9 +18,10 @@ from realtime_cli.protocol.items import ErrorDetail
 from realtime_cli.server.core import facts
 from realtime_cli.server.core.checks import Refusal, invalid
 from realtime_cli.server.core.effects import CloseConnection, Effect, EffectList, NewId
+from realtime_cli.server.core.entries import Entry
 from realtime_cli.server.core.facts import Fact
 from realtime_cli.server.core.input_buffer import InputBuffer
-from realtime_cli.server.core.items import CONTEXT_CHARS, Entry, Items
+from realtime_cli.server.core.items import CONTEXT_CHARS, Items
 from realtime_cli.server.core.requests import MAX_AUDIO_BYTES, BadRequest, accept_item, decode_audio, parse
 from realtime_cli.server.core.responses import STILL_THERE, Responses
 from realtime_cli.server.core.session_fields import SessionType

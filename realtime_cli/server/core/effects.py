@@ -67,6 +67,15 @@ class Transcribe:
     job: int
     speech: Span | Recording
     language: str | None = None
+    suspected: bool = False
+    """The speech may go on: whoever is waited for goes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hurry:
+    """The speech that a recognition was begun for on suspicion is over: from now on it is waited for."""
+
+    job: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +149,7 @@ Effect: TypeAlias = (
     | Hear
     | Forget
     | Transcribe
+    | Hurry
     | DropTranscription
     | Prepare
     | StartReply

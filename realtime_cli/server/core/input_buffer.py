@@ -9,7 +9,7 @@ silent      SpeechStarted                speaking    ``speech_started``
 speaking    MaybeEnded                   suspected   Transcribe, on the suspicion that this was all
 suspected   Resumed                      speaking    DropTranscription
 speaking    SpeechStopped                silent      ``speech_stopped``, ``committed``, the user's item, Transcribe
-suspected   SpeechStopped                silent      the same without a second Transcribe
+suspected   SpeechStopped                silent      the same with Hurry in place of a second Transcribe
 not silent  more than MOST_SPEECH_S      silent      as for SpeechStopped
 any         ``commit``                   silent      ``committed``, the user's item, Transcribe; in the middle of speech
                                                      the item has the id that ``speech_started`` gave
@@ -32,12 +32,14 @@ from realtime_cli.server.core.effects import (
     EffectList,
     Forget,
     Hear,
+    Hurry,
     Listen,
     Recording,
     Span,
     Transcribe,
 )
-from realtime_cli.server.core.items import Entry, Items
+from realtime_cli.server.core.entries import Entry
+from realtime_cli.server.core.items import Items
 from realtime_cli.server.core.response_output import BYTES_PER_MS
 from realtime_cli.server.core.session_state import SessionState
 from realtime_cli.server.listening.endpointing import Decision, MaybeEnded, Resumed, SpeechStarted, SpeechStopped
@@ -157,7 +159,7 @@ class InputBuffer:
                 self._speech = _Speech(item_id, start_ms)
                 self._effects.emit(events.SpeechStarted(item_id=item_id, audio_start_ms=start_ms))
             case MaybeEnded(audio_end_ms) if self._speech and not self._speech.suspected:
-                self._speech.early = self._transcribe(_span(self._speech.start_ms, audio_end_ms))
+                self._speech.early = self._transcribe(_span(self._speech.start_ms, audio_end_ms), suspected=True)
             case Resumed() if self._speech:
                 self._drop_early(self._speech)
             case SpeechStopped(audio_end_ms) if self._speech:
@@ -202,8 +204,11 @@ class InputBuffer:
         entry.ends_turn = True
         if speech.text is not None:
             self._recognised(entry, speech.text)
+        elif speech.early is not None:
+            self._waiting[speech.early] = entry
+            self._effects.do(Hurry(speech.early))
         else:
-            self._waiting[speech.early or self._transcribe(span)] = entry
+            self._waiting[self._transcribe(span)] = entry
         self._drop(span.end_ms)
 
     def _user_item(self, item_id: str, span: Span) -> Entry:
@@ -239,10 +244,10 @@ class InputBuffer:
             events.TranscriptionCompleted(item_id=entry.id, content_index=0, transcript=text, usage=usage)
         )
 
-    def _transcribe(self, speech: Span | Recording) -> int:
+    def _transcribe(self, speech: Span | Recording, *, suspected: bool = False) -> int:
         self._jobs += 1
         language = (self._session.transcription or {}).get("language")
-        self._effects.do(Transcribe(self._jobs, speech, language))
+        self._effects.do(Transcribe(self._jobs, speech, language, suspected))
         return self._jobs
 
     @property

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from realtime_cli.protocol.items import InputTokens, Item
+from realtime_cli.protocol.items import InputTokens
+from realtime_cli.server.core.entries import Entry
 from realtime_cli.server.engines.interface import FunctionCall, Message
-
-if TYPE_CHECKING:
-    from realtime_cli.server.core.items import Entry
-
-IMAGE_CHARS = 3000
-"""What a picture counts for: models read it as about 765 tokens
-(https://platform.openai.com/docs/guides/images-vision#calculating-costs)."""
 
 INPUT_TOKENS_PER_S = 10
 """What the remote service counts for a second of the user's audio."""
@@ -66,11 +59,6 @@ def tokens(instructions: str, entries: Sequence[Entry]) -> InputTokens:
     )
 
 
-def words(item: Item) -> str:
-    """What a message says."""
-    return " ".join(part.words.strip() for part in item.content or () if part.words.strip())
-
-
 def _add_call(found: list[Message], call: FunctionCall, follows_call: bool) -> None:
     """Calls belong to the assistant's message before them, or make one of their own."""
     last = found[-1] if found else None
@@ -78,16 +66,3 @@ def _add_call(found: list[Message], call: FunctionCall, follows_call: bool) -> N
         found[-1] = replace(last, calls=(*last.calls, call))
     else:
         found.append(Message("assistant", calls=(call,)))
-
-
-def message_of(item: Item) -> Message:
-    """A message as the model reads it."""
-    images = tuple(part.image_url for part in item.content or () if part.image_url)
-    role = item.role if item.role in ("user", "assistant") else "system"
-    return Message(role, words(item), images)  # type: ignore[arg-type]  # mypy does not narrow by membership
-
-
-def read_chars(item: Item) -> int:
-    """How much there is to read of an item."""
-    pictures = sum(IMAGE_CHARS for part in item.content or () if part.image_url)
-    return pictures + len(words(item)) + sum(len(text or "") for text in (item.name, item.arguments, item.output))

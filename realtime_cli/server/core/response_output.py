@@ -27,7 +27,8 @@ from realtime_cli.protocol.items import (
     Usage,
 )
 from realtime_cli.server.core.effects import NewId
-from realtime_cli.server.core.items import Entry, Items, Sentence
+from realtime_cli.server.core.entries import Entry, Sentence
+from realtime_cli.server.core.items import Items
 from realtime_cli.server.engines.interface import NO_TOOLS, UNCOUNTED, Ended, Function, Tools
 
 DELTA_MS = 200

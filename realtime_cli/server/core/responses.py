@@ -31,10 +31,11 @@ from realtime_cli.protocol.conversation_events import RateLimitsUpdated
 from realtime_cli.protocol.items import ErrorDetail, Item, RateLimit
 from realtime_cli.server.core.checks import Refusal, invalid, missing, record
 from realtime_cli.server.core.effects import Anticipate, CancelReply, EffectList, Prepare, StartReply, Voice
+from realtime_cli.server.core.entries import Entry, words
 from realtime_cli.server.core.facts import CallPiece, ReplyFailed, ReplyFinished, ReplyPiece
 from realtime_cli.server.core.input_buffer import InputBuffer
-from realtime_cli.server.core.items import Entry, Items
-from realtime_cli.server.core.reading import messages, tokens, words
+from realtime_cli.server.core.items import Items
+from realtime_cli.server.core.reading import messages, tokens
 from realtime_cli.server.core.requests import accept_item
 from realtime_cli.server.core.response_output import Options, ResponseOutput, Status, options
 from realtime_cli.server.core.session_fields import RESPONSE_FIELDS, UNLIMITED_TOKENS

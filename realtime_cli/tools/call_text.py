@@ -1,6 +1,9 @@
-"""What a function returned, as text for the model."""
+"""The text of a call: the arguments that a model wrote, and the output that it is told."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
 
 import pydantic_core
 
@@ -8,6 +11,22 @@ from realtime_cli.conversation.tool_definitions import ToolOutcome, failure
 
 MAX_OUTPUT_CHARS = 60_000
 """Some 15,000 tokens. The smallest context of a realtime model holds 32,000 (https://platform.openai.com/docs/models)."""
+
+
+class BadArguments(ValueError):
+    """The arguments do not fit; the message tells the model all that is wrong with them."""
+
+
+def json_object(arguments: str) -> dict[str, Any]:
+    """The arguments by name. Raises BadArguments."""
+    try:
+        # Some servers send nothing at all for a function without parameters.
+        given = json.loads(arguments or "{}")
+    except (ValueError, RecursionError) as error:
+        raise BadArguments(f"the arguments are no JSON: {error}") from error
+    if not isinstance(given, dict):
+        raise BadArguments("the arguments are no JSON object")
+    return given
 
 
 def outcome_of(result: object) -> ToolOutcome:

@@ -1,11 +1,23 @@
-"""Reply text on standard output, and nothing else there: for the plain and the quiet view."""
+"""What views have in common that print line by line, and how they write replies to standard output."""
 
 from __future__ import annotations
 
 from typing import TextIO
 
-from realtime_cli.conversation.records import AssistantDelta, AssistantSaid
+from realtime_cli.conversation.records import AssistantDelta, AssistantSaid, Snapshot
 from realtime_cli.printable import printable
+
+
+class LineView:
+    """Shows each record at once. On such a view nothing is drawn, and nothing is to be prepared."""
+
+    frame_s = None
+
+    def open(self) -> None:
+        """Nothing to prepare."""
+
+    def draw(self, snapshot: Snapshot) -> None:
+        """Nothing: only what happened is printed."""
 
 
 class ReplyWriter:

@@ -1,0 +1,108 @@
+"""How many spoken conversations the server holds at once, in a process of its own, and its memory.
+
+All clients ask at the same moment, each another question, at the pace of speech: the worst that can happen to them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import websocket
+
+from benchmarks.figures import Series, show
+from benchmarks.local_voice.clips import Clip, Samples
+from benchmarks.local_voice.conversation import ROOM
+from realtime_cli.audio.core.pcm import BLOCK_FRAMES, BLOCK_MS, RATE_HZ
+from realtime_cli.protocol.dialects import append_message
+
+TURNS = 3
+AIM_MS = 1500
+LONGEST_WAIT_S = 120.0
+SILENCE_BLOCKS = 60
+"""After the question: longer than the server's voice detection waits."""
+
+
+def measure(said: Sequence[Clip], most: Sequence[int] = (1, 2, 4, 6, 8)) -> None:
+    """Ask more and more at once until one of them waits too long, and print."""
+    rows: list[Series] = []
+    held = 0
+    for sessions in most:
+        waits, (before, after) = _spoken(sessions, said)
+        rows.append(Series(f"{sessions} at once: end of speech to first audio", "ms", waits, goal=f"< {AIM_MS}"))
+        rows.append(Series(f"{sessions} at once: memory of the server, before and after", "MB", [before, after]))
+        if max(waits) >= AIM_MS:
+            break
+        held = sessions
+    show(f"Spoken conversations at once: {held} held with every first audio within {AIM_MS} ms", rows)
+
+
+def _spoken(sessions: int, said: Sequence[Clip]) -> tuple[list[float], tuple[float, float]]:
+    """Several clients speak at once: their waits in ms, and the memory in MB."""
+    with _program() as (url, pid):
+        before = _resident_mb(pid)
+        waits: list[float] = []
+        together = threading.Barrier(sessions)
+        clients = [
+            threading.Thread(target=_ask, args=(url, said[number::sessions][:TURNS], together, waits))
+            for number in range(sessions)
+        ]
+        for client in clients:
+            client.start()
+        for client in clients:
+            client.join()
+        return waits, (before, _resident_mb(pid))
+
+
+@contextmanager
+def _program() -> Iterator[tuple[str, int]]:
+    command = [sys.executable, "-m", "realtime_cli", "serve", "--port", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["websocket_url"], process.pid
+        process.terminate()
+
+
+def _ask(url: str, said: Sequence[Clip], together: threading.Barrier, waits: list[float]) -> None:
+    """Turns of one conversation; all clients end their questions at the same moment."""
+    client = websocket.create_connection(f"{url}?model=x", timeout=LONGEST_WAIT_S)
+    longest = max(len(clip.sound) for clip in said)
+    for clip in said:
+        together.wait(LONGEST_WAIT_S)
+        pcm = np.concatenate([np.zeros(longest - len(clip.sound), np.int16), clip.sound])
+        ended = time.perf_counter() + len(pcm) / RATE_HZ
+        speaker = threading.Thread(target=_speak, args=(client, pcm))
+        speaker.start()
+        _until(client, "response.output_audio.delta")
+        waits.append((time.perf_counter() - ended) * 1000)
+        _until(client, "response.done")
+        speaker.join()
+    client.close()
+
+
+def _speak(client: Any, pcm: Samples) -> None:
+    """Deliver it and the silence after it, as a microphone does."""
+    begun = time.perf_counter()
+    sound = np.concatenate([pcm, np.zeros(SILENCE_BLOCKS * BLOCK_FRAMES, np.int16)])
+    sound = (sound + np.random.default_rng(0).normal(0, ROOM, len(sound))).astype(np.int16)
+    for number, at in enumerate(range(0, len(sound), BLOCK_FRAMES), 1):
+        time.sleep(max(0.0, begun + number * BLOCK_MS / 1000 - time.perf_counter()))
+        client.send(append_message(sound[at : at + BLOCK_FRAMES].tobytes()))
+
+
+def _until(client: Any, kind: str) -> None:
+    while json.loads(client.recv())["type"] != kind:
+        pass
+
+
+def _resident_mb(pid: int) -> float:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024

@@ -1,0 +1,282 @@
+"""The page with a server elsewhere: calls are joined from the side, functions run in the program, users are asked."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from realtime_cli.errors import ConnectionFailed
+from realtime_cli.journal.entries import read
+from realtime_cli.protocol.dialects import Dialect
+from realtime_cli.providers.endpoint import endpoint
+from realtime_cli.providers.profiles import CUSTOM
+from realtime_cli.transport.calls import place_call
+from tests.browser import Page, chromium
+from tests.local_engines import PATIENCE_S
+from tests.scripted_calls import SECRET, Provider
+from tests.scripted_server import HttpAnswer, Raw, ScriptedServer
+from tests.scripted_talk import Talk
+from tests.tool_scripts import Call, make_calls, write
+from tests.web_program import KEY, web
+
+TOOLS = '''
+def look(place: str) -> str:
+    """Looks around."""
+    print("looking", place)
+    return f"a tree in the {place}"
+'''
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with chromium(tmp_path_factory.mktemp("browser")) as page:
+        yield page
+
+
+def looks(talk: Talk) -> None:
+    """Calls the function in each turn, and says what became of it."""
+    talk.greet()
+    while True:
+        talk.obey_until("response.create")
+        make_calls(talk, Call("look", {"place": "garden"}))
+        talk.obey_until("response.create")
+        outputs = [event["item"] for event in talk.received if event.get("item", {}).get("output")]
+        talk.reply(f"There is {outputs[-1]['output']}.")
+
+
+def open_and_write(page: Page, url: str, text: str) -> None:
+    page.open(url)
+    page.start()
+    page.until(lambda: page.text("status") == "Connected")
+    page.write(text)
+
+
+def test_a_function_runs_in_the_program_which_joined_the_call_and_all_is_saved(page: Page, tmp_path: Path) -> None:
+    provider = Provider()
+    with ScriptedServer(looks, provider=provider) as server:
+        with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
+            open_and_write(page, program.url, "What is in the garden?")
+            page.until(lambda: len(page.lines) == 3 and page.lines[2][1].endswith("garden."))
+            page.until(lambda: page.lines[1][2].startswith("took "))
+            assert [who for who, _, _ in page.lines] == ["user", "tool", "assistant"]
+            assert page.lines[1][1] == 'look(place="garden")'
+            (call,) = provider.calls.values()
+            assert [event["type"] for event in call.from_side] == [
+                "session.update",
+                "conversation.item.create",
+                "response.create",
+            ]
+            assert KEY not in page.driver.page_source
+            assert SECRET not in page.driver.page_source
+            page.click("start")
+            assert program.interrupt() == 130
+        (saved,) = program.saved
+    assert provider.resources == ["client_secrets", "calls"]
+    assert provider.asked[1][1]["authorization"] == f"Bearer {SECRET}"
+    said = [entry for entry in read(saved).entries if entry.type in ("user", "tool_call", "tool_result", "assistant")]
+    assert [entry.type for entry in said] == ["user", "tool_call", "tool_result", "assistant"]
+    assert (said[0].text, said[2].output) == ("What is in the garden?", "a tree in the garden")
+    assert said[3].text == "There is a tree in the garden."
+
+
+def test_who_is_asked_sees_the_whole_call_as_text_and_allows_it_once_always_or_not_at_all(
+    page: Page, tmp_path: Path
+) -> None:
+    flags = ("--tools", write(tmp_path, TOOLS), "--confirm-tools", "always")
+    with ScriptedServer(looks, provider=Provider()) as server, web(server.url, tmp_path, *flags) as program:
+        open_and_write(page, program.url, "What is there?")
+        page.until(lambda: page.text("asked"))
+        assert page.text("asked") == "May look run?"
+        assert page.text("asks") == 'place = "garden"'
+        assert page.text("always") == "Always for look"
+        page.press(Keys.ENTER)
+        page.press(Keys.ESCAPE)
+        page.until(lambda: page.lines[-1][1].startswith("There is") and not page.text("asked"))
+        page.until(lambda: "does not allow" in page.lines[1][2])
+        page.write("And now?")
+        page.until(lambda: page.text("asked"))
+        page.click("yes")
+        page.until(lambda: len(page.lines) == 6 and page.lines[5][1].endswith("garden."))
+        page.write("And now?")
+        page.until(lambda: page.text("asked"))
+        page.click("always")
+        page.until(lambda: len(page.lines) == 9 and page.lines[8][1].endswith("garden."))
+        page.write("And now?")
+        page.until(lambda: len(page.lines) == 12 and page.lines[11][1].endswith("garden."))
+        assert not page.text("asked")
+        page.click("start")
+
+
+def test_a_question_that_is_open_when_the_page_is_closed_is_refused(page: Page, tmp_path: Path) -> None:
+    def hostile(talk: Talk) -> None:
+        talk.greet()
+        talk.obey_until("response.create")
+        make_calls(talk, Call("look", {"place": "<img src=x onerror=alert(1)> \u202egnp.exe"}))
+        talk.obey_until_closed()
+
+    flags = ("--tools", write(tmp_path, TOOLS), "--confirm-tools", "always")
+    with ScriptedServer(hostile, provider=Provider()) as server, web(server.url, tmp_path, *flags) as program:
+        open_and_write(page, program.url, "What is there?")
+        page.until(lambda: page.text("asked"))
+        assert page.text("asks") == 'place = "<img src=x onerror=alert(1)> \\u202egnp.exe"'
+        page.driver.refresh()
+        page.until(lambda: program.saved and "tool_result" in [entry.type for entry in read(program.saved[0]).entries])
+        (result,) = [entry for entry in read(program.saved[0]).entries if entry.type == "tool_result"]
+        assert result.failed
+        assert "does not allow" in result.output
+    assert "looking" not in (tmp_path / "stderr.txt").read_text()
+
+
+@pytest.mark.parametrize("refusal", ["http", "event", "no name"])
+def test_where_nobody_may_join_the_page_passes_the_events_on_and_functions_run_all_the_same(
+    page: Page, tmp_path: Path, refusal: str
+) -> None:
+    provider = Provider(names_calls=refusal != "no name")
+    if refusal == "http":
+        provider.failing["side"] = HttpAnswer(404, '{"error": {"message": "Sidebands are not here."}}')
+    provider.side_error = refusal == "event"
+    with ScriptedServer(looks, provider=provider) as server:
+        with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
+            open_and_write(page, program.url, "What is in the garden?")
+            page.until(lambda: page.lines[-1][1].endswith("garden."))
+            assert [who for who, _, _ in page.lines] == ["notice", "user", "tool", "assistant"]
+            assert "cannot be joined from the side" in page.lines[0][1]
+            page.click("start")
+            assert program.interrupt() == 130
+        (saved,) = program.saved
+    assert "cannot be joined from the side" in (tmp_path / "stderr.txt").read_text()
+    said = [entry for entry in read(saved).entries if entry.type in ("user", "tool_call", "tool_result", "assistant")]
+    assert [entry.type for entry in said] == ["user", "tool_call", "tool_result", "assistant"]
+    assert said[3].text == "There is a tree in the garden."
+
+
+def test_a_call_that_comes_while_the_side_is_lost_runs_when_it_is_back(page: Page, tmp_path: Path) -> None:
+    provider = Provider()
+
+    def drops(talk: Talk) -> None:
+        (call,) = provider.calls.values()
+        talk.greet()
+        talk.obey_until("response.create")
+        call.drop_sides()
+        make_calls(talk, Call("look", {"place": "garden"}))
+        talk.obey_until("response.create")
+        talk.reply("It is back.")
+        talk.obey_until_closed()
+
+    with ScriptedServer(drops, provider=provider) as server:
+        with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
+            open_and_write(page, program.url, "What is in the garden?")
+            page.until(lambda: page.lines[-1][1] == "It is back.")
+            page.until(lambda: page.lines[1][2].startswith("took "))
+            page.click("start")
+            assert program.interrupt() == 130
+        (saved,) = program.saved
+    kinds = [entry.type for entry in read(saved).entries]
+    assert kinds.count("tool_result") == 1
+    assert kinds.count("user") == 1
+    (spoken,) = [entry for entry in read(saved).entries if entry.type == "assistant"]
+    assert (spoken.text, spoken.interrupted) == ("It is back.", False)
+
+
+def test_a_conversation_goes_on_where_it_was_saved_and_its_lines_are_there_dimmed(page: Page, tmp_path: Path) -> None:
+    def answers(talk: Talk) -> None:
+        talk.greet()
+        while True:
+            talk.obey_until("response.create")
+            talk.reply(f"Reply {len(talk.received)}.")
+
+    with ScriptedServer(answers, provider=Provider()) as server:
+        with web(server.url, tmp_path) as program:
+            open_and_write(page, program.url, "مرحبا")
+            page.until(lambda: len(page.said) == 2 and page.text("status") == "Connected")
+            page.click("start")
+            assert program.interrupt() == 130
+        server.received.clear()
+        with web(server.url, tmp_path, "--resume", "last", "--greet") as program:
+            open_and_write(page, program.url, "And you?")
+            page.until(lambda: len(page.said) == 4 and page.said[3][1])
+            assert [text for _, text, _ in page.said[:3]] == ["مرحبا", page.said[1][1], "And you?"]
+            assert page.lines[0][1].startswith("going on with ")
+            dimmed = "return [...document.querySelectorAll('#lines li')].map((line) => line.classList.contains('past'))"
+            assert page.driver.execute_script(dimmed) == [False, True, True, False, False]
+            page.click("start")
+            page.until(lambda: page.text("status") == "Not connected")
+            # Started again, it goes on from there.
+            open_and_write(page, program.url, "Still there?")
+            page.until(lambda: len(page.said) == 6 and page.said[5][1])
+            page.click("start")
+            assert program.interrupt() == 130
+        assert [event["type"] for event in server.received[:3]] == [
+            "conversation.item.create",
+            "conversation.item.create",
+            "conversation.item.create",
+        ]
+    first, second, third = (read(path) for path in program.saved)
+    assert second.header.resumed_from == first.header.id
+    assert third.header.resumed_from == second.header.id
+    assert next(entry.text for entry in third.said) == "Still there?"
+    assert next(entry.text for entry in second.said) == "And you?"
+
+
+def test_a_server_of_the_older_pair_takes_the_call_and_functions_run(page: Page, tmp_path: Path) -> None:
+    provider = Provider(older=True, names_calls=False)
+    with (
+        ScriptedServer(looks, provider=provider, beta=True) as server,
+        web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS), "--model", "older") as program,
+    ):
+        open_and_write(page, program.url, "What is in the garden?")
+        page.until(lambda: page.lines[-1][1].endswith("garden."))
+        assert [who for who, _, _ in page.lines] == ["notice", "user", "tool", "assistant"]
+        page.click("start")
+    assert provider.resources == ["client_secrets", "sessions", "offer"]
+    assert provider.asked[1][2]["model"] == "older"
+    assert provider.asked[2][1]["authorization"] == f"Bearer {SECRET}"
+
+
+NO_CREDIT = '{"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}}'
+NO_MODEL = '{"error": {"message": "The model `x` does not exist.", "code": "model_not_found"}}'
+WRONG_KEY = f'{{"error": {{"message": "Incorrect API key provided: {KEY}.", "code": "invalid_api_key"}}}}'
+
+
+def test_every_failure_is_said_in_words_without_a_key_and_one_may_start_again(page: Page, tmp_path: Path) -> None:
+    provider = Provider()
+    failures = (
+        ("client_secrets", HttpAnswer(401, WRONG_KEY), "refuses the key"),
+        ("client_secrets", HttpAnswer(404, NO_MODEL), "name another model"),
+        ("client_secrets", HttpAnswer(429, NO_CREDIT), "add credit"),
+        ("client_secrets", HttpAnswer(500, "broken"), "try again"),
+        ("client_secrets", HttpAnswer(200, '{"value": 1}'), "no client secret"),
+        ("calls", HttpAnswer(401, WRONG_KEY), "refuses the key"),
+        ("calls", HttpAnswer(404, "Not Found"), "takes no calls by WebRTC"),
+        ("calls", HttpAnswer(500, "<html>"), "try again"),
+        ("calls", HttpAnswer(201, "<html>Welcome</html>"), "no answer to it"),
+        ("calls", HttpAnswer(201, "v=0\r\nm=nonsense\r\n"), "does not understand"),
+    )
+    with ScriptedServer(looks, provider=provider) as server, web(server.url, tmp_path) as program:
+        page.open(program.url)
+        for resource, answer, words in failures:
+            provider.failing = {resource: answer}
+            page.start()
+            page.until(lambda words=words: words in page.text("problem") and page.text("start") == "Start")  # type: ignore[misc]
+            assert KEY not in page.driver.page_source
+            assert SECRET not in page.driver.page_source
+        provider.failing = {}
+        page.start()
+        page.until(lambda: page.text("status") == "Connected")
+        page.click("start")
+    assert KEY not in (tmp_path / "stderr.txt").read_text()
+
+
+def test_a_server_that_never_answers_is_said_so() -> None:
+    def silent(client: socket.socket, stopping: threading.Event) -> None:
+        stopping.wait(PATIENCE_S)
+
+    with ScriptedServer(Raw(silent)) as server:
+        place = endpoint(CUSTOM, {}, base_url=server.url)
+        with pytest.raises(ConnectionFailed, match="does not answer"):
+            place_call(place, {Dialect.GA: {}, Dialect.BETA: {}}, "v=0", answer_timeout_s=0.2)

@@ -1,0 +1,55 @@
+"""``realtime-cli web`` as a program, for tests that open its page."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.local_engines import PATIENCE_S
+from tests.running import environment
+
+KEY = "a-token-of-the-tests-0123456789"
+
+
+class Program:
+    """It runs; ``url`` is its page."""
+
+    def __init__(self, process: subprocess.Popen[str], url: str, folder: Path) -> None:
+        self._process = process
+        self.url = url
+        self._folder = folder
+
+    def interrupt(self) -> int:
+        """Ctrl-C, and the exit code."""
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(PATIENCE_S)
+
+    @property
+    def saved(self) -> list[Path]:
+        """The files of saved conversations, oldest first."""
+        return sorted(self._folder.rglob("*.jsonl"))
+
+
+@contextmanager
+def web(base_url: str, folder: Path, *flags: str) -> Iterator[Program]:
+    """The program with a page for the server there, until the end of the block."""
+    command = [sys.executable, "-m", "realtime_cli", "web", "--no-open", "--json", "--base-url", base_url, *flags]
+    # How chats are to be held has no say in the page.
+    chats = {"REALTIME_CLI_INTERRUPTIONS": "careful"}
+    variables = environment(**chats, OPENAI_API_KEY=KEY, REALTIME_CLI_DATA_DIR=str(folder), REALTIME_CLI_SAVE="true")
+    with (
+        (folder / "stderr.txt").open("w") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=variables, text=True) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line, (folder / "stderr.txt").read_text()
+            yield Program(process, json.loads(line)["url"], folder)
+        finally:
+            process.kill()
