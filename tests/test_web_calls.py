@@ -318,3 +318,22 @@ def test_a_call_that_the_models_side_runs_is_asked_about_with_its_server(page: P
     assert [(answer["approval_request_id"], answer["approve"]) for answer in answers] == [("mcpr_1", True)]
     offered = provider.asked[0][2]["session"]["tools"]
     assert [(tool["server_label"], tool["require_approval"]) for tool in offered] == [("docs", "always")]
+
+
+def test_the_voice_speaks_first_where_that_is_wanted_and_a_budget_ends_the_call_in_words(
+    page: Page, tmp_path: Path
+) -> None:
+    def greets(talk: Talk) -> None:
+        talk.greet()
+        assert talk.obey_until("response.create")["response"] == {"instructions": "Greet me."}
+        talk.reply("Hello.")
+        talk.obey_until_closed()
+
+    flags = ("--greeting", "Greet me.", "--model", "gpt-realtime-2.1", "--budget", "0.0001")
+    with ScriptedServer(greets, provider=Provider()) as server, web(server.url, tmp_path, *flags) as program:
+        page.open(program.url)
+        page.start()
+        page.until(lambda: page.text("start") == "Start")
+        assert page.said == [("assistant", "Hello.", "")]
+        assert "the budget of $0.0001 is used up" in page.lines[-1][1]
+        assert page.text("problem") == ""
