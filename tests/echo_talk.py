@@ -44,8 +44,8 @@ def self_interruptions_s(
     ``spoil`` makes of a block of echo, and the frame at which it begins, what a poor loudspeaker would.
     """
     voice = to_pcm(replies(60))
-    ear = InputAudio(lambda: SileroVoiceActivity(load_session()))
-    ear.listen("audio/pcm", Endpointing())
+    listener = InputAudio(lambda: SileroVoiceActivity(load_session()))
+    listener.listen("audio/pcm", Endpointing())
     clean = controlled(control)
     noise = np.random.default_rng(1)
     responses = {path: _response(path) for path in paths}
@@ -70,7 +70,7 @@ def self_interruptions_s(
         heard = echo + noise.normal(size=BLOCK_FRAMES) * 10 ** (NOISE_DBFS / 20) * 32767
         ringing = np.concatenate((ringing[BLOCK_FRAMES:], np.zeros(BLOCK_FRAMES, np.float32)))
         sent = clean(played, heard.round().clip(-32768, 32767).astype(np.int16))
-        for decision in ear.hear(sent.tobytes()):
+        for decision in listener.hear(sent.tobytes()):
             if isinstance(decision, SpeechStarted):
                 found.append(block / _BLOCKS_A_S)
                 to_play, waiting = 0, _NEVER

@@ -19,15 +19,21 @@ from realtime_cli.errors import InputError
 from tests.audio_signals import Background, Player, Samples, noise
 
 
-def test_a_wav_loudspeaker_hears_the_silences_too(tmp_path: Path) -> None:
-    path = tmp_path / "reply.wav"
-    player = Player(np.concatenate([np.zeros(4800, np.int16), noise(0.2)]))
+def played(path: Path, samples: Samples) -> Player:
+    """What a loudspeaker's file was given before it was closed."""
+    player = Player(samples)
     sink = WavSink(path)
     sink.open()
     run = Background(sink.run, player)
     assert player.finished.wait(60)
     run.stop()
     sink.close()
+    return player
+
+
+def test_a_wav_loudspeaker_hears_the_silences_too(tmp_path: Path) -> None:
+    path = tmp_path / "reply.wav"
+    player = played(path, np.concatenate([np.zeros(4800, np.int16), noise(0.2)]))
     samples, rate_hz = soundfile.read(path, dtype="int16")
     assert rate_hz == RATE_HZ
     np.testing.assert_array_equal(samples[: len(player.samples)], player.samples)
@@ -68,17 +74,6 @@ def test_an_unpaced_wav_waits_out_the_jitter_buffer_s_hesitation(tmp_path: Path)
     run.stop()
     sink.close()
     np.testing.assert_array_equal(soundfile.read(path, dtype="int16")[0], np.concatenate([first, rest]))
-
-
-def played(path: Path, samples: Samples) -> None:
-    """A loudspeaker's file that got these and was closed."""
-    player = Player(samples)
-    sink = WavSink(path)
-    sink.open()
-    run = Background(sink.run, player)
-    assert player.finished.wait(60)
-    run.stop()
-    sink.close()
 
 
 def test_a_wav_that_heard_nothing_is_not_made_and_one_that_was_there_stays(tmp_path: Path) -> None:

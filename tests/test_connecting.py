@@ -254,6 +254,14 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
         sink.shutdown(socket.SHUT_WR)
 
 
+def join(client: socket.socket, server: socket.socket) -> None:
+    """Pass on what either says to the other, until both are done."""
+    upstream = threading.Thread(target=pump, args=(client, server))
+    upstream.start()
+    pump(server, client)
+    upstream.join()
+
+
 @contextmanager
 def proxy_to(url: str) -> Iterator[tuple[int, list[bytes]]]:
     """A proxy that connects one client through to ``url`` whatever it asks for, and keeps what it asked."""
@@ -264,10 +272,7 @@ def proxy_to(url: str) -> Iterator[tuple[int, list[bytes]]]:
         asked.append(client.recv(4096))
         with socket.create_connection((target[0], int(target[1]))) as server:
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            upstream = threading.Thread(target=pump, args=(client, server))
-            upstream.start()
-            pump(server, client)
-            upstream.join()
+            join(client, server)
 
     with ScriptedServer(Raw(behave)) as proxy:
         yield int(proxy.url.rpartition(":")[2].partition("/")[0]), asked
@@ -297,10 +302,7 @@ def socks_to(url: str, *, login: bool = False) -> Iterator[tuple[int, list[tuple
         asked.append((name, int.from_bytes(exactly(client, 2), "big")))
         with socket.create_connection((host, int(port))) as server:
             client.sendall(b"\x05\x00\x00\x01" + bytes(6))
-            upstream = threading.Thread(target=pump, args=(client, server))
-            upstream.start()
-            pump(server, client)
-            upstream.join()
+            join(client, server)
 
     with ScriptedServer(Raw(behave)) as proxy:
         yield int(proxy.url.rpartition(":")[2].partition("/")[0]), asked

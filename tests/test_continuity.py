@@ -134,7 +134,7 @@ def test_a_one_shot_that_is_lost_twice_fails() -> None:
     assert "lost again before an answer came" in call.shown(Trouble)[-1].message
 
 
-def test_a_call_that_runs_meanwhile_is_restored_and_its_result_goes_to_the_new_server() -> None:
+def with_a_call_that_runs() -> tuple[ConnectedDrive, e.RunTool]:
     call = ConnectedDrive(offers_tools=True)
     call.tell(f.ToolsReady(()))
     call.turn("What is in the folder?", 1)
@@ -142,6 +142,11 @@ def test_a_call_that_runs_meanwhile_is_restored_and_its_result_goes_to_the_new_s
     call.tell(said("response.created", response={"id": "r1"}))
     call.tell(said("response.output_item.done", response_id="r1", item=item), done("r1"))
     (run,) = [effect for effect in call.effects if isinstance(effect, e.RunTool)]
+    return call, run
+
+
+def test_a_call_that_runs_meanwhile_is_restored_and_its_result_goes_to_the_new_server() -> None:
+    call, run = with_a_call_that_runs()
     call.lose().regain()
     assert call.told[:3] == ["session.update", "user: What is in the folder?", "function_call: {}"]
     assert "response.create" not in call.told
@@ -150,13 +155,7 @@ def test_a_call_that_runs_meanwhile_is_restored_and_its_result_goes_to_the_new_s
 
 
 def test_a_call_that_returns_while_there_is_no_connection_is_told_with_its_result() -> None:
-    call = ConnectedDrive(offers_tools=True)
-    call.tell(f.ToolsReady(()))
-    call.turn("What is in the folder?", 1)
-    item = {"id": "i", "type": "function_call", "call_id": "c1", "name": "ls", "arguments": "{}", "status": "completed"}
-    call.tell(said("response.created", response={"id": "r1"}))
-    call.tell(said("response.output_item.done", response_id="r1", item=item), done("r1"))
-    (run,) = [effect for effect in call.effects if isinstance(effect, e.RunTool)]
+    call, run = with_a_call_that_runs()
     call.lose()
     call.tell(f.ToolReturned(run.run_id, ToolOutcome("a cat")))
     call.regain()
@@ -165,13 +164,7 @@ def test_a_call_that_returns_while_there_is_no_connection_is_told_with_its_resul
 
 
 def test_results_that_were_in_and_not_spoken_about_are_asked_about() -> None:
-    call = ConnectedDrive(offers_tools=True)
-    call.tell(f.ToolsReady(()))
-    call.turn("What is in the folder?", 1)
-    item = {"id": "i", "type": "function_call", "call_id": "c1", "name": "ls", "arguments": "{}", "status": "completed"}
-    call.tell(said("response.created", response={"id": "r1"}))
-    call.tell(said("response.output_item.done", response_id="r1", item=item), done("r1"))
-    (run,) = [effect for effect in call.effects if isinstance(effect, e.RunTool)]
+    call, run = with_a_call_that_runs()
     call.tell(f.ToolReturned(run.run_id, ToolOutcome("a cat")))
     call.lose().regain()
     assert call.told[2:4] == ["function_call: {}", "function_call_output: a cat"]

@@ -96,6 +96,16 @@ def test_a_reply_that_is_cancelled_from_the_start_is_empty_even_with_much_to_rea
     assert list(mind.reply([Message("user", "你" * 3000)], NO_TOOLS, 50, lambda: True)) == []
 
 
+def test_a_long_question_that_nobody_waits_for_any_more_is_not_read_to_its_end(mind: SmolLM) -> None:
+    asked = [Message("user", "What do fishes do all day in the deep blue sea? " * 25)]
+    looks = itertools.count()
+    # It is looked before it is begun, and after the first batch of the question.
+    assert text(mind.reply(asked, NO_TOOLS, 200, lambda: next(looks) > 1)) == ""
+    *_, ended = mind.reply(asked, NO_TOOLS, 1, never)
+    assert isinstance(ended, Ended)
+    assert (ended.read_tokens or 0) - (ended.cached_tokens or 0) > 100
+
+
 def test_any_amount_of_history_and_instructions_still_fits(mind: SmolLM) -> None:
     # One token a byte is the most there can be: characters that the model's vocabulary does not have.
     history = [Message("system", "\U0001f9ff" * 4000)]

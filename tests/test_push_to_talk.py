@@ -266,9 +266,9 @@ def test_a_muted_microphone_sends_silence_until_the_key_is_pressed_again(
         if not at_start:
             terminal.send("\x1bOQ")
         terminal.wait_for("○ muted")
-        speaker = threading.Thread(target=virtual_devices.play_into_mic, args=(noise(3.0).tobytes(),))
+        speaker = threading.Thread(target=virtual_devices.play_into_mic, args=(noise(6.0).tobytes(),))
         speaker.start()
-        wait_for_event(terminal, server, "input_audio_buffer.append", len(server.received) + 50)
+        wait_for_event(terminal, server, "input_audio_buffer.append", len(server.received) + 10)
         assert not sent(server).any()
         terminal.send("\x1bOQ")
         terminal.wait_for("● listening")

@@ -40,10 +40,10 @@ def test_half_a_sentence_does_not_sound_finished_and_thanks_do() -> None:
 
     files = SMART_TURN.find()
     assert files is not None
-    ear = SmartTurn(files[0])
-    assert ear.finished(heard("because the", "en-gb")) < 0.3
-    assert ear.finished(heard("Thank you very much.", "en-gb")) > 0.6
-    assert 0 <= ear.finished(np.zeros(0, np.float32)) <= 1
+    model = SmartTurn(files[0])
+    assert model.finished(heard("because the", "en-gb")) < 0.3
+    assert model.finished(heard("Thank you very much.", "en-gb")) > 0.6
+    assert 0 <= model.finished(np.zeros(0, np.float32)) <= 1
 
 
 def test_what_is_not_english_is_understood_and_noise_is_not() -> None:
@@ -53,16 +53,16 @@ def test_what_is_not_english_is_understood_and_noise_is_not() -> None:
 
     files = WHISPER_BASE.find()
     assert files is not None
-    ear = Whisper.base(files, 2)
-    german = ear.transcribe(heard("Berlin ist die Hauptstadt von Deutschland.", "de"), "de-AT", never)
+    model = Whisper.base(files, 2)
+    german = model.transcribe(heard("Berlin ist die Hauptstadt von Deutschland.", "de"), "de-AT", never)
     assert "Hauptstadt von Deutschland" in german.text
     assert german.language == "de"
-    spanish = ear.transcribe(heard("Buenos días.", "es"), None, never)
+    spanish = model.transcribe(heard("Buenos días.", "es"), None, never)
     assert (spanish.text.strip("¡!.").casefold(), spanish.language) == ("buenos días", "es")
     noise = np.random.default_rng(0).normal(0, 0.01, 3 * EAR_RATE_HZ).astype(np.float32)
-    assert ear.transcribe(noise, None, never).text == ""
+    assert model.transcribe(noise, None, never).text == ""
     with pytest.raises(TurnError, match="'xx' is not recognised"):
-        ear.transcribe(noise, "xx", never)
+        model.transcribe(noise, "xx", never)
 
 
 def test_the_english_recogniser_says_what_it_does_not_know(engines: Engines) -> None:

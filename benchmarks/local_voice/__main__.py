@@ -25,7 +25,7 @@ def main() -> None:
         return
     said = clips(str(given["human"]), int(given["turns"]))
     if "turns" in wanted or "barge-in" in wanted:
-        server = load_server(lambda line: sys.stdout.write(f"{line}\n") and None)
+        server = load_server(print)
         try:
             if "turns" in wanted:
                 turns.measure(server, said)

@@ -11,6 +11,7 @@ import random
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -100,9 +101,7 @@ def clips(folder: str, many: int) -> Sequence[Clip]:
     synthetic = [Clip(name, text, say(text)) for name, say in voices().items() for text in QUESTIONS]
     shuffled = random.Random(1)
     shuffled.shuffle(synthetic)
-    said = [*people, *synthetic][:many] if many > len(people) else people[:many]
-    while len(said) < many:
-        said += synthetic[: many - len(said)]
+    said = list(islice(cycle([*people, *synthetic]), many))
     shuffled.shuffle(said)
     return said
 

@@ -31,7 +31,7 @@ PADDING_MS = 300
 CLOSING_SILENCE_MS = 2000
 """Behind speech for a server whose detection is always on: well over any default for the silence that ends a turn."""
 
-SEMANTIC_PATIENCE_S = 8.0
+SEMANTIC_WAIT_S = 8.0
 """The longest that semantic detection waits, at low eagerness (https://platform.openai.com/docs/guides/realtime-vad)."""
 
 
@@ -126,7 +126,7 @@ def own_settings(settings: Settings) -> frozenset[str]:
 def mic_end_grace_s(wanted: SessionOptions) -> float:
     """How long a server may take to notice that a file microphone's last words are over, with a second to spare."""
     if wanted.vad == "semantic":
-        return SEMANTIC_PATIENCE_S + 1.0
+        return SEMANTIC_WAIT_S + 1.0
     return silence_s(wanted) + 1.0
 
 

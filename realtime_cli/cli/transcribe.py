@@ -120,7 +120,7 @@ def _options(
     wanted = session_options(settings, server.provider, "voice", spoken=False)
     server.notices.extend(server.fetched())
     server_cuts = wanted.vad != "off" and wanted.transcription_model not in MODELS_WITHOUT_VAD
-    patience_s = mic_end_grace_s(wanted)
+    grace_s = mic_end_grace_s(wanted)
     sessions = server.sessions(settings, wanted, transcription_session)
     left_out = server.left_out(settings, wanted, transcription_session)
     server.notices.extend([*left_out.get(server.dialect, ()), *server.passed_by(wanted)])
@@ -134,12 +134,12 @@ def _options(
         left_out=left_out,
         server_cuts=server_cuts,
         recording=None if recording is None else str(recording.path),
-        settle_s=patience_s if recording is None else SETTLE_S,
+        settle_s=grace_s if recording is None else SETTLE_S,
         answer_timeout_s=settings.answer_timeout,
         reconnect_s=server.reconnect_s(settings),
         seed=secrets.randbits(31),
     )
-    return options, server, patience_s if server_cuts else 0.0
+    return options, server, grace_s if server_cuts else 0.0
 
 
 def _open_recording(silence_s: float, name: str, from_ms: int) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 
-PATIENCE_S = 0.5
+POLL_S = 0.5
 """The longest uninterrupted wait: on Windows a wait without end cannot be interrupted by Ctrl-C."""
 
 
@@ -39,8 +39,8 @@ def outcome(found: Future[Found]) -> Found:
 
 
 def wait_a_moment(found: Future[Found]) -> None:
-    """Wait for ``PATIENCE_S`` at most. Main thread."""
+    """Wait for ``POLL_S`` at most. Main thread."""
     try:
-        found.exception(PATIENCE_S)
+        found.exception(POLL_S)
     except TimeoutError:
         return

@@ -16,7 +16,7 @@ from realtime_cli.conversation.effects import CloseMic, Effect, End, EndOfAudio,
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import AssistantDelta, Record, SessionStarted, Trouble, UsageReported
 from realtime_cli.doctor.check import Check, failed, good
-from realtime_cli.doctor.probing import PATIENCE_S, begin, outcome, wait_a_moment
+from realtime_cli.doctor.probing import POLL_S, begin, outcome, wait_a_moment
 from realtime_cli.errors import ConnectionFailed, RealtimeError, TurnError
 from realtime_cli.ports import Transport
 from realtime_cli.protocol.conversation_events import SessionUpdated
@@ -182,7 +182,7 @@ class Dialogue:
         """One fact, or the time that the conversation waits for. Raises what it ended with."""
         self._raise_end()
         due = min((at for at in (self._core.deadline, until) if at is not None), default=None)
-        wait_s = PATIENCE_S if due is None else max(0.0, min(PATIENCE_S, due - time.monotonic()))
+        wait_s = POLL_S if due is None else max(0.0, min(POLL_S, due - time.monotonic()))
         try:
             fact = self._inbox.get(timeout=wait_s)
         except Empty:

@@ -129,7 +129,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _meta(SESSION, "After each turn, have something written aside; repeatable", metavar="NAME=TEXT|@FILE"),
     ] = ()
 
-    vad: Annotated[Vad, _taste(TURNS, "Who ends your turns: the server's ear, its understanding, or you")] = "server"
+    vad: Annotated[
+        Vad, _taste(TURNS, "What ends your turns: a silence (server), what you said (semantic), or you (off)")
+    ] = "server"
     silence_ms: Annotated[Milliseconds | None, _taste(TURNS, "Silence that ends your turn")] = None
     idle_timeout_ms: Annotated[
         IdleMilliseconds | None, _meta(TURNS, "Silence after which the server has the model speak, 5000 to 30000")

@@ -31,7 +31,7 @@ distorts leaves 15 to 20."""
 _LOUDEST_SHARE = 0.95
 """Of the blocks: louder ones may be the user's."""
 
-_PATIENCE = 3
+_WRONG_IN_A_ROW = 3
 """Verdicts in a row, each a second after the other."""
 
 
@@ -74,7 +74,7 @@ class CancellerWatch:
             self._wrong = self._wrong + 1 if self.erle_db < _POOR_DB else 0
         else:
             self._wrong = self._wrong + 1 if self.erle_db > _GOOD_DB else 0
-        if self._wrong >= _PATIENCE:
+        if self._wrong >= _WRONG_IN_A_ROW:
             self.trusts, self._wrong = not self.trusts, 0
             self.echo_db = None if self.trusts else _loudest_echo_db(played, heard)
 

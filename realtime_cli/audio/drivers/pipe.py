@@ -19,7 +19,7 @@ RAW_FORMAT = "raw PCM16 24 kHz mono"
 _HAS_SELECT = sys.platform != "win32"
 """Windows can select on sockets only (https://docs.python.org/3/library/select.html)."""
 
-_PATIENCE_S = 0.1
+_POLL_S = 0.1
 """How long a silent or stalled other end can hold up the end of the program."""
 
 
@@ -73,7 +73,7 @@ class PipeSource:
         """At least one byte, or none at the end or when told to stop."""
         file = self._stream.fileno()
         while not pacer.stopped:
-            if not _HAS_SELECT or select.select([file], [], [], _PATIENCE_S)[0]:
+            if not _HAS_SELECT or select.select([file], [], [], _POLL_S)[0]:
                 return os.read(file, size)
         return b""
 
@@ -113,5 +113,5 @@ class PipeSink:
         file = self._stream.fileno()
         while pcm and not pacer.stopped:
             # A pipe that select calls writable takes PIPE_BUF (at least 512) bytes without blocking (pipe(7)).
-            if not _HAS_SELECT or select.select([], [file], [], _PATIENCE_S)[1]:
+            if not _HAS_SELECT or select.select([], [file], [], _POLL_S)[1]:
                 pcm = pcm[os.write(file, pcm[:512]) :]
