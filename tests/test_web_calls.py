@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium.webdriver.common.keys import Keys
@@ -21,7 +22,7 @@ from tests.local_engines import PATIENCE_S
 from tests.scripted_calls import SECRET, Provider
 from tests.scripted_server import HttpAnswer, Raw, ScriptedServer
 from tests.scripted_talk import Talk
-from tests.tool_scripts import Call, make_calls, write
+from tests.tool_scripts import Call, make_calls, response, write
 from tests.web_program import KEY, web
 
 TOOLS = '''
@@ -280,3 +281,59 @@ def test_a_server_that_never_answers_is_said_so() -> None:
         place = endpoint(CUSTOM, {}, base_url=server.url)
         with pytest.raises(ConnectionFailed, match="does not answer"):
             place_call(place, {Dialect.GA: {}, Dialect.BETA: {}}, "v=0", answer_timeout_s=0.2)
+
+
+def test_a_call_that_the_models_side_runs_is_asked_about_with_its_server(page: Page, tmp_path: Path) -> None:
+    approval = {"id": "mcpr_1", "type": "mcp_approval_request", "server_label": "docs", "name": "search"}
+    asked = {**approval, "arguments": '{"query": "opening hours"}'}
+    answers: list[Any] = []
+
+    def asks(talk: Talk) -> None:
+        talk.greet()
+        talk.obey_until("response.create")
+        response_id = talk.new_id("resp")
+        talk.send({"type": "response.created", "response": response(response_id, "in_progress", [])})
+        talk.send({"type": "conversation.item.added", "previous_item_id": None, "item": asked})
+        place = {"response_id": response_id, "output_index": 0}
+        talk.send({"type": "response.output_item.done", **place, "item": asked})
+        talk.send({"type": "response.done", "response": response(response_id, "completed", [asked])})
+        answers.append(talk.expect("conversation.item.create")["item"])
+        ran = {**asked, "id": "mcp_1", "type": "mcp_call", "approval_request_id": "mcpr_1", "output": "9 to 5"}
+        talk.send({"type": "conversation.item.done", "previous_item_id": "mcpr_1", "item": ran})
+        talk.obey_until("response.create")
+        talk.reply("From nine to five.")
+        talk.obey_until_closed()
+
+    flags = ("--remote-mcp", "docs=https://docs.example/mcp")
+    provider = Provider()
+    with ScriptedServer(asks, provider=provider) as server, web(server.url, tmp_path, *flags) as program:
+        open_and_write(page, program.url, "When are they open?")
+        page.until(lambda: page.text("asked"))
+        assert page.text("asked") == "May search of the MCP server docs run?"
+        assert page.text("asks") == 'query = "opening hours"'
+        page.click("yes")
+        page.until(lambda: page.lines[-1][1] == "From nine to five.")
+        page.until(lambda: page.lines[1][2].startswith("took "))
+        page.click("start")
+    assert [(answer["approval_request_id"], answer["approve"]) for answer in answers] == [("mcpr_1", True)]
+    offered = provider.asked[0][2]["session"]["tools"]
+    assert [(tool["server_label"], tool["require_approval"]) for tool in offered] == [("docs", "always")]
+
+
+def test_the_voice_speaks_first_where_that_is_wanted_and_a_budget_ends_the_call_in_words(
+    page: Page, tmp_path: Path
+) -> None:
+    def greets(talk: Talk) -> None:
+        talk.greet()
+        assert talk.obey_until("response.create")["response"] == {"instructions": "Greet me."}
+        talk.reply("Hello.")
+        talk.obey_until_closed()
+
+    flags = ("--greeting", "Greet me.", "--model", "gpt-realtime-2.1", "--budget", "0.0001")
+    with ScriptedServer(greets, provider=Provider()) as server, web(server.url, tmp_path, *flags) as program:
+        page.open(program.url)
+        page.start()
+        page.until(lambda: page.text("start") == "Start")
+        assert page.said == [("assistant", "Hello.", "")]
+        assert "the budget of $0.0001 is used up" in page.lines[-1][1]
+        assert page.text("problem") == ""

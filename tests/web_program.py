@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from tests.local_engines import PATIENCE_S
@@ -35,16 +35,22 @@ class Program:
         return sorted(self._folder.rglob("*.jsonl"))
 
 
-@contextmanager
-def web(base_url: str, folder: Path, *flags: str) -> Iterator[Program]:
+def web(base_url: str, folder: Path, *flags: str) -> AbstractContextManager[Program]:
     """The program with a page for the server there, until the end of the block."""
-    command = [sys.executable, "-m", "realtime_cli", "web", "--no-open", "--json", "--base-url", base_url, *flags]
+    return running(folder, "--base-url", base_url, *flags, OPENAI_API_KEY=KEY)
+
+
+@contextmanager
+def running(folder: Path, *flags: str, **variables: str) -> Iterator[Program]:
+    """The program, which keeps in ``folder`` what it saves and says."""
+    command = [sys.executable, "-m", "realtime_cli", "web", "--no-open", "--json", *flags]
     # How chats are to be held has no say in the page.
-    chats = {"REALTIME_CLI_INTERRUPTIONS": "careful"}
-    variables = environment(**chats, OPENAI_API_KEY=KEY, REALTIME_CLI_DATA_DIR=str(folder), REALTIME_CLI_SAVE="true")
+    kept = {"REALTIME_CLI_DATA_DIR": str(folder), "REALTIME_CLI_SAVE": "true", "REALTIME_CLI_INTERRUPTIONS": "careful"}
     with (
         (folder / "stderr.txt").open("w") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=variables, text=True) as process,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, env=environment(**kept, **variables), text=True
+        ) as process,
     ):
         try:
             assert process.stdout is not None
