@@ -90,9 +90,10 @@ class Page:
         return [line for line in self.lines if line[0] in ("user", "assistant")]
 
     def until(self, state: Callable[[], Any]) -> None:
-        """Wait for what the page must come to."""
+        """Wait for what the page must come to; a line that it asks for may not be there yet."""
+        waiting = WebDriverWait(self.driver, PATIENCE_S, poll_frequency=0.05, ignored_exceptions=(IndexError,))
         try:
-            WebDriverWait(self.driver, PATIENCE_S, poll_frequency=0.05).until(lambda _driver: state())
+            waiting.until(lambda _driver: state())
         except TimeoutException:
             raise AssertionError((self.lines, self.text("status"), self.text("problem"))) from None
 

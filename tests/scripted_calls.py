@@ -135,6 +135,8 @@ class Call:
         self._send(json.dumps(event))
 
     def _send(self, data: str) -> None:
+        # Begun first: those at the side may end the call by what they get, and the caller is to have got it then.
+        self._run(self._send_to_caller(data))
         with self._lock:
             sides = list(self._sides)
         for side in sides:
@@ -142,7 +144,6 @@ class Call:
                 side.send(data)
             except ConnectionClosed:
                 continue
-        self._run(self._send_to_caller(data))
 
     async def _send_to_caller(self, data: str) -> None:
         if self._channel is not None and self._channel.readyState == "open":

@@ -252,3 +252,22 @@ def test_whoever_is_waited_for_goes_before_those_who_came_earlier() -> None:
     for thread in threads:
         thread.join(PATIENCE_S)
     assert order == ["3", "0", "1", "2", "4"]
+
+
+def test_an_engine_is_given_to_one_of_those_who_wait_whoever_of_them_is_just_then_in_a_hurry() -> None:
+    lock, order = FairLock(), []
+
+    def enter(name: str) -> None:
+        # Time passes from one question to the next: whoever asks finds the other in a hurry.
+        with lock.held(lambda: threading.current_thread().name != name):
+            order.append(name)
+
+    with lock.held():
+        threads = []
+        for number in range(2):
+            threads.append(threading.Thread(target=enter, args=(f"{number}",), name=f"{number}", daemon=True))
+            threads[-1].start()
+            wait_for(lambda: lock.waiting == number + 1)  # noqa: B023 -- called at once
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert order == ["0", "1"]

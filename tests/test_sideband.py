@@ -211,6 +211,8 @@ def test_the_end_of_the_call_is_told_to_the_side_and_who_joins_before_the_caller
         status, _, caller.location = await asyncio.to_thread(post, f"{serve.base_url}/realtime/calls", offer, headers)
         assert status == 201
         async with joined(caller, serve) as side:
+            # The handshake is over before it has joined.
+            await comes_true(lambda: bool(_threads("sideband")))
             hangup = f"{serve.base_url.removesuffix('/v1')}{caller.location}/hangup"
             assert (await asyncio.to_thread(post, hangup, b"", headers))[0] == 200
             assert await side.closed() == (1000, "the call has ended")

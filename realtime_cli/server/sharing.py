@@ -32,8 +32,9 @@ class FairLock:
     ``threading.Lock`` promises no order."""
 
     def __init__(self) -> None:
+        # Whoever comes, goes or waits does so on a thread of its own.
         self._changed = threading.Condition()
-        self._taken = False
+        self._holder: _Place | None = None
         self._queue: list[_Place] = []
 
     @property
@@ -47,19 +48,26 @@ class FairLock:
         """Hold it. Blocks. ``urgent`` is asked on any thread whenever it is given on, and must not block."""
         place = _Place(urgent)
         with self._changed:
-            self._queue.append(place)
-            self._changed.wait_for(lambda: not self._taken and self._next() is place)
-            self._queue.remove(place)
-            self._taken = True
+            if self._holder is None:
+                self._holder = place
+            else:
+                self._queue.append(place)
+                self._changed.wait_for(lambda: self._holder is place)
         try:
             yield
         finally:
             with self._changed:
-                self._taken = False
+                self._holder = self._next()
                 self._changed.notify_all()
 
-    def _next(self) -> _Place:
-        return next((place for place in self._queue if place.urgent()), self._queue[0])
+    def _next(self) -> _Place | None:
+        """Whose turn it is, taken out of the queue. Chosen once, by who gives it on: who is in a hurry changes from one
+        moment to the next, and of those who wait each would take another to be next."""
+        if not self._queue:
+            return None
+        chosen = next((place for place in self._queue if place.urgent()), self._queue[0])
+        self._queue.remove(chosen)
+        return chosen
 
 
 class _Place:
