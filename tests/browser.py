@@ -53,6 +53,11 @@ class Page:
     def click(self, name: str) -> None:
         self.driver.find_element(By.ID, name).click()
 
+    def grant(self, name: str) -> None:
+        """Answer a question by this button, as soon as it takes an answer."""
+        self.until(self.driver.find_element(By.ID, name).is_enabled)
+        self.click(name)
+
     def text(self, name: str) -> str:
         return self.driver.find_element(By.ID, name).text
 

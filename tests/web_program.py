@@ -31,7 +31,7 @@ class Program:
 
     @property
     def saved(self) -> list[Path]:
-        """The files of saved conversations, oldest first."""
+        """The files of saved conversations, by the second in which they began."""
         return sorted(self._folder.rglob("*.jsonl"))
 
 

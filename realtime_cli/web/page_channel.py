@@ -82,6 +82,8 @@ class PageChannel:
         self._left = False
         self._asked_at = time.monotonic()
         self._question: str | None = None
+        self._answered: str | None = None
+        """The call that was answered last: another answer to it would be taken for one to the next question."""
         self._trouble = ""
         self._post: Callable[[Fact], None] | None = None
         self._seen = Recent(REMEMBERED_EVENTS)
@@ -115,12 +117,20 @@ class PageChannel:
     def take(self, told: Told) -> None:
         """Take what the page tells."""
         answer, post = told.answer, self._post
-        if answer and post and answer.call_id == self._question:
+        if answer and post and self._is_awaited(answer):
             post(Decided(answer.consent))
         for message in told.events:
             self._receive(message)
         if told.left:
             self.leave()
+
+    def _is_awaited(self, answer: Answered) -> bool:
+        """Whether this is the first answer to the question that stands."""
+        with self._changed:
+            awaited = answer.call_id == self._question and answer.call_id != self._answered
+            if awaited:
+                self._answered = answer.call_id
+        return awaited
 
     def leave(self) -> None:
         """The page is gone: what it was asked is refused, then the session ends."""

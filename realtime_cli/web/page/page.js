@@ -16,6 +16,7 @@ const ALONE =
   "The program behind this page has ended: functions do not run, and nothing is saved any more. Run realtime-cli web again.";
 const LETTERS_PER_S = 18; // of speech, at most: about 150 words a minute are usual in English
 const GRACE_MS = 5000; // a connection may be interrupted for so long and come back
+const ARMING_MS = 600; // a question stands for so long before it can be granted: a press sooner was meant for the one before
 const RECENT_MS = 15000; // so long ago the program may have lost its own connection to the call
 const OLDER_NAMES = [
   ["response.audio_transcript.", "response.output_audio_transcript."],
@@ -314,8 +315,15 @@ class Call {
     at("asked").textContent = first.replace(/^may /, "May ");
     at("asks").textContent = rest.map((line) => line.replace(/^ {2}/, "")).join("\n");
     at("always").textContent = question.always.replace(/^always/, "Always");
+    this.arm(false);
+    clearTimeout(this.arming);
+    this.arming = setTimeout(() => this.arm(true), ARMING_MS);
     if (!at("question").open) at("question").showModal();
     at("asks").focus();
+  }
+
+  arm(on) {
+    for (const id of ["yes", "always"]) at(id).disabled = !on;
   }
 
   answer(consent) {
