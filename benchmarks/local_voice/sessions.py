@@ -55,8 +55,9 @@ def _spoken(sessions: int, said: Sequence[Clip]) -> tuple[list[float], tuple[flo
         before = _resident_mb(pid)
         waits: list[float] = []
         together = threading.Barrier(sessions)
+        turns = min(TURNS, len(said) // sessions)
         clients = [
-            threading.Thread(target=_ask, args=(url, said[number::sessions][:TURNS], together, waits))
+            threading.Thread(target=_ask, args=(url, said[number::sessions][:turns], together, waits))
             for number in range(sessions)
         ]
         for client in clients:
