@@ -97,7 +97,7 @@ def test_who_is_asked_sees_the_whole_call_as_text_and_allows_it_once_always_or_n
         assert page.text("always") == "Always for look"
         page.press(Keys.ENTER)
         page.press(Keys.ESCAPE)
-        page.until(lambda: page.lines[-1][1].startswith("There is") and not page.text("asked"))
+        page.until(lambda: page.last.startswith("There is") and not page.text("asked"))
         page.until(lambda: "does not allow" in page.lines[1][2])
         page.write("And now?")
         page.until(lambda: page.text("asked"))
@@ -144,7 +144,7 @@ def test_where_nobody_may_join_the_page_passes_the_events_on_and_functions_run_a
     with ScriptedServer(looks, provider=provider) as server:
         with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
             open_and_write(page, program.url, "What is in the garden?")
-            page.until(lambda: page.lines[-1][1].endswith("garden."))
+            page.until(lambda: page.last.endswith("garden."))
             assert [who for who, _, _ in page.lines] == ["notice", "user", "tool", "assistant"]
             assert "cannot be joined from the side" in page.lines[0][1]
             page.click("start")
@@ -162,6 +162,7 @@ def test_a_call_that_comes_while_the_side_is_lost_runs_when_it_is_back(page: Pag
     def drops(talk: Talk) -> None:
         (call,) = provider.calls.values()
         talk.greet()
+        assert call.joined.acquire(timeout=PATIENCE_S)
         talk.obey_until("response.create")
         call.drop_sides()
         make_calls(talk, Call("look", {"place": "garden"}))
@@ -172,7 +173,7 @@ def test_a_call_that_comes_while_the_side_is_lost_runs_when_it_is_back(page: Pag
     with ScriptedServer(drops, provider=provider) as server:
         with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
             open_and_write(page, program.url, "What is in the garden?")
-            page.until(lambda: page.lines[-1][1] == "It is back.")
+            page.until(lambda: page.last == "It is back.")
             page.until(lambda: page.lines[1][2].startswith("took "))
             page.click("start")
             assert program.interrupt() == 130
@@ -182,6 +183,30 @@ def test_a_call_that_comes_while_the_side_is_lost_runs_when_it_is_back(page: Pag
     assert kinds.count("user") == 1
     (spoken,) = [entry for entry in read(saved).entries if entry.type == "assistant"]
     assert (spoken.text, spoken.interrupted) == ("It is back.", False)
+
+
+def test_what_happens_before_the_side_has_joined_is_known_as_well(page: Page, tmp_path: Path) -> None:
+    provider = Provider()
+    provider.holds_sides = threading.Event()
+
+    def early(talk: Talk) -> None:
+        talk.greet()
+        talk.obey_until("response.create")
+        make_calls(talk, Call("look", {"place": "garden"}))
+        provider.holds_sides.set()
+        talk.obey_until("response.create")
+        talk.reply("It was early.")
+        talk.obey_until_closed()
+
+    with ScriptedServer(early, provider=provider) as server:
+        with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
+            open_and_write(page, program.url, "What is in the garden?")
+            page.until(lambda: page.last == "It was early.")
+            page.click("start")
+            assert program.interrupt() == 130
+        (saved,) = program.saved
+    said = [entry for entry in read(saved).entries if entry.type in ("user", "tool_call", "tool_result", "assistant")]
+    assert sorted(entry.type for entry in said) == ["assistant", "tool_call", "tool_result", "user"]
 
 
 def test_a_conversation_goes_on_where_it_was_saved_and_its_lines_are_there_dimmed(page: Page, tmp_path: Path) -> None:
@@ -231,7 +256,7 @@ def test_a_server_of_the_older_pair_takes_the_call_and_functions_run(page: Page,
         web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS), "--model", "older") as program,
     ):
         open_and_write(page, program.url, "What is in the garden?")
-        page.until(lambda: page.lines[-1][1].endswith("garden."))
+        page.until(lambda: page.last.endswith("garden."))
         assert [who for who, _, _ in page.lines] == ["notice", "user", "tool", "assistant"]
         page.click("start")
     assert provider.resources == ["client_secrets", "sessions", "offer"]
@@ -312,7 +337,7 @@ def test_a_call_that_the_models_side_runs_is_asked_about_with_its_server(page: P
         assert page.text("asked") == "May search of the MCP server docs run?"
         assert page.text("asks") == 'query = "opening hours"'
         page.click("yes")
-        page.until(lambda: page.lines[-1][1] == "From nine to five.")
+        page.until(lambda: page.last == "From nine to five.")
         page.until(lambda: page.lines[1][2].startswith("took "))
         page.click("start")
     assert [(answer["approval_request_id"], answer["approve"]) for answer in answers] == [("mcpr_1", True)]
@@ -335,5 +360,5 @@ def test_the_voice_speaks_first_where_that_is_wanted_and_a_budget_ends_the_call_
         page.start()
         page.until(lambda: page.text("start") == "Start")
         assert page.said == [("assistant", "Hello.", "")]
-        assert "the budget of $0.0001 is used up" in page.lines[-1][1]
+        assert "the budget of $0.0001 is used up" in page.last
         assert page.text("problem") == ""
