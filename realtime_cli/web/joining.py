@@ -116,12 +116,13 @@ class _Side:
         def opened() -> None:
             self._opened = True
             on_open()
-            # What happened before, since the call began or another connection was lost, the page knows.
-            self._channel.tell("recent")
 
         def received(message: str) -> None:
             # A server may open the connection first, and refuse it by an error then.
-            self._welcome = self._welcome or not _is_error(message)
+            if not self._welcome and not _is_error(message):
+                self._welcome = True
+                # What happened before, since the call began or another connection was lost, the page knows.
+                self._channel.tell("recent")
             if self._welcome and self._channel.is_new(message):
                 on_message(message)
 
