@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,50 +10,20 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from realtime_cli.errors import ConnectionFailed
 from realtime_cli.journal.entries import read
-from realtime_cli.protocol.dialects import Dialect
-from realtime_cli.providers.endpoint import endpoint
-from realtime_cli.providers.profiles import CUSTOM
-from realtime_cli.transport.calls import place_call
 from tests.browser import Page, chromium
 from tests.local_engines import PATIENCE_S
 from tests.scripted_calls import SECRET, Provider
-from tests.scripted_server import HttpAnswer, Raw, ScriptedServer
+from tests.scripted_server import HttpAnswer, ScriptedServer
 from tests.scripted_talk import Talk
 from tests.tool_scripts import Call, make_calls, response, write
-from tests.web_program import KEY, web
-
-TOOLS = '''
-def look(place: str) -> str:
-    """Looks around."""
-    print("looking", place)
-    return f"a tree in the {place}"
-'''
+from tests.web_program import KEY, TOOLS, looks, open_and_write, web
 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with chromium(tmp_path_factory.mktemp("browser")) as page:
         yield page
-
-
-def looks(talk: Talk) -> None:
-    """Calls the function in each turn, and says what became of it."""
-    talk.greet()
-    while True:
-        talk.obey_until("response.create")
-        make_calls(talk, Call("look", {"place": "garden"}))
-        talk.obey_until("response.create")
-        outputs = [event["item"] for event in talk.received if event.get("item", {}).get("output")]
-        talk.reply(f"There is {outputs[-1]['output']}.")
-
-
-def open_and_write(page: Page, url: str, text: str) -> None:
-    page.open(url)
-    page.start()
-    page.until(lambda: page.text("status") == "Connected")
-    page.write(text)
 
 
 def test_a_function_runs_in_the_program_which_joined_the_call_and_all_is_saved(page: Page, tmp_path: Path) -> None:
@@ -262,50 +231,6 @@ def test_a_server_of_the_older_pair_takes_the_call_and_functions_run(page: Page,
     assert provider.resources == ["client_secrets", "sessions", "offer"]
     assert provider.asked[1][2]["model"] == "older"
     assert provider.asked[2][1]["authorization"] == f"Bearer {SECRET}"
-
-
-NO_CREDIT = '{"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}}'
-NO_MODEL = '{"error": {"message": "The model `x` does not exist.", "code": "model_not_found"}}'
-WRONG_KEY = f'{{"error": {{"message": "Incorrect API key provided: {KEY}.", "code": "invalid_api_key"}}}}'
-
-
-def test_every_failure_is_said_in_words_without_a_key_and_one_may_start_again(page: Page, tmp_path: Path) -> None:
-    provider = Provider()
-    failures = (
-        ("client_secrets", HttpAnswer(401, WRONG_KEY), "refuses the key"),
-        ("client_secrets", HttpAnswer(404, NO_MODEL), "name another model"),
-        ("client_secrets", HttpAnswer(429, NO_CREDIT), "add credit"),
-        ("client_secrets", HttpAnswer(500, "broken"), "try again"),
-        ("client_secrets", HttpAnswer(200, '{"value": 1}'), "no client secret"),
-        ("calls", HttpAnswer(401, WRONG_KEY), "refuses the key"),
-        ("calls", HttpAnswer(404, "Not Found"), "takes no calls by WebRTC"),
-        ("calls", HttpAnswer(500, "<html>"), "try again"),
-        ("calls", HttpAnswer(201, "<html>Welcome</html>"), "no answer to it"),
-        ("calls", HttpAnswer(201, "v=0\r\nm=nonsense\r\n"), "does not understand"),
-    )
-    with ScriptedServer(looks, provider=provider) as server, web(server.url, tmp_path) as program:
-        page.open(program.url)
-        for resource, answer, words in failures:
-            provider.failing = {resource: answer}
-            page.start()
-            page.until(lambda words=words: words in page.text("problem") and page.text("start") == "Start")  # type: ignore[misc]
-            assert KEY not in page.driver.page_source
-            assert SECRET not in page.driver.page_source
-        provider.failing = {}
-        page.start()
-        page.until(lambda: page.text("status") == "Connected")
-        page.click("start")
-    assert KEY not in (tmp_path / "stderr.txt").read_text()
-
-
-def test_a_server_that_never_answers_is_said_so() -> None:
-    def silent(client: socket.socket, stopping: threading.Event) -> None:
-        stopping.wait(PATIENCE_S)
-
-    with ScriptedServer(Raw(silent)) as server:
-        place = endpoint(CUSTOM, {}, base_url=server.url)
-        with pytest.raises(ConnectionFailed, match="does not answer"):
-            place_call(place, {Dialect.GA: {}, Dialect.BETA: {}}, "v=0", answer_timeout_s=0.2)
 
 
 def test_a_call_that_the_models_side_runs_is_asked_about_with_its_server(page: Page, tmp_path: Path) -> None:
