@@ -1,6 +1,7 @@
 """Makes the README's pictures from real runs of the program: ``python -m docs.make_pictures`` in a checkout.
 
-Each is a terminal in which the program runs with the embedded server, drawn as it was. It takes about a minute.
+Each is a terminal in which the program runs with the embedded server, drawn as it was, or its page in Chromium. It
+takes about two minutes.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
+from tests.browser import chromium
 from tests.pty_driver import XTERM, Terminal
+from tests.web_program import running
 
 ROOT = Path(__file__).parent.parent
 QUESTION = ROOT / "examples" / "question.wav"
 
 COLUMNS, LINES = 84, 20
+PAGE_SIZE = (1000, 800)
+"""Of the browser's window."""
 
 _COLOURS = {"brown": "yellow", "brightbrown": "bright_yellow", "default": None}
 """What pyte calls some colours, and rich does not."""
@@ -36,6 +41,7 @@ def main() -> None:
         _chat(environ)
         _saved("search", ("sessions", "search", "capital"), environ)
         _saved("stats", ("sessions", "stats"), environ)
+    _page()
 
 
 def _chat(environ: Mapping[str, str]) -> None:
@@ -54,6 +60,27 @@ def _saved(name: str, arguments: tuple[str, ...], environ: Mapping[str, str]) ->
     with Terminal(_program(*arguments), columns=COLUMNS, lines=LINES, environ=environ, answers=XTERM) as terminal:
         terminal.wait_for_end()
         _draw(terminal, name, f"realtime-cli {' '.join(arguments)}")
+
+
+def _page() -> None:
+    """A talk on the page, by day and by night: a question is spoken, and another one written."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Path(folder), "--local") as program,
+        chromium(Path(folder)) as page,
+    ):
+        page.driver.set_window_size(*PAGE_SIZE)
+        page.open(program.url)
+        page.start()
+        page.until(lambda: any("Paris" in text for _, text, _ in page.said))
+        page.click("mute")
+        page.until(lambda: page.text("status") == "Connected")
+        page.write("What is the capital of Italy?")
+        page.until(lambda: "Rome" in page.said[-1][1] and page.text("status") == "Connected")
+        for scheme, name in (("light", "web"), ("dark", "web-dark")):
+            features = [{"name": "prefers-color-scheme", "value": scheme}]
+            page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+            page.driver.save_screenshot(str(ROOT / "docs" / f"{name}.png"))
 
 
 def _program(*arguments: str) -> list[str]:

@@ -21,6 +21,8 @@ class Controls(msgspec.Struct, frozen=True):
     muted: bool = False
     half_duplex: bool = False
     """Nothing is heard while the model is audible."""
+    away: bool = False
+    """Somebody else has the terminal, as after Ctrl-Z: nothing is drawn."""
     resumed: int = 0
     """How often the program went on after Ctrl-Z, below whatever the shell wrote meanwhile."""
     typing: str | None = None

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import numpy as np
+
+from realtime_cli.audio.core.playout import Playout
 from realtime_cli.conversation import effects as e
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.conversation import Conversation
@@ -20,6 +23,20 @@ SECOND = base64.b64encode(bytes(48_000)).decode()
 def said(name: str, **fields: Any) -> Any:
     """A server event."""
     return server_event_from_object({"type": name, **fields})
+
+
+def play(playout: Playout, effect: e.Play | e.EndOfAudio | e.Flush) -> list[f.Flushed]:
+    """What a session does with the model's voice, and what it then tells the core."""
+    match effect:
+        case e.Play():
+            pcm = np.frombuffer(base64.b64decode(effect.delta), "<i2")
+            playout.push(playout.epoch, effect.item_id, effect.content_index, pcm, 0.0)
+        case e.EndOfAudio():
+            playout.finish(playout.epoch, effect.item_id, effect.content_index, 0.0)
+        case e.Flush():
+            heard = (f.Heard(p.item_id, p.content_index, p.heard_ms, p.finished) for p in playout.flush())
+            return [f.Flushed(tuple(heard))]
+    return []
 
 
 class Drive:

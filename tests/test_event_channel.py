@@ -21,6 +21,8 @@ from tests.schema_check import check_server_event
         ("a=max-message-size:0", sys.maxsize),
         ("a=sctp-port:5000", DEFAULT_MOST_BYTES),
         ("a=max-message-size:many", DEFAULT_MOST_BYTES),
+        ("a=max-message-size:" + "9" * 5000, DEFAULT_MOST_BYTES),
+        ("a=max-message-size:1000\r\na=max-message-size:2000", 1000),
     ],
 )
 def test_the_largest_message_is_the_offers(line: str, most: int) -> None:

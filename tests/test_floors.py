@@ -109,6 +109,7 @@ LATE = {
     "realtime_cli.view.progress": "wcwidth, 40 ms: terminals only",
     "realtime_cli.cli.resuming": "sqlite3, 14 ms: --resume only",
     "realtime_cli.view.right_to_left": "wcwidth, 30 ms: live views only",
+    "realtime_cli.view.saved_lines": "wcwidth, 30 ms: terminals only",
     "realtime_cli.images": "3 ms at every start: pictures only",
     "realtime_cli.cli.main": "the garbage collector rests before it",
     "realtime_cli.cli.options": "the settings, 20 ms: not for --version",

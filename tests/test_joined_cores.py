@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from typing import Any
-
-import numpy as np
 
 from realtime_cli.audio.core.pcm import RATE_HZ, ms_to_frames
 from realtime_cli.audio.core.playout import Playout
@@ -22,6 +19,7 @@ from realtime_cli.protocol.session_options import SessionOptions
 from realtime_cli.server.core.effects import StartReply
 from realtime_cli.server.core.facts import ReplyPiece
 from realtime_cli.server.listening.endpointing import MaybeEnded, SpeechStarted, SpeechStopped
+from tests.conversation_driver import play
 from tests.local_core_driver import SECOND, Driver
 from tests.schema_check import check_client_event
 
@@ -89,15 +87,9 @@ class Call:
         match effect:
             case e.Send():
                 self._send(effect.event)
-            case e.Play():
-                pcm = np.frombuffer(base64.b64decode(effect.delta), "<i2")
-                self.playout.push(self.playout.epoch, effect.item_id, effect.content_index, pcm, 0.0)
-            case e.EndOfAudio():
-                self.playout.finish(self.playout.epoch, effect.item_id, effect.content_index, 0.0)
-            case e.Flush():
-                parts = self.playout.flush()
-                heard = (f.Heard(p.item_id, p.content_index, p.heard_ms, p.finished) for p in parts)
-                self.tell(f.Flushed(tuple(heard)))
+            case e.Play() | e.EndOfAudio() | e.Flush():
+                for told in play(self.playout, effect):
+                    self.tell(told)
             case e.Show():
                 self.records.append(effect.record)
             case e.End():

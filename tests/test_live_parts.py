@@ -131,6 +131,7 @@ def seen(text: str) -> str:
         ("سلام", "\u0645\ufe8e\ufee0\ufeb3"),
         ("می\u200cخواهم", "\ufee2\ufeeb\u0627\ufeee\ufea7\ufbfd\u200c\ufee3"),
         ("مُحَمَّد", "\ufeaa\ufee4\u064e\u0651\ufea4\u064e\ufee3\u064f"),
+        ("👨\u200d👩 سلام", "\u0645\ufe8e\ufee0\ufeb3 👨\u200d👩"),
         ("Tehran تهران 12", "Tehran 12 \u0646\u0627\ufeae\ufeec\ufe97"),
     ],
 )

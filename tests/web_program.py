@@ -7,13 +7,24 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from tests.browser import Page
 from tests.local_engines import PATIENCE_S
 from tests.running import environment
+from tests.scripted_talk import Talk
+from tests.tool_scripts import Call, make_calls
 
 KEY = "a-token-of-the-tests-0123456789"
+
+
+TOOLS = '''
+def look(place: str) -> str:
+    """Looks around."""
+    print("looking", place)
+    return f"a tree in the {place}"
+'''
 
 
 class Program:
@@ -35,16 +46,22 @@ class Program:
         return sorted(self._folder.rglob("*.jsonl"))
 
 
-@contextmanager
-def web(base_url: str, folder: Path, *flags: str) -> Iterator[Program]:
+def web(base_url: str, folder: Path, *flags: str) -> AbstractContextManager[Program]:
     """The program with a page for the server there, until the end of the block."""
-    command = [sys.executable, "-m", "realtime_cli", "web", "--no-open", "--json", "--base-url", base_url, *flags]
+    return running(folder, "--base-url", base_url, *flags, OPENAI_API_KEY=KEY)
+
+
+@contextmanager
+def running(folder: Path, *flags: str, **variables: str) -> Iterator[Program]:
+    """The program, which keeps in ``folder`` what it saves and says."""
+    command = [sys.executable, "-m", "realtime_cli", "web", "--no-open", "--json", *flags]
     # How chats are to be held has no say in the page.
-    chats = {"REALTIME_CLI_INTERRUPTIONS": "careful"}
-    variables = environment(**chats, OPENAI_API_KEY=KEY, REALTIME_CLI_DATA_DIR=str(folder), REALTIME_CLI_SAVE="true")
+    kept = {"REALTIME_CLI_DATA_DIR": str(folder), "REALTIME_CLI_SAVE": "true", "REALTIME_CLI_INTERRUPTIONS": "careful"}
     with (
         (folder / "stderr.txt").open("w") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=variables, text=True) as process,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, env=environment(**kept, **variables), text=True
+        ) as process,
     ):
         try:
             assert process.stdout is not None
@@ -53,3 +70,21 @@ def web(base_url: str, folder: Path, *flags: str) -> Iterator[Program]:
             yield Program(process, json.loads(line)["url"], folder)
         finally:
             process.kill()
+
+
+def looks(talk: Talk) -> None:
+    """Calls the function in each turn, and says what became of it."""
+    talk.greet()
+    while True:
+        talk.obey_until("response.create")
+        make_calls(talk, Call("look", {"place": "garden"}))
+        talk.obey_until("response.create")
+        outputs = [event["item"] for event in talk.received if event.get("item", {}).get("output")]
+        talk.reply(f"There is {outputs[-1]['output']}.")
+
+
+def open_and_write(page: Page, url: str, text: str) -> None:
+    page.open(url)
+    page.start()
+    page.until(lambda: page.text("status") == "Connected")
+    page.write(text)

@@ -6,7 +6,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.audio.drivers.choose import open_sink
-from realtime_cli.cli.sessions import opened, recording_of
+from realtime_cli.cli.sessions import on_screen, opened, recording_of
 from realtime_cli.errors import InputError, in_words
 from realtime_cli.journal.entries import Conversation
 from realtime_cli.journal.export import timed_transcript
@@ -79,7 +79,7 @@ def play(settings: Settings, environment: Environment, *, name: str, start: str 
     sink.open()
     try:
         threads.start("speaker", sink.run, playback.pull, stopping)
-        _print_when_due(conversation, playback)
+        _print_when_due(conversation, playback, on_screen(settings, environment))
     finally:
         sink.close()
         stopping.set()
@@ -89,15 +89,15 @@ def play(settings: Settings, environment: Environment, *, name: str, start: str 
     return 0
 
 
-def _print_when_due(conversation: Conversation, playback: Playback) -> None:
-    """Print each line when it is due; blocks until the recording ends."""
+def _print_when_due(conversation: Conversation, playback: Playback, fold: Callable[[str], list[str]]) -> None:
+    """Print each line when it is due, as rows; blocks until the recording ends."""
     begun_s = playback.position_s
     lines: Iterator[tuple[float, str]] = (line for line in timed_transcript(conversation) if line[0] >= begun_s)
     due = next(lines, None)
     while True:
         over = playback.ended.wait(STEP_S)
         while due is not None and (over or due[0] <= playback.position_s):
-            sys.stdout.write(due[1] + "\n")
+            sys.stdout.writelines(f"{row}\n" for row in fold(due[1]))
             sys.stdout.flush()
             due = next(lines, None)
         if over:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import partial
@@ -16,6 +15,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from realtime_cli.cli.tables import print_table
 from realtime_cli.errors import InputError
 from realtime_cli.journal.entries import Conversation, NotAConversation, read
 from realtime_cli.journal.export import ExportFormat, exported, transcript
@@ -26,6 +26,7 @@ from realtime_cli.providers.prices import dollars
 from realtime_cli.result_file import write_whole
 from realtime_cli.settings.folders import data_folder
 from realtime_cli.settings.settings import Environment, Settings
+from realtime_cli.view.screen import is_screen
 
 COPIED_BYTES = 1 << 20
 """So much of a recording is copied at a time."""
@@ -41,7 +42,8 @@ def show_list(settings: Settings, environment: Environment, *, since: str | None
     if settings.json:
         _print_json("conversation", shown)
     else:
-        _print_table(("id", "when", "length", "turns", "cost", "said first"), map(_row, shown))
+        titles = ("id", "when", "length", "turns", "cost", "said first")
+        print_table(titles, map(_row, shown), expendable=("cost", "turns", "length"))
         if len(shown) < len(found):
             sys.stderr.write(f"{len(found) - len(shown)} older ones: --limit 0\n")
     return 0
@@ -56,7 +58,7 @@ def search(settings: Settings, environment: Environment, *, words: list[str], li
             about = {"id": match.conversation.id, "at": match.conversation.at}
             _print_line({"type": "match", **about, "t": match.t, "who": match.who, "text": match.text})
     else:
-        _print_table(("id", "when", "at", "who", "line"), map(_match_row, found))
+        print_table(("id", "when", "at", "who", "line"), map(_match_row, found), expendable=("when", "at"))
     return 0 if found else 1
 
 
@@ -69,8 +71,20 @@ def show(settings: Settings, environment: Environment, *, name: str) -> int:
     header = conversation.header
     about = (f"{header.at.astimezone():%Y-%m-%d %H:%M}", header.provider, conversation.model)
     sys.stderr.write(" · ".join(one_line(each) for each in (header.id, *about) if each) + "\n")
-    sys.stdout.writelines(f"{line}\n" for line in transcript(conversation))
+    fold = on_screen(settings, environment)
+    sys.stdout.writelines(f"{row}\n" for line in transcript(conversation) for row in fold(line))
     return 0
+
+
+def on_screen(settings: Settings, environment: Environment) -> Callable[[str], list[str]]:
+    """What makes rows of a line: as in the live view on a terminal, and elsewhere the line itself."""
+    if not is_screen(sys.stdout, environment):
+        return lambda line: [line]
+    from realtime_cli.view.right_to_left import orders  # wcwidth: for terminals only
+    from realtime_cli.view.saved_lines import folded
+
+    width, in_order = shutil.get_terminal_size().columns - 1, orders(settings.bidi, environment)
+    return lambda line: folded(line, width, orders=in_order)
 
 
 def export(
@@ -128,7 +142,8 @@ def stats(settings: Settings, environment: Environment, *, since: str | None) ->
     rows = [_sum_row(each) for each in sums]
     if len(rows) > 1:
         rows.append(_total_row(sums))
-    _print_table(("day", "model", "talks", "turns", "minutes", "tokens", "cost"), rows)
+    titles = ("day", "model", "talks", "turns", "minutes", "tokens", "cost")
+    print_table(titles, rows, expendable=("minutes", "talks", "turns", "tokens"))
     return 0
 
 
@@ -252,22 +267,3 @@ def _print_json(kind: str, records: Iterable[msgspec.Struct]) -> None:
 
 def _print_line(fields: dict[str, Any]) -> None:
     sys.stdout.write(json_line(fields) + "\n")
-
-
-def _print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Columns wide enough for their cells; on a terminal the last one, which has the text, ends with the window."""
-    cells = [tuple(one_line(cell) for cell in row) for row in rows]
-    if not cells:
-        sys.stderr.write("nothing found\n")
-        return
-    # Characters that take two columns count as two.
-    from rich.cells import cell_len, set_cell_size
-
-    lines = [tuple(titles), *cells]
-    widths = [max(cell_len(line[column]) for line in lines) for column in range(len(titles))]
-    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in lines:
-        row = "  ".join(set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        if room is not None and cell_len(row) > room:
-            row = set_cell_size(row, room - 1) + "…"
-        sys.stdout.write(row + os.linesep.replace("\r", ""))

@@ -24,8 +24,8 @@ def run(settings: Settings, environment: Environment, *, transcription: bool, ex
     """Mint and print. Blocks for the network. Raises InputError, ConfigError and ConnectionFailed."""
     if expires_in is not None and not MIN_EXPIRY_S <= expires_in <= MAX_EXPIRY_S:
         raise InputError(f"--expires-in: {expires_in} is not in {MIN_EXPIRY_S} to {MAX_EXPIRY_S} seconds")
-    provider, place = minting_place(settings, environment)
-    secret = mint(place, secret_session(settings, provider, place, transcription), expires_in)
+    provider, place = _minting_place(settings, environment)
+    secret = mint(place, _secret_session(settings, provider, place, transcription), expires_in)
     if settings.json:
         sys.stdout.write(json_line(secret.answer) + "\n")
     else:
@@ -35,7 +35,7 @@ def run(settings: Settings, environment: Environment, *, transcription: bool, ex
     return 0
 
 
-def minting_place(settings: Settings, environment: Environment) -> tuple[Provider, Endpoint]:
+def _minting_place(settings: Settings, environment: Environment) -> tuple[Provider, Endpoint]:
     """Where secrets are minted. Raises errors of the configuration where they are not."""
     if settings.provider == "local":
         raise InputError("the embedded server has no keys", "name another with --provider or --base-url")
@@ -50,7 +50,7 @@ def minting_place(settings: Settings, environment: Environment) -> tuple[Provide
     return provider, place
 
 
-def secret_session(
+def _secret_session(
     settings: Settings, provider: Provider, place: Endpoint | None, transcription: bool
 ) -> dict[str, Any]:
     """The session that the secret is for; ``place`` is None for the embedded server."""

@@ -63,7 +63,7 @@ class ChatKeyboard:
     @property
     def controls(self) -> Controls:
         """What the keys have set."""
-        return replace(self._bindings.controls, resumed=self._resumed)
+        return replace(self._bindings.controls, resumed=self._resumed, away=self._keyboard.away)
 
     def open(self) -> None:
         """Take the terminal; see :meth:`Keyboard.open`. Main thread. Raises InputError."""

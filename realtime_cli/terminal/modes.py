@@ -54,6 +54,8 @@ class TerminalModes:
         self._found = termios.tcgetattr(fd)
         self._out = _writable(fd)
         self._entered = False
+        self.left = False
+        """The terminal was given back, after it had been taken."""
         self._pushed = False
         self.kitty = False
         """The kitty protocol is to be used; set once the terminal said that it knows it."""
@@ -75,7 +77,7 @@ class TerminalModes:
         wanted[6][termios.VMIN], wanted[6][termios.VTIME] = 1, 0
         wanted[6][termios.VINTR] = self._disabled()
         termios.tcsetattr(self._fd, termios.TCSANOW, wanted)
-        self._entered = True
+        self._entered, self.left = True, False
         self.write(PASTE_ON)
         self._push()
         return True
@@ -107,6 +109,7 @@ class TerminalModes:
         """
         if not self._entered or self._in_background():
             return
+        self.left = True
         # A terminal that hung up has no state left to restore.
         with contextlib.suppress(OSError, termios.error):
             if self._pushed:

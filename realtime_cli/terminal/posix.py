@@ -67,6 +67,11 @@ class Keyboard:
         self.reports_release = False
         """The terminal reports when a key is released. Known after :meth:`open`, on a slow line a little later."""
 
+    @property
+    def away(self) -> bool:
+        """Somebody else has the terminal. Any thread."""
+        return self._modes is not None and self._modes.left
+
     def open(self) -> None:
         """Take the terminal: no echo, key by key. Main thread; blocks while the terminal says what it can.
 

@@ -59,7 +59,9 @@ class SignalGuard:
         # To this very thread, which stops before its next line; sent to the process, another might take it later.
         signal.pthread_kill(threading.get_ident(), signum)
         signal.signal(signum, self._suspended)
-        self._enter()
+        if signal.SIGCONT not in self._before:
+            # Else its handler has done so: twice would be told as two suspensions.
+            self._enter()
 
     def _continued(self, signum: int, frame: FrameType | None) -> None:
         """Also after a SIGSTOP, which no program sees coming: the shell may have changed the terminal meanwhile."""

@@ -27,6 +27,8 @@ def _no_wish() -> float | None:
 class Keyboard:
     """See :class:`realtime_cli.terminal.posix.Keyboard`. Ctrl-C is always a signal here."""
 
+    away = False
+
     def __init__(
         self,
         stream: TextIO,

@@ -7,6 +7,7 @@ still answers pings (RFC 6455, 5.5.2), so nothing is said here about how long an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 import msgspec
@@ -52,9 +53,11 @@ class Liveness:
         """Something came."""
         self._heard_at, self._asked_at = now, None
 
-    def asked(self, now: float | None) -> None:
-        """A ping is sent; None: it could not be."""
+    def ask(self, now: float, ping: Callable[[], bool]) -> None:
+        """Send a ping by ``ping``, which says whether it could. Its answer may come at once, on another thread."""
         self._asked_at = now
+        if not ping():
+            self._asked_at = None
 
     def sending(self, since: float | None) -> None:
         """A message that no network needs seconds for is on its way since then; None: it has been handed over."""

@@ -118,10 +118,7 @@ class WebSocketTransport:
         now = time.monotonic()
         verdict = self._liveness.judge(now, urgent=urgent)
         if verdict is Verdict.ASK:
-            # Before it is sent: the answer may come at once, on another thread.
-            self._liveness.asked(now)
-            if not self._ping():
-                self._liveness.asked(None)
+            self._liveness.ask(now, self._ping)
         elif verdict is Verdict.DEAD:
             self._unresponsive = True
             self._hang_up()

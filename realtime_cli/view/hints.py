@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from realtime_cli.controls import Controls
 from realtime_cli.conversation.records import Snapshot
 from realtime_cli.printable import one_line
 from realtime_cli.view.layout import Span, Spans, fitted, spans_cells
 from realtime_cli.view.status import Part, joined
+
+MIN_CELLS = 12
+"""Of a row of help: narrower, and it is cut off rather than broken."""
 
 TYPING_KEYS = (
     ("Enter", "send the line"),
@@ -56,8 +61,13 @@ def help_rows(controls: Controls, width: int, height: int) -> list[Spans]:
         keys.append(("F2, Alt-M", "mute the microphone, or open it again"))
     keys += [*TYPING_KEYS, ("Ctrl-D", "end"), ("Ctrl-C", "clear the line, or end"), ("?", "close this list")]
     widest = max(len(key) for key, _ in keys)
-    rows = [fitted([Span(f"{key:>{widest}}  ", "bold cyan"), Span(text)], width) for key, text in keys]
-    return rows[:height]
+    rows: list[Spans] = []
+    for key, text in keys:
+        # Under its own column, where the window is narrow.
+        first, *more = wrap(text, max(MIN_CELLS, width - widest - 2))
+        rows += [[Span(f"{key:>{widest}}  ", "bold cyan"), Span(first)]]
+        rows += [[Span(" " * (widest + 2)), Span(words)] for words in more]
+    return [fitted(row, width) for row in rows[:height]]
 
 
 def candidates_row(candidates: tuple[str, ...], width: int) -> Spans:

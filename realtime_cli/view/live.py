@@ -35,7 +35,7 @@ from realtime_cli.conversation.records import (
 )
 from realtime_cli.view.hints import candidates_row, help_rows, hints
 from realtime_cli.view.input_line import PROMPT, input_line
-from realtime_cli.view.layout import Rows, Span, Spans, plain
+from realtime_cli.view.layout import Rows, Span, Spans
 from realtime_cli.view.painter import Painter
 from realtime_cli.view.paragraph import (
     UNHEARD,
@@ -49,7 +49,7 @@ from realtime_cli.view.paragraph import (
     wrapped,
 )
 from realtime_cli.view.region import Region, Row, reflows
-from realtime_cli.view.right_to_left import is_right_to_left, visual, visual_input
+from realtime_cli.view.right_to_left import ordered, visual_input
 from realtime_cli.view.screen import takes_output, write_to
 from realtime_cli.view.status import Gauges, meter_cells, status_line
 from realtime_cli.view.tool_lines import call_text, question_text, result_text
@@ -146,6 +146,8 @@ class LiveView:
         """
         self._snapshot = snapshot
         size, controls = self._size(), self._controls()
+        if controls.away:
+            return
         self._gauges = gauges = self._measured(snapshot)
         if controls.resumed != self._resumed:
             self._resumed = controls.resumed
@@ -212,13 +214,7 @@ class LiveView:
 
     def _painted(self, paragraph: Paragraph, row: Spans) -> Row:
         if self._orders:
-            body = plain(paragraph.body)
-            begins = row[: len(paragraph.head)] == paragraph.head
-            # Later rows begin with a margin in the label's place.
-            head = (
-                len(paragraph.head) if begins else int(bool(paragraph.head) and row[:1] != [] and row[0].text.isspace())
-            )
-            row = row[:head] + visual(row[head:], leftwards=is_right_to_left(body))
+            row = ordered(paragraph, row)
         return self._painter.row(row)
 
     def _typed(self, snapshot: Snapshot, controls: Controls, width: int) -> tuple[Spans, int]:

@@ -19,12 +19,13 @@ from typing import Any
 from realtime_cli.settings.settings import Bidi
 from realtime_cli.view.input_line import AT_CURSOR, InputLine
 from realtime_cli.view.layout import Span, Spans, cells, clusters, plain, spans_cells
+from realtime_cli.view.paragraph import Paragraph
 
 RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
 """Hebrew, Arabic, Syriac, Thaana and the like."""
 
-ARABIC = re.compile("[\u0620-\u074a\u0750-\u077f\u08a0-\u08c7]")
-"""Letters that have forms."""
+ARABIC = re.compile("[\u0610-\u08ff\u200c\u200d]*[\u0620-\u06d5\u0750-\u077f\u08a0-\u08c7][\u0610-\u08ff\u200c\u200d]*")
+"""A run of letters that have forms, and of the marks and (non-)joiners between them."""
 
 STRONG = re.compile(rf"({RIGHT_TO_LEFT.pattern})|[^\W\d_]")
 """A character that says which way a paragraph goes: the first group, or a letter of the other way."""
@@ -64,6 +65,14 @@ def visual(row: Spans, *, leftwards: bool) -> Spans:
     ]
 
 
+def ordered(paragraph: Paragraph, row: Spans) -> Spans:
+    """One row of a paragraph as it is seen; its label, or the margin in the label's place, stays where it is."""
+    begins = row[: len(paragraph.head)] == paragraph.head
+    margin = bool(paragraph.head) and row[:1] != [] and row[0].text.isspace()
+    head = len(paragraph.head) if begins else int(margin)
+    return row[:head] + visual(row[head:], leftwards=is_right_to_left(plain(paragraph.body)))
+
+
 def visual_input(line: InputLine) -> InputLine:
     """A line that is typed, with the cursor where its next character will be."""
     prompt, typed = line.row[:1], line.row[1:]
@@ -77,18 +86,18 @@ def visual_input(line: InputLine) -> InputLine:
 
 def _joined(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Each letter of the Arabic script in the form that it has between its neighbours."""
-    text = "".join(item[0] for item in items)
-    if not ARABIC.search(text):
-        return items
-    shaped = _shaper().reshape(text)
-    if len(shaped) != len(text):
-        # It would not be known which letter became what.
-        return items
+    shaped = ARABIC.sub(_in_forms, "".join(item[0] for item in items))
     joined, at = [], 0
     for cluster, style in items:
         joined.append((shaped[at : at + len(cluster)], style))
         at += len(cluster)
     return joined
+
+
+def _in_forms(match: re.Match[str]) -> str:
+    shaped = str(_shaper().reshape(match[0]))
+    # Else it would not be known which letter became what.
+    return shaped if len(shaped) == len(match[0]) else match[0]
 
 
 @cache

@@ -210,7 +210,7 @@ class HttpClient(BaseHTTPRequestHandler):
             self.send_header("Vary", "Origin")
             # Clients bring names of their own (X-OpenAI-Agents-SDK), and who may come has been decided by the origin.
             asked_for = self.headers.get("Access-Control-Request-Headers", "Authorization, Content-Type")
-            self.send_header("Access-Control-Allow-Headers", asked_for)
+            self.send_header("Access-Control-Allow-Headers", " ".join(asked_for.split()))
             self.send_header("Access-Control-Allow-Methods", "GET, POST")
         self.end_headers()
         if self.command != "HEAD":

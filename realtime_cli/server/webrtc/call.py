@@ -155,9 +155,9 @@ class Call:
             self._tell_server({"type": APPEND, "audio": base64.b64encode(audio).decode()})
 
     def _on_channel(self, channel: RTCDataChannel) -> None:
-        channel.on("message", self._from_client)
-        channel.on("close", self.close)
-        self._channel.opened(channel)
+        if self._channel.opened(channel):
+            channel.on("message", self._from_client)
+            channel.on("close", self.close)
 
     def _from_client(self, message: str | bytes) -> None:
         if self._connection is None:

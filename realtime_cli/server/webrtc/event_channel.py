@@ -27,7 +27,7 @@ MOST_UNSENT = 1000
 MOST_BUFFERED_BYTES = 32 * 1024 * 1024
 """A caller that leaves more unread has stalled."""
 
-_MOST_BYTES = re.compile(r"^a=max-message-size:(\d+)\s*$", re.MULTILINE)
+_MOST_BYTES = re.compile(r"^a=max-message-size:(\d{1,18})\s*$", re.MULTILINE)
 _TEXT_LENGTHS = (65_536, 16_384, 4096, 1024)
 """What the texts of an event are cut to, one after the other, until it fits."""
 
@@ -44,12 +44,15 @@ class EventChannel:
         """Note what size of message the caller takes."""
         self._most_bytes = most_message_bytes(sdp)
 
-    def opened(self, channel: RTCDataChannel) -> None:
-        """It is there: send what has waited for it."""
+    def opened(self, channel: RTCDataChannel) -> bool:
+        """It is there: send what has waited for it. False for another one: a call has one channel of events."""
+        if self._channel is not None:
+            return False
         self._channel = channel
         unsent, self._unsent = self._unsent, deque(maxlen=0)
         for text in unsent:
             self.send(text)
+        return True
 
     def send(self, text: str) -> bool:
         """Send an event, shortened if need be. False when the caller takes nothing any more."""
@@ -71,10 +74,7 @@ class EventChannel:
 
 def most_message_bytes(sdp: str) -> int:
     """The largest message that whoever made this offer takes (RFC 8841, 6)."""
-    found = _MOST_BYTES.search(sdp)
-    if found is None:
-        return DEFAULT_MOST_BYTES
-    return int(found[1]) or sys.maxsize
+    return min((int(size) or sys.maxsize for size in _MOST_BYTES.findall(sdp)), default=DEFAULT_MOST_BYTES)
 
 
 def fitted(text: str, most_bytes: int) -> str:
