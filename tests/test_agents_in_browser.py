@@ -12,11 +12,13 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from realtime_cli.server.engines.silero import SileroVoiceActivity, load_session
 from tests.browser import Page, chromium
-from tests.calling import post
+from tests.calling import Whistler, post
+from tests.local_engines import Reciter
 from tests.needs import need
-from tests.serving import Serving, wait_for
-from tests.test_web import LONG, QUESTION, talking
+from tests.serving import Serving, serving, wait_for
+from tests.test_web import LONG, QUESTION, Ear
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
 
@@ -38,6 +40,15 @@ def pages() -> Iterator[str]:
         thread.join()
 
 
+@contextmanager
+def answering(*words: str) -> Iterator[Serving]:
+    """A voice server that hears speech as people's, and answers with these words."""
+    session = load_session()
+    model = Reciter(words or ("Paris.",))
+    with serving(lm=model, tts=Whistler(), vad=lambda: SileroVoiceActivity(session), stt=Ear()) as serve:
+        yield serve
+
+
 def start(page: Page, origin: str, serve: Serving) -> None:
     """Open the page and begin the call, with a key that was minted for it."""
     page.open(f"{origin}/agents_webrtc.html")
@@ -53,7 +64,7 @@ def saw(page: Page, what: str) -> Any:
 
 
 def test_it_holds_a_spoken_turn_hears_the_reply_and_interrupts_it(tmp_path: Path) -> None:
-    with chromium(tmp_path) as page, pages() as origin, talking(*LONG) as serve:
+    with chromium(tmp_path) as page, pages() as origin, answering(*LONG) as serve:
         start(page, origin, serve)
         assert saw(page, "saw.callId").startswith("rtc_")
         wait_for(lambda: saw(page, "saw.loudest") > 0.1)
@@ -75,7 +86,7 @@ def test_it_holds_a_spoken_turn_hears_the_reply_and_interrupts_it(tmp_path: Path
 
 
 def test_the_call_of_a_browser_that_is_killed_is_over_within_seconds(tmp_path: Path) -> None:
-    with chromium(tmp_path) as page, pages() as origin, talking() as serve:
+    with chromium(tmp_path) as page, pages() as origin, answering() as serve:
         start(page, origin, serve)
         assert serve.server.sessions == 1
         os.kill(page.driver.capabilities["goog:processID"], signal.SIGKILL)

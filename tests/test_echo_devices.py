@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from test_voice import Chat, speech
 
+from realtime_cli.audio.core.echo_canceller import MISSING, POOR
 from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.session.echo_control import HALF_DUPLEX
 from tests.audio_signals import find
@@ -66,7 +67,10 @@ def test_on_devices_the_model_does_not_hear_itself_and_hears_who_interrupts_it(
         second = int(ms / 1000)
         return not any(bad[max(0, second - CALM_S) : second + 2])
 
-    assert [ms for ms in started_ms(taken.heard) if ms < INTERRUPTED_AT_S[0] * 1000], "there was no echo to keep out"
+    if not any(bad[: round(INTERRUPTED_AT_S[0])]):
+        assert [ms for ms in started_ms(taken.heard) if ms < INTERRUPTED_AT_S[0] * 1000], (
+            "there was no echo to keep out"
+        )
     spoken = [(at / RATE_HZ, (at + len(said.samples)) / RATE_HZ) for at, said in zip(taken.onsets, words, strict=True)]
     judged = judge(started_ms(taken.sent), spoken)
     missed = [
@@ -86,7 +90,8 @@ def test_a_chat_on_open_speakers_does_not_interrupt_itself(virtual_devices: Virt
         assert chat.wait_for_end() == 0
     assert not said["interrupted"]
     assert "paris" in said["text"].lower()
-    assert not [line for line in chat.lines if line["type"] == "notice"]
+    told = [line["text"] for line in chat.lines if line["type"] == "notice"]
+    assert not [text for text in told if MISSING in text or POOR in text]
 
 
 def test_a_chat_says_that_it_is_half_duplex(virtual_devices: VirtualDevices) -> None:

@@ -92,8 +92,9 @@ def test_javascripts_holds_typed_and_spoken_turns_with_a_tool_and_an_interruptio
     assert saw["errors"] == []
     assert saw["calls"] == ["UTC"]
     assert saw["heard"] == ["What time is it?", "1 seconds.", "Again."]
-    assert saw["replies"][0] == NOON
-    assert len(saw["replies"]) == 3
+    # Of those that were interrupted the SDK keeps what had been heard by then.
+    assert [NOON.startswith(words) for words in saw["replies"]] == [True] * 3
+    assert saw["replies"][-1] == NOON
     assert saw["interrupted"] >= 1
     assert saw["audioBytes"] == 3 * len(NOON) * 4800
 
