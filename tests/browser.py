@@ -94,6 +94,12 @@ class Page:
         """The lines of what was said."""
         return [line for line in self.lines if line[0] in ("user", "assistant")]
 
+    @property
+    def last(self) -> str:
+        """The text of the latest line."""
+        lines = self.lines
+        return lines[-1][1] if lines else ""
+
     def until(self, state: Callable[[], Any]) -> None:
         """Wait for what the page must come to; a line that it asks for may not be there yet."""
         waiting = WebDriverWait(self.driver, PATIENCE_S, poll_frequency=0.05, ignored_exceptions=(IndexError,))

@@ -171,6 +171,9 @@ class Provider:
         self.names_calls = names_calls
         self.side_error = False
         """Who joins is let in, and refused by an event then."""
+        self.holds_sides = threading.Event()
+        """Who joins has to wait for it."""
+        self.holds_sides.set()
         self.failing: dict[str, HttpAnswer] = {}
         self.asked: list[tuple[str, dict[str, str], Any]] = []
         """What was posted: the resource, headers in lower case, and the body, as JSON where it is some."""

@@ -193,6 +193,7 @@ class ScriptedServer:
         self.handshakes.append(Handshake(parts.path, parse_qs(parts.query), dict(request.headers.raw_items())))
         answer = self._script if isinstance(self._script, HttpAnswer) else None
         if self._provider is not None and "call_id" in self.handshakes[-1].query:
+            self._provider.holds_sides.wait(PATIENCE_S)
             answer = self._provider.refuses_to_join(self.handshakes[-1].query["call_id"][0])
         if answer is None:
             return None

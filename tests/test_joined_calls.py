@@ -144,3 +144,14 @@ def test_an_error_that_answers_the_other_client_is_none_of_ours() -> None:
     drive = joined().tell(said("error", error=error))
     assert drive.shown(Trouble) == []
     assert drive.exit_code is None
+
+
+def test_a_result_that_comes_while_the_connection_is_lost_is_sent_when_it_is_back() -> None:
+    drive = joined(offers_tools=True).tell(LOOK, said("response.created", response={"id": "resp_1"}))
+    item = {"id": "item_c", "type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"}
+    drive.tell(said("response.output_item.done", response_id="resp_1", item={**item, "status": "completed"}), done())
+    drive.tell(f.Lost(ConnectionFailed("gone", recoverable=True)), f.ToolReturned("run_000001", ToolOutcome("fine")))
+    assert drive.sent_types == ["session.update"]
+    drive.tell(f.Tick(), at=2.0).tell(f.Opened(None), at=2.1)
+    sent = ["session.update", "session.update", "conversation.item.create", "response.create"]
+    assert drive.sent_types == sent

@@ -18,9 +18,15 @@ from tests.browser import Page, chromium
 from tests.calling import Whistler
 from tests.local_engines import PATIENCE_S, Reciter, SecondsHeard
 from tests.serving import Serving, serving
-from tests.web_program import KEY, Program, web
+from tests.tool_scripts import write
+from tests.web_program import KEY, Program, running, web
 
 QUESTION = "What is the capital of France?"
+WEATHER = '''
+def get_weather(city: str) -> str:
+    """The weather in a city now."""
+    return f"grey in {city}"
+'''
 LONG = ("This is a reply that takes a good many seconds to be said in full. ", *["And it has another sentence. "] * 9)
 
 
@@ -71,6 +77,25 @@ def test_both_sides_of_a_talk_are_on_the_page_in_order_and_saved_and_the_reply_i
     said = [(entry.type, entry.text) for entry in conversation.said]
     assert said[:2] == [("user", QUESTION), ("assistant", "Paris.")]
     assert conversation.entries[-1].type == "end"
+
+
+def test_the_embedded_server_answers_a_page_of_the_same_program_and_has_its_functions_called(
+    page: Page, tmp_path: Path
+) -> None:
+    tools = write(tmp_path, WEATHER)
+    with running(tmp_path, "--local", "--tools", tools) as program:
+        page.open(program.url)
+        page.start()
+        page.click("mute")  # else the question that the microphone plays interrupts
+        page.until(lambda: page.text("status") == "Connected")
+        page.write("What is the weather like in Paris?")
+        page.until(lambda: [who for who, _, _ in page.lines][-2:] == ["tool", "assistant"] and page.lines[-1][1])
+        assert page.lines[-2][1] == 'get_weather(city="Paris")'
+        page.click("start")
+        assert program.interrupt() == 130
+        (saved,) = program.saved
+    (result,) = [entry.output for entry in read(saved).entries if entry.type == "tool_result"]
+    assert result == "grey in Paris"
 
 
 def test_speaking_interrupts_the_voice(page: Page, tmp_path: Path) -> None:

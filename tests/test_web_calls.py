@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,28 +12,15 @@ from selenium.webdriver.common.keys import Keys
 
 from realtime_cli.conversation.facts import Decided, Fact
 from realtime_cli.conversation.records import Snapshot, ToolAsked
-from realtime_cli.errors import ConnectionFailed
 from realtime_cli.journal.entries import read
-from realtime_cli.protocol.dialects import Dialect
-from realtime_cli.providers.endpoint import endpoint
-from realtime_cli.providers.profiles import CUSTOM
-from realtime_cli.transport.calls import place_call
 from realtime_cli.web.page_channel import Answered, PageChannel, Told
 from tests.browser import Page, chromium
 from tests.local_engines import PATIENCE_S
 from tests.scripted_calls import SECRET, Provider
-from tests.scripted_server import HttpAnswer, Raw, ScriptedServer
+from tests.scripted_server import HttpAnswer, ScriptedServer
 from tests.scripted_talk import Talk
 from tests.tool_scripts import Call, make_calls, response, write
-from tests.web_program import KEY, web
-
-TOOLS = '''
-def look(place: str) -> str:
-    """Looks around."""
-    print("looking", place)
-    return f"a tree in the {place}"
-'''
-
+from tests.web_program import KEY, TOOLS, looks, open_and_write, web
 
 PRESSES_AT_ONCE = """
 const show = HTMLDialogElement.prototype.showModal;
@@ -51,17 +37,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield page
 
 
-def looks(talk: Talk) -> None:
-    """Calls the function in each turn, and says what became of it."""
-    talk.greet()
-    while True:
-        talk.obey_until("response.create")
-        make_calls(talk, Call("look", {"place": "garden"}))
-        talk.obey_until("response.create")
-        outputs = [event["item"] for event in talk.received if event.get("item", {}).get("output")]
-        talk.reply(f"There is {outputs[-1]['output']}.")
-
-
 def test_a_question_is_answered_once_however_often_the_answer_comes() -> None:
     channel, over, decided = PageChannel(), threading.Event(), list[Fact]()
     over.set()
@@ -71,13 +46,6 @@ def test_a_question_is_answered_once_however_often_the_answer_comes() -> None:
         for _ in range(2):
             channel.take(Told(call="call", answer=Answered("first", "yes")))
     assert decided == [Decided("yes")]
-
-
-def open_and_write(page: Page, url: str, text: str) -> None:
-    page.open(url)
-    page.start()
-    page.until(lambda: page.text("status") == "Connected")
-    page.write(text)
 
 
 def test_a_function_runs_in_the_program_which_joined_the_call_and_all_is_saved(page: Page, tmp_path: Path) -> None:
@@ -120,7 +88,7 @@ def test_who_is_asked_sees_the_whole_call_as_text_and_allows_it_once_always_or_n
         assert page.text("always") == "Always for look"
         page.press(Keys.ENTER)
         page.press(Keys.ESCAPE)
-        page.until(lambda: page.lines[-1][1].startswith("There is") and not page.text("asked"))
+        page.until(lambda: page.last.startswith("There is") and not page.text("asked"))
         page.until(lambda: "does not allow" in page.lines[1][2])
         # A second press on where the button comes up again is no answer to the next question.
         page.driver.execute_script(PRESSES_AT_ONCE)
@@ -169,7 +137,7 @@ def test_where_nobody_may_join_the_page_passes_the_events_on_and_functions_run_a
     with ScriptedServer(looks, provider=provider) as server:
         with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
             open_and_write(page, program.url, "What is in the garden?")
-            page.until(lambda: page.lines[-1][1].endswith("garden."))
+            page.until(lambda: page.last.endswith("garden."))
             assert [who for who, _, _ in page.lines] == ["notice", "user", "tool", "assistant"]
             assert "cannot be joined from the side" in page.lines[0][1]
             page.click("start")
@@ -187,6 +155,7 @@ def test_a_call_that_comes_while_the_side_is_lost_runs_when_it_is_back(page: Pag
     def drops(talk: Talk) -> None:
         (call,) = provider.calls.values()
         talk.greet()
+        assert call.joined.acquire(timeout=PATIENCE_S)
         talk.obey_until("response.create")
         call.drop_sides()
         make_calls(talk, Call("look", {"place": "garden"}))
@@ -197,7 +166,7 @@ def test_a_call_that_comes_while_the_side_is_lost_runs_when_it_is_back(page: Pag
     with ScriptedServer(drops, provider=provider) as server:
         with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
             open_and_write(page, program.url, "What is in the garden?")
-            page.until(lambda: page.lines[-1][1] == "It is back.")
+            page.until(lambda: page.last == "It is back.")
             page.until(lambda: page.lines[1][2].startswith("took "))
             page.click("start")
             assert program.interrupt() == 130
@@ -207,6 +176,30 @@ def test_a_call_that_comes_while_the_side_is_lost_runs_when_it_is_back(page: Pag
     assert kinds.count("user") == 1
     (spoken,) = [entry for entry in read(saved).entries if entry.type == "assistant"]
     assert (spoken.text, spoken.interrupted) == ("It is back.", False)
+
+
+def test_what_happens_before_the_side_has_joined_is_known_as_well(page: Page, tmp_path: Path) -> None:
+    provider = Provider()
+    provider.holds_sides = threading.Event()
+
+    def early(talk: Talk) -> None:
+        talk.greet()
+        talk.obey_until("response.create")
+        make_calls(talk, Call("look", {"place": "garden"}))
+        provider.holds_sides.set()
+        talk.obey_until("response.create")
+        talk.reply("It was early.")
+        talk.obey_until_closed()
+
+    with ScriptedServer(early, provider=provider) as server:
+        with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
+            open_and_write(page, program.url, "What is in the garden?")
+            page.until(lambda: page.last == "It was early.")
+            page.click("start")
+            assert program.interrupt() == 130
+        (saved,) = program.saved
+    said = [entry for entry in read(saved).entries if entry.type in ("user", "tool_call", "tool_result", "assistant")]
+    assert sorted(entry.type for entry in said) == ["assistant", "tool_call", "tool_result", "user"]
 
 
 def test_a_conversation_goes_on_where_it_was_saved_and_its_lines_are_there_dimmed(page: Page, tmp_path: Path) -> None:
@@ -257,56 +250,12 @@ def test_a_server_of_the_older_pair_takes_the_call_and_functions_run(page: Page,
         web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS), "--model", "older") as program,
     ):
         open_and_write(page, program.url, "What is in the garden?")
-        page.until(lambda: page.lines[-1][1].endswith("garden."))
+        page.until(lambda: page.last.endswith("garden."))
         assert [who for who, _, _ in page.lines] == ["notice", "user", "tool", "assistant"]
         page.click("start")
     assert provider.resources == ["client_secrets", "sessions", "offer"]
     assert provider.asked[1][2]["model"] == "older"
     assert provider.asked[2][1]["authorization"] == f"Bearer {SECRET}"
-
-
-NO_CREDIT = '{"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}}'
-NO_MODEL = '{"error": {"message": "The model `x` does not exist.", "code": "model_not_found"}}'
-WRONG_KEY = f'{{"error": {{"message": "Incorrect API key provided: {KEY}.", "code": "invalid_api_key"}}}}'
-
-
-def test_every_failure_is_said_in_words_without_a_key_and_one_may_start_again(page: Page, tmp_path: Path) -> None:
-    provider = Provider()
-    failures = (
-        ("client_secrets", HttpAnswer(401, WRONG_KEY), "refuses the key"),
-        ("client_secrets", HttpAnswer(404, NO_MODEL), "name another model"),
-        ("client_secrets", HttpAnswer(429, NO_CREDIT), "add credit"),
-        ("client_secrets", HttpAnswer(500, "broken"), "try again"),
-        ("client_secrets", HttpAnswer(200, '{"value": 1}'), "no client secret"),
-        ("calls", HttpAnswer(401, WRONG_KEY), "refuses the key"),
-        ("calls", HttpAnswer(404, "Not Found"), "takes no calls by WebRTC"),
-        ("calls", HttpAnswer(500, "<html>"), "try again"),
-        ("calls", HttpAnswer(201, "<html>Welcome</html>"), "no answer to it"),
-        ("calls", HttpAnswer(201, "v=0\r\nm=nonsense\r\n"), "does not understand"),
-    )
-    with ScriptedServer(looks, provider=provider) as server, web(server.url, tmp_path) as program:
-        page.open(program.url)
-        for resource, answer, words in failures:
-            provider.failing = {resource: answer}
-            page.start()
-            page.until(lambda words=words: words in page.text("problem") and page.text("start") == "Start")  # type: ignore[misc]
-            assert KEY not in page.driver.page_source
-            assert SECRET not in page.driver.page_source
-        provider.failing = {}
-        page.start()
-        page.until(lambda: page.text("status") == "Connected")
-        page.click("start")
-    assert KEY not in (tmp_path / "stderr.txt").read_text()
-
-
-def test_a_server_that_never_answers_is_said_so() -> None:
-    def silent(client: socket.socket, stopping: threading.Event) -> None:
-        stopping.wait(PATIENCE_S)
-
-    with ScriptedServer(Raw(silent)) as server:
-        place = endpoint(CUSTOM, {}, base_url=server.url)
-        with pytest.raises(ConnectionFailed, match="does not answer"):
-            place_call(place, {Dialect.GA: {}, Dialect.BETA: {}}, "v=0", answer_timeout_s=0.2)
 
 
 def test_a_call_that_the_models_side_runs_is_asked_about_with_its_server(page: Page, tmp_path: Path) -> None:
@@ -338,7 +287,7 @@ def test_a_call_that_the_models_side_runs_is_asked_about_with_its_server(page: P
         assert page.text("asked") == "May search of the MCP server docs run?"
         assert page.text("asks") == 'query = "opening hours"'
         page.grant("yes")
-        page.until(lambda: page.lines[-1][1] == "From nine to five.")
+        page.until(lambda: page.last == "From nine to five.")
         page.until(lambda: page.lines[1][2].startswith("took "))
         page.click("start")
     assert [(answer["approval_request_id"], answer["approve"]) for answer in answers] == [("mcpr_1", True)]
@@ -361,5 +310,5 @@ def test_the_voice_speaks_first_where_that_is_wanted_and_a_budget_ends_the_call_
         page.start()
         page.until(lambda: page.text("start") == "Start")
         assert page.said == [("assistant", "Hello.", "")]
-        assert "the budget of $0.0001 is used up" in page.lines[-1][1]
+        assert "the budget of $0.0001 is used up" in page.last
         assert page.text("problem") == ""

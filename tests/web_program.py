@@ -10,10 +10,21 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from tests.browser import Page
 from tests.local_engines import PATIENCE_S
 from tests.running import environment
+from tests.scripted_talk import Talk
+from tests.tool_scripts import Call, make_calls
 
 KEY = "a-token-of-the-tests-0123456789"
+
+
+TOOLS = '''
+def look(place: str) -> str:
+    """Looks around."""
+    print("looking", place)
+    return f"a tree in the {place}"
+'''
 
 
 class Program:
@@ -59,3 +70,21 @@ def running(folder: Path, *flags: str, **variables: str) -> Iterator[Program]:
             yield Program(process, json.loads(line)["url"], folder)
         finally:
             process.kill()
+
+
+def looks(talk: Talk) -> None:
+    """Calls the function in each turn, and says what became of it."""
+    talk.greet()
+    while True:
+        talk.obey_until("response.create")
+        make_calls(talk, Call("look", {"place": "garden"}))
+        talk.obey_until("response.create")
+        outputs = [event["item"] for event in talk.received if event.get("item", {}).get("output")]
+        talk.reply(f"There is {outputs[-1]['output']}.")
+
+
+def open_and_write(page: Page, url: str, text: str) -> None:
+    page.open(url)
+    page.start()
+    page.until(lambda: page.text("status") == "Connected")
+    page.write(text)

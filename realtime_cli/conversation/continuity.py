@@ -68,6 +68,7 @@ class Continuity:
         """The latest turn will not be answered, because the connection was lost again; to be taken back by who asks."""
         self._unheard_since = 0.0
         self._commit_again = False
+        self._unsent: list[ClientEvent] = []
         self._left_out: frozenset[str] = frozenset()
         self._restored: dict[str, tuple[ConversationItemCreate, str]] = {}
         """Replies that were still being heard when they were told to the server: as what, and behind which item."""
@@ -95,7 +96,9 @@ class Continuity:
     def restore(self, now: float) -> list[Effect]:
         """Tell a server that has just opened the session all that it needs, the session's configuration first."""
         if self._options.joined:
-            return [*self._setup.speak(), *self._setup.additions(), *self.links.restored(now)]
+            unsent, self._unsent = self._unsent, []
+            sent = [Send(event) for event in unsent]
+            return [*self._setup.speak(), *self._setup.additions(), *sent, *self.links.restored(now)]
         effects: list[Effect] = [*self._setup.speak(), self._setup.update(), *self._tell_past()]
         if not self.links.lost:
             return effects
@@ -103,6 +106,9 @@ class Continuity:
 
     def unsent(self, event: ClientEvent) -> None:
         """Something was to be sent while there was no connection: what the talk key recorded is sent later."""
+        if self._options.joined:
+            # The call still waits for it.
+            self._unsent.append(event)
         talked_from = self._turns.talked_from
         if isinstance(event, InputAudioBufferCommit) and talked_from is not None:
             self._unheard_since, self._commit_again = talked_from, True

@@ -34,18 +34,15 @@ class Joining:
         self._channel = channel
         self._make_side = make_side
         self._tell = tell
-        self._connections = 0
         if make_side is None:
             self._say_refused(NO_ID)
 
     def make(self, _note: Note) -> Transport:
         """The next one."""
-        self._connections += 1
-        again = self._connections > 1
         through_page = ThroughPage(self._channel)
         if self._make_side is None:
             return through_page
-        return _Side(self._make_side(), through_page, self._channel, self.refused, again=again)
+        return _Side(self._make_side(), through_page, self._channel, self.refused)
 
     def refused(self, problem: str) -> None:
         """The voice server lets nobody join. Any thread."""
@@ -100,15 +97,11 @@ class _Side:
         through_page: ThroughPage,
         channel: PageChannel,
         refused: Callable[[str], None],
-        *,
-        again: bool,
     ) -> None:
-        """``again``: another one was lost; what happened meanwhile the page knows."""
         self._side = side
         self._through_page = through_page
         self._channel = channel
         self._refused = refused
-        self._again = again
         self._current: Transport = side
         self._closing = threading.Event()
         self._opened = self._welcome = False
@@ -123,14 +116,14 @@ class _Side:
         def opened() -> None:
             self._opened = True
             on_open()
-            if self._again:
-                self._channel.tell("recent")
 
         def received(message: str) -> None:
             # A server may open the connection first, and refuse it by an error then.
-            self._welcome = self._welcome or not _is_error(message)
-            if self._welcome:
-                self._channel.seen(message)
+            if not self._welcome and not _is_error(message):
+                self._welcome = True
+                # What happened before, since the call began or another connection was lost, the page knows.
+                self._channel.tell("recent")
+            if self._welcome and self._channel.is_new(message):
                 on_message(message)
 
         try:

@@ -90,8 +90,6 @@ class PageChannel:
         self.receiver: Receiver | None = None
         """Set while the voice server's messages come through the page."""
 
-    # ---- to the page
-
     def tell(self, kind: str, **fields: Any) -> None:
         """Tell the page something; of no use after the end."""
         with self._changed:
@@ -111,8 +109,6 @@ class PageChannel:
         with self._changed:
             self._over = True
             self._changed.notify_all()
-
-    # ---- from the page
 
     def take(self, told: Told) -> None:
         """Take what the page tells."""
@@ -139,20 +135,8 @@ class PageChannel:
             # Means nothing where nothing is asked; the session shows how it stands after it.
             self._post(Decided("no"))
 
-    def seen(self, message: str) -> None:
-        """This came from the side: the page need not tell it."""
-        self._is_new(message)
-
-    def _receive(self, message: str) -> None:
-        if not self._is_new(message):
-            return
-        if receiver := self.receiver:
-            receiver.receive(message)
-        elif self._post:
-            with suppress(NotAnEvent):
-                self._post(from_wire(message))
-
-    def _is_new(self, message: str) -> bool:
+    def is_new(self, message: str) -> bool:
+        """Whether neither the side nor the page has told this message before, as far as the server names its events."""
         name = _id_of(message)
         with self._changed:
             known = bool(name) and name in self._seen
@@ -160,7 +144,14 @@ class PageChannel:
                 self._seen.add(name)
         return not known
 
-    # ---- the session's view
+    def _receive(self, message: str) -> None:
+        if not self.is_new(message):
+            return
+        if receiver := self.receiver:
+            receiver.receive(message)
+        elif self._post:
+            with suppress(NotAnEvent):
+                self._post(from_wire(message))
 
     def open(self) -> None:
         """Nothing: the page is there."""
@@ -189,8 +180,6 @@ class PageChannel:
             case Ended():
                 problem = self._trouble if record.reason == "failed" else ""
                 self.tell("end", reason=record.reason, problem=problem)
-
-    # ---- the session's input
 
     def see(self, snapshot: Snapshot) -> None:
         """Know what is asked. Session's thread."""

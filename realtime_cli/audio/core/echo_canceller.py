@@ -85,7 +85,6 @@ class EchoCanceller:
         self._late = 0
         self._share = 0.0
         self._opening = 1.0
-        self._heard_rms = 0.0
         self._floats = np.zeros(0, np.float32)
         self._told = False
         if process is None:
@@ -140,14 +139,13 @@ class EchoCanceller:
         if not self._audible_frames and not self._share and self._opening == 1.0:
             return late
         heard, beside = np.frombuffer(pcm, "<i2"), np.frombuffer(late, "<i2")
-        before_rms, heard_rms = self._heard_rms, self._amplitude(heard)
-        self._heard_rms = heard_rms
+        heard_rms = self._amplitude(heard)
         left, left_rms = beside, heard_rms
         if self._process and not self._rests:
             cleaned = self._process(heard, played)
             cleaned_rms = self._amplitude(cleaned)
             # Else it took away an echo that is no longer there, so that nothing but that is to be heard.
-            if cleaned_rms <= max(heard_rms, before_rms):
+            if cleaned_rms <= self._amplitude(beside):
                 left, left_rms = cleaned, cleaned_rms
         is_open = self._judge(played_rms, heard_rms, left_rms, len(heard))
         audible = self._audible_frames > 0

@@ -21,7 +21,8 @@ ONSET_WINDOW = 4
 RESUME_FRAMES = 2
 
 EARLY_SILENCE_MS = 128
-"""A silence this long may be the end: recognition starts on suspicion, and is nearly done when the end is sure."""
+"""A silence this long may be the end: recognition starts on suspicion, and the reply is begun before the end is sure.
+As many words are understood as with 160 ms (of 1069 words 34 and 36 wrong), with 96 ms fewer (38)."""
 
 ASKING_MS = (192, 960)
 """After so much silence it is asked whether the turn sounds finished: as soon as a pause is one (Smart Turn is trained

@@ -232,7 +232,9 @@ class Call {
       const call = this.lines.get(item.call_id ?? item.approval_request_id);
       if (call) this.lines.set(item.id, call);
     } else if (item.type === "function_call" || item.type === "mcp_approval_request" || item.type === "mcp_call") {
-      const line = this.toolLine(item.call_id ?? item.approval_request_id ?? item.id, after);
+      const line = this.toolLine(item.call_id ?? item.approval_request_id ?? item.id);
+      // The program may have told of the call before the voice server told where it stands.
+      if (!line.placed) line.place(after);
       this.lines.set(item.id, line);
     } else if (item.type === "message" && item.role !== "system") {
       const line = new Line(item.role, after);
@@ -242,8 +244,8 @@ class Call {
     }
   }
 
-  toolLine(callId, after) {
-    if (!this.lines.has(callId)) this.lines.set(callId, new Line("tool", after));
+  toolLine(callId) {
+    if (!this.lines.has(callId)) this.lines.set(callId, new Line("tool"));
     return this.lines.get(callId);
   }
 
@@ -391,8 +393,14 @@ class Line {
     this.text.className = "text waiting";
     this.text.dir = "auto";
     this.element.append(who, this.text);
+    this.place(after);
+    this.placed = after !== undefined;
+  }
+
+  place(after) {
     if (after?.isConnected) after.after(this.element);
     else at("lines").append(this.element);
+    this.placed = true;
     scroll();
   }
 
