@@ -82,8 +82,8 @@ class PageChannel:
         self._left = False
         self._asked_at = time.monotonic()
         self._question: str | None = None
-        self._answered: str | None = None
-        """The call that was answered last: another answer to it would be taken for one to the next question."""
+        self._answered = False
+        """Whether the question was: another answer to it would be taken for one to the next."""
         self._trouble = ""
         self._post: Callable[[Fact], None] | None = None
         self._seen = Recent(REMEMBERED_EVENTS)
@@ -123,9 +123,8 @@ class PageChannel:
     def _is_awaited(self, answer: Answered) -> bool:
         """Whether this is the first answer to the question that stands."""
         with self._changed:
-            awaited = answer.call_id == self._question and answer.call_id != self._answered
-            if awaited:
-                self._answered = answer.call_id
+            awaited = answer.call_id == self._question and not self._answered
+            self._answered = self._answered or awaited
         return awaited
 
     def leave(self) -> None:
@@ -183,7 +182,10 @@ class PageChannel:
 
     def see(self, snapshot: Snapshot) -> None:
         """Know what is asked. Session's thread."""
-        self._question = snapshot.question.call_id if snapshot.question else None
+        asked = snapshot.question.call_id if snapshot.question else None
+        with self._changed:
+            self._answered = self._answered and asked == self._question
+            self._question = asked
         if self._left and self._post:
             self._post(Decided("no") if self._question else Quit())
 
