@@ -68,8 +68,13 @@ class Page:
         """A key, wherever the keyboard's focus is."""
         ActionChains(self.driver).send_keys(key).perform()
 
-    def start(self) -> None:
-        """Begin to talk, and note the loudest that comes from then on."""
+    def start(self, *, muted: bool = False) -> None:
+        """Begin to talk, and note the loudest that comes from then on. ``muted``: before the microphone is open."""
+        if muted:
+            press = "document.getElementById('mute').click()"
+            self.driver.execute_script(
+                f"document.getElementById('start').addEventListener('click', () => {press}, {{ once: true }})"
+            )
         self.driver.execute_script(
             "window.loudest = 0;"
             "setInterval(() => { loudest = Math.max(loudest, document.getElementById('theirs').value) }, 50)"

@@ -85,8 +85,7 @@ def test_the_embedded_server_answers_a_page_of_the_same_program_and_has_its_func
     tools = write(tmp_path, WEATHER)
     with running(tmp_path, "--local", "--tools", tools) as program:
         page.open(program.url)
-        page.start()
-        page.click("mute")  # else the question that the microphone plays interrupts
+        page.start(muted=True)  # else the question that the microphone plays interrupts
         page.until(lambda: page.text("status") == "Connected")
         page.write("What is the weather like in Paris?")
         page.until(lambda: [who for who, _, _ in page.lines][-2:] == ["tool", "assistant"] and page.lines[-1][1])
@@ -114,8 +113,7 @@ def test_what_is_written_interrupts_and_what_was_cut_off_is_saved_as_far_as_it_w
 ) -> None:
     with talking(tmp_path, *LONG) as (serve, program):
         page.open(program.url)
-        page.start()
-        page.click("mute")
+        page.start(muted=True)
         page.until(lambda: page.text("status") == "Connected")
         page.write("First?")
         page.until(lambda: page.loudest > 0.5)
