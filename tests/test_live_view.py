@@ -371,7 +371,8 @@ def test_while_somebody_else_has_the_terminal_nothing_is_drawn_and_nothing_is_lo
         terminal.tell(UserSaid(item_id="u2", text="Meanwhile"))
         terminal.set(Controls(keyboard=True, resumed=1))
         terminal.wait_for("you  Meanwhile")
-        assert [row[:5] for row in terminal.screen()] == ["you  ", "● lis", "you  ", "● lis", "❯ spe"]
+        rows = ["you  ", "● lis", "you  ", "● lis", "❯ spe"]
+        terminal.wait_until(lambda: [row[:5] for row in terminal.screen()] == rows, "the view below what it left")
 
 
 def test_a_transcript_that_comes_after_the_next_turn_is_marked() -> None:
