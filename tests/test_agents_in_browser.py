@@ -35,9 +35,11 @@ def pages() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: Quiet(*args, directory=str(JAVASCRIPT))) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager
