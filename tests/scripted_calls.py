@@ -179,6 +179,9 @@ class Provider:
         """What was posted: the resource, headers in lower case, and the body, as JSON where it is some."""
         self.calls: dict[str, Call] = {}
         self.on_call: Callable[[Call], None] = lambda _call: None
+        # Scripts send on threads of their own, also when all is over.
+        self._lock = threading.Lock()
+        self._over = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="scripted calls")
         self._thread.start()
@@ -192,6 +195,8 @@ class Provider:
         """End all calls."""
         for call in self.calls.values():
             call.close()
+        with self._lock:
+            self._over = True
         closing = asyncio.run_coroutine_threadsafe(self._finish(), self._loop)
         closing.result()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -239,7 +244,12 @@ class Provider:
         return HttpAnswer(201, answered, {"Content-Type": "application/sdp", **place})
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Future[Any]:
-        return asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Do it on the loop's thread. Raises ConnectionClosed when all is over."""
+        with self._lock:
+            if self._over:
+                work.close()
+                raise ConnectionClosed(None, None)
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     async def _finish(self) -> None:
         """Let what was begun end."""
