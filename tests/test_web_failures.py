@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -61,11 +61,23 @@ def test_every_failure_is_said_in_words_without_a_key_and_one_may_start_again(pa
     assert KEY not in (tmp_path / "stderr.txt").read_text()
 
 
-def test_a_server_that_never_answers_is_said_so() -> None:
-    def silent(client: socket.socket, stopping: threading.Event) -> None:
-        stopping.wait(PATIENCE_S)
+def says_nothing(_client: socket.socket, stopping: threading.Event) -> None:
+    stopping.wait(PATIENCE_S)
 
-    with ScriptedServer(Raw(silent)) as server:
+
+def comes_to_no_end(client: socket.socket, stopping: threading.Event) -> None:
+    client.recv(65_536)
+    client.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    for _ in range(200):
+        client.sendall(b" ")
+        stopping.wait(0.05)
+
+
+@pytest.mark.parametrize("behave", [says_nothing, comes_to_no_end])
+def test_a_server_that_never_answers_or_never_to_the_end_is_said_so(
+    behave: Callable[[socket.socket, threading.Event], None],
+) -> None:
+    with ScriptedServer(Raw(behave)) as server:
         place = endpoint(CUSTOM, {}, base_url=server.url)
         with pytest.raises(ConnectionFailed, match="does not answer"):
             place_call(place, {Dialect.GA: {}, Dialect.BETA: {}}, "v=0", answer_timeout_s=0.2)

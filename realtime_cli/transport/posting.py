@@ -6,6 +6,7 @@ for every wait.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,10 @@ MAX_ANSWER_BYTES = 1_000_000
 
 _NO_SUCH_PLACE = frozenset({404, 405, 426, 501})
 """How servers answer that serve websockets only, or not this."""
+
+
+class _TooSlow(Exception):
+    """An answer that does not come to its end."""
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -96,7 +101,7 @@ def post(
             )
             with response:
                 location = response.headers.get("Location", "")
-                return Posted(url, response.status, response.read(MAX_ANSWER_BYTES), location)
+                return Posted(url, response.status, _body(response, time.monotonic() + answer_timeout_s), location)
     except urllib3.exceptions.SSLError as error:
         raise ConnectionFailed(
             f"{host} fails the TLS handshake ({error})", "for an authority of your own set SSL_CERT_FILE"
@@ -105,7 +110,17 @@ def post(
         raise ConnectionFailed(f"the name {host} is unknown", "check --base-url and the network") from error
     except urllib3.exceptions.NewConnectionError as error:
         raise ConnectionFailed(f"{host} refuses the connection", "is the server running? check --base-url") from error
-    except urllib3.exceptions.TimeoutError as error:
+    except (urllib3.exceptions.TimeoutError, _TooSlow) as error:
         raise ConnectionFailed(f"{host} does not answer", "check --base-url and the network") from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise ConnectionFailed(f"{host} breaks off the connection", broken_off) from error
+
+
+def _body(response: urllib3.BaseHTTPResponse, until_s: float) -> bytes:
+    """What is answered, as far as it is read: each wait has its limit, but there may be one for every byte."""
+    body = bytearray()
+    while len(body) < MAX_ANSWER_BYTES and (part := response.read1(MAX_ANSWER_BYTES - len(body))):
+        body += part
+        if time.monotonic() > until_s:
+            raise _TooSlow
+    return bytes(body)
