@@ -216,58 +216,38 @@ def test_a_session_is_answered_between_the_sentences_of_another_ones_long_reply(
     assert voice.asked[1] == "ash"
 
 
-def test_out_of_two_who_wait_for_an_engine_the_first_is_the_next() -> None:
-    lock, order = FairLock(), []
+def order_of(
+    count: int, urgent: Callable[[str], bool] = lambda _name: False, then: Callable[[], None] = lambda: None
+) -> list[str]:
+    """Who gets an engine when, of so many who came one after the other; ``then`` happens before it is free."""
+    lock, order = FairLock(), list[str]()
 
     def enter(name: str) -> None:
-        with lock.held():
+        with lock.held(lambda: urgent(name)):
             order.append(name)
 
     with lock.held():
         threads = []
-        for number in range(5):
-            threads.append(threading.Thread(target=enter, args=(f"{number}",)))
+        for number in range(count):
+            threads.append(threading.Thread(target=enter, args=(f"{number}",), name=f"{number}", daemon=True))
             threads[-1].start()
             wait_for(lambda: lock.waiting == number + 1)  # noqa: B023 -- called at once
+        then()
     for thread in threads:
         thread.join(PATIENCE_S)
-    assert order == ["0", "1", "2", "3", "4"]
+    return order
+
+
+def test_out_of_two_who_wait_for_an_engine_the_first_is_the_next() -> None:
+    assert order_of(5) == ["0", "1", "2", "3", "4"]
 
 
 def test_whoever_is_waited_for_goes_before_those_who_came_earlier() -> None:
-    lock, order = FairLock(), []
     waited_for = threading.Event()
-
-    def enter(name: str) -> None:
-        with lock.held(lambda: name == "3" and waited_for.is_set()):
-            order.append(name)
-
-    with lock.held():
-        threads = []
-        for number in range(5):
-            threads.append(threading.Thread(target=enter, args=(f"{number}",)))
-            threads[-1].start()
-            wait_for(lambda: lock.waiting == number + 1)  # noqa: B023 -- called at once
-        waited_for.set()
-    for thread in threads:
-        thread.join(PATIENCE_S)
+    order = order_of(5, lambda name: name == "3" and waited_for.is_set(), waited_for.set)
     assert order == ["3", "0", "1", "2", "4"]
 
 
 def test_an_engine_is_given_to_one_of_those_who_wait_whoever_of_them_is_just_then_in_a_hurry() -> None:
-    lock, order = FairLock(), []
-
-    def enter(name: str) -> None:
-        # Time passes from one question to the next: whoever asks finds the other in a hurry.
-        with lock.held(lambda: threading.current_thread().name != name):
-            order.append(name)
-
-    with lock.held():
-        threads = []
-        for number in range(2):
-            threads.append(threading.Thread(target=enter, args=(f"{number}",), name=f"{number}", daemon=True))
-            threads[-1].start()
-            wait_for(lambda: lock.waiting == number + 1)  # noqa: B023 -- called at once
-    for thread in threads:
-        thread.join(PATIENCE_S)
-    assert order == ["0", "1"]
+    # Time passes from one question to the next: whoever asks finds the other in a hurry.
+    assert order_of(2, lambda name: threading.current_thread().name != name) == ["0", "1"]
