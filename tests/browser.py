@@ -105,6 +105,10 @@ class Page:
         lines = self.lines
         return lines[-1][1] if lines else ""
 
+    def until_answered(self, words: str) -> None:
+        """Wait for a reply that ends with these words, and for its end: one that is left before that was interrupted."""
+        self.until(lambda: self.last.endswith(words) and self.text("status") == "Connected")
+
     def until(self, state: Callable[[], Any]) -> None:
         """Wait for what the page must come to; a line that it asks for may not be there yet."""
         waiting = WebDriverWait(self.driver, PATIENCE_S, poll_frequency=0.05, ignored_exceptions=(IndexError,))

@@ -58,7 +58,7 @@ def test_a_function_runs_in_the_program_which_joined_the_call_and_all_is_saved(p
     with ScriptedServer(looks, provider=provider) as server:
         with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
             open_and_write(page, program.url, "What is in the garden?")
-            page.until(lambda: len(page.lines) == 3 and page.lines[2][1].endswith("garden."))
+            page.until_answered("garden.")
             page.until(lambda: page.lines[1][2].startswith("took "))
             assert [who for who, _, _ in page.lines] == ["user", "tool", "assistant"]
             assert page.lines[1][1] == 'look(place="garden")'
@@ -142,7 +142,7 @@ def test_where_nobody_may_join_the_page_passes_the_events_on_and_functions_run_a
     with ScriptedServer(looks, provider=provider) as server:
         with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
             open_and_write(page, program.url, "What is in the garden?")
-            page.until(lambda: page.last.endswith("garden."))
+            page.until_answered("garden.")
             assert [who for who, _, _ in page.lines] == ["notice", "user", "tool", "assistant"]
             assert "cannot be joined from the side" in page.lines[0][1]
             page.click("start")
@@ -171,7 +171,7 @@ def test_a_call_that_comes_while_the_side_is_lost_runs_when_it_is_back(page: Pag
     with ScriptedServer(drops, provider=provider) as server:
         with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
             open_and_write(page, program.url, "What is in the garden?")
-            page.until(lambda: page.last == "It is back.")
+            page.until_answered("It is back.")
             page.until(lambda: page.lines[1][2].startswith("took "))
             page.click("start")
             assert program.interrupt() == 130
@@ -199,7 +199,7 @@ def test_what_happens_before_the_side_has_joined_is_known_as_well(page: Page, tm
     with ScriptedServer(early, provider=provider) as server:
         with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
             open_and_write(page, program.url, "What is in the garden?")
-            page.until(lambda: page.last == "It was early.")
+            page.until_answered("It was early.")
             page.click("start")
             assert program.interrupt() == 130
         (saved,) = program.saved
@@ -224,6 +224,7 @@ def test_a_conversation_goes_on_where_it_was_saved_and_its_lines_are_there_dimme
         with web(server.url, tmp_path, "--resume", "last", "--greet") as program:
             open_and_write(page, program.url, "And you?")
             page.until(lambda: len(page.said) == 4 and page.said[3][1])
+            page.until_answered(".")
             assert [text for _, text, _ in page.said[:3]] == ["مرحبا", page.said[1][1], "And you?"]
             assert page.lines[0][1].startswith("going on with ")
             dimmed = "return [...document.querySelectorAll('#lines li')].map((line) => line.classList.contains('past'))"
@@ -255,7 +256,7 @@ def test_a_server_of_the_older_pair_takes_the_call_and_functions_run(page: Page,
         web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS), "--model", "older") as program,
     ):
         open_and_write(page, program.url, "What is in the garden?")
-        page.until(lambda: page.last.endswith("garden."))
+        page.until_answered("garden.")
         assert [who for who, _, _ in page.lines] == ["notice", "user", "tool", "assistant"]
         page.click("start")
     assert provider.resources == ["client_secrets", "sessions", "offer"]
