@@ -106,7 +106,7 @@ class Page:
         return lines[-1][1] if lines else ""
 
     def until_answered(self, words: str) -> None:
-        """Wait for a reply that ends with these words, and for its end: one that is left before that was interrupted."""
+        """Wait for a reply that ends with these words, and for its end: before that it counts as interrupted."""
         self.until(lambda: self.last.endswith(words) and self.text("status") == "Connected")
 
     def until(self, state: Callable[[], Any]) -> None:
