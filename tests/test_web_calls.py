@@ -13,6 +13,7 @@ from selenium.webdriver.common.keys import Keys
 from realtime_cli.conversation.facts import Decided, Fact
 from realtime_cli.conversation.records import Snapshot, ToolAsked
 from realtime_cli.journal.entries import read
+from realtime_cli.journal.folder import id_of
 from realtime_cli.web.page_channel import Answered, PageChannel, Told
 from tests.browser import Page, chromium
 from tests.local_engines import PATIENCE_S
@@ -222,6 +223,10 @@ def test_a_conversation_goes_on_where_it_was_saved_and_its_lines_are_there_dimme
             assert program.interrupt() == 130
         server.received.clear()
         with web(server.url, tmp_path, "--resume", "last", "--greet") as program:
+            # What is held meanwhile elsewhere is not what was asked for.
+            (saved,) = program.saved
+            elsewhere = saved.with_name("99-235959-9zzzzz.jsonl")
+            elsewhere.write_bytes(saved.read_bytes().replace(id_of(saved).encode(), b"9zzzzz"))
             open_and_write(page, program.url, "And you?")
             page.until(lambda: len(page.said) == 4 and page.said[3][1])
             page.until_answered(".")
@@ -241,6 +246,7 @@ def test_a_conversation_goes_on_where_it_was_saved_and_its_lines_are_there_dimme
             "conversation.item.create",
             "conversation.item.create",
         ]
+    elsewhere.unlink()
     # Two of them may have begun within the second that the names of their files tell.
     first, second, third = sorted((read(path) for path in program.saved), key=lambda each: each.header.at)
     assert second.header.resumed_from == first.header.id

@@ -87,10 +87,9 @@ class PageSessions:
             can_ask=True,
             prices=None if provider is LOCAL else prices_of(environment.file),
         )
-        self._taken_up = [resume] if resume else []
+        # By its id: what is the last one changes with what others hold meanwhile.
+        self._taken_up = [self._resumed(resume).id] if resume else []
         """Conversations to go on with, the latest last; one in which nothing was said is not there."""
-        if resume:
-            self._resumed(resume)
 
     def call(self, sdp: str, channel: PageChannel) -> tuple[Begun, Session]:
         """Make a call. Blocks for the network. Raises errors of this program."""
