@@ -39,6 +39,10 @@ from realtime_cli.web.site import page_routes
 SESSIONS = 4
 """Pages that talk at a time."""
 
+PAGES_CLOSING_S = 1.4
+"""How long pages may take to learn of the end and leave their calls: a moment, but for one that stands still. All ends
+within two seconds."""
+
 
 def run(settings: Settings, environment: Environment, *, port: int, no_open: bool, resume: str | None) -> int:
     """Serve the page until Ctrl-C or SIGTERM. Blocks. Raises InputError, ConfigError and ConnectionFailed."""
@@ -79,7 +83,7 @@ def run(settings: Settings, environment: Environment, *, port: int, no_open: boo
                 # What functions print is for whoever sits at the terminal.
                 with redirect_stdout(Prints(tell)):
                     code = stopped()
-            pages.close(CLOSING_S)
+            pages.close(PAGES_CLOSING_S)
             server.close(CLOSING_S)
             if calls:
                 calls.close(CLOSING_S)

@@ -80,13 +80,16 @@ class PageCalls:
         if channel := self._channels.get(told.call):
             channel.take(told)
 
-    def close(self, within_s: float = 1.0) -> None:
-        """End all sessions and finish their files. Blocks for at most ``within_s``."""
+    def close(self, within_s: float) -> None:
+        """End all sessions, finish their files, and have their pages know. Blocks for at most ``within_s``."""
+        deadline = time.monotonic() + within_s
         with self._lock:
             channels = list(self._channels.values())
         for channel in channels:
             channel.leave()
-        self._threads.join_all(time.monotonic() + within_s)
+        self._threads.join_all(deadline)
+        for channel in channels:
+            channel.wait_for_page(deadline - time.monotonic())
 
     def _hold(self, session: Session, channel: PageChannel) -> None:
         try:

@@ -80,6 +80,7 @@ class PageChannel:
         self._news: list[dict[str, Any]] = []
         self._over = False
         self._left = False
+        self._page_left = threading.Event()
         self._asked_at = time.monotonic()
         self._question: str | None = None
         self._answered = False
@@ -118,7 +119,13 @@ class PageChannel:
         for message in told.events:
             self._receive(message)
         if told.left:
+            self._page_left.set()
             self.leave()
+
+    def wait_for_page(self, within_s: float) -> None:
+        """Block until the page has left the call, which it does when it learns that it is over. A page that is between
+        two questions for news asks once more, and has to find this process."""
+        self._page_left.wait(max(0.0, within_s))
 
     def _is_awaited(self, answer: Answered) -> bool:
         """Whether this is the first answer to the question that stands."""
@@ -196,6 +203,7 @@ class PageChannel:
             post(Decided("no"))
         while not stopping.wait(LOOK_S):
             if not self._left and time.monotonic() > self._asked_at + GONE_S:
+                self._page_left.set()
                 self.leave()
 
 
