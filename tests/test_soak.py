@@ -19,14 +19,14 @@ from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.conversation import Conversation
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.records import AssistantSaid, ConnectionChanged, Phase, Trouble, UserSaid
-from realtime_cli.errors import ConnectionFailed
 from realtime_cli.protocol.dialects import Dialect, from_wire, to_wire
 from realtime_cli.protocol.session_body import session_update
 from realtime_cli.protocol.session_options import SessionOptions
 from realtime_cli.server.core.effects import StartReply
 from realtime_cli.server.core.facts import ReplyFinished, ReplyPiece
 from realtime_cli.server.listening.endpointing import MaybeEnded, SpeechStarted, SpeechStopped
-from tests.conversation_driver import play
+from tests.continuity_driver import GONE
+from tests.conversation_driver import heard, play
 from tests.local_core_driver import SECOND, Driver
 
 TURNS = int(os.environ.get("SOAK_TURNS", "40"))
@@ -37,8 +37,6 @@ FAULTS = 0.06
 """How likely the connection breaks at any one edge."""
 
 SEEDS = [1] if TURNS == 40 else [1, 2, 3]
-
-GONE = ConnectionFailed("the connection was lost", "check the network", recoverable=True)
 
 
 class Day:
@@ -107,7 +105,7 @@ class Day:
             self.playout.pull(ms_to_frames(1000))
             self.wait(1.0)
             for part in self.playout.progress():
-                self.tell(f.Heard(part.item_id, part.content_index, part.heard_ms, part.finished))
+                self.tell(heard(part))
             self.deliver()
 
     def maybe_break(self) -> bool:

@@ -21,13 +21,11 @@ from realtime_cli.conversation.records import (
     ConnectionChanged,
     Transcribed,
 )
-from realtime_cli.errors import ConnectionFailed
 from realtime_cli.protocol.client_events import SessionUpdate
 from realtime_cli.protocol.dialects import from_wire
+from tests.continuity_driver import GONE
 from tests.scripted_talk import TRANSCRIPTION
 from tests.transcription_driver import Driver
-
-GONE = ConnectionFailed("the connection was lost", "check the network", recoverable=True)
 
 
 class Lasting(Driver):
