@@ -21,9 +21,10 @@ from realtime_cli.server.webrtc.client_messages import ClientMessages
 from realtime_cli.server.webrtc.sideband import MOST_SIDEBANDS, Sideband, Sidebands
 from realtime_cli.transport.loopback import LoopbackTransport
 from tests.calling import Caller, Noise, Whistler, calling, comes_true, post
-from tests.local_engines import PATIENCE_S, Reciter
 from tests.local_engines import Caller as CallsFunctions
+from tests.local_engines import Reciter
 from tests.serving import Client, Serving, serving
+from tests.waiting import PATIENCE_S
 
 TOKEN = "a-token-of-the-tests-0123456789"
 VOICE: dict[str, Any] = {"tts": Whistler(), "vad": Noise}

@@ -11,10 +11,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from tests.browser import Page
-from tests.local_engines import PATIENCE_S
 from tests.running import environment
 from tests.scripted_talk import Talk
 from tests.tool_scripts import Call, make_calls
+from tests.waiting import PATIENCE_S
 
 KEY = "a-token-of-the-tests-0123456789"
 
