@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
-from tests.running import PATIENCE_S, environment
+from tests.running import environment
 from tests.scripted_reply import Reply
 from tests.scripted_server import ScriptedServer
 from tests.scripted_talk import Talk
 from tests.virtual_devices import VirtualDevices
+from tests.waiting import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,10 @@ from queue import SimpleQueue
 
 from benchmarks.figures import Series, arguments, show
 from benchmarks.sound import devices_if_any
-from tests.running import PATIENCE_S, environment
+from tests.running import environment
 from tests.scripted_server import ScriptedServer
 from tests.scripted_talk import Talk
+from tests.waiting import PATIENCE_S
 
 TYPED_NEEDS = "import typer, websocket"
 VOICE_NEEDS = "import websocket, sounddevice, numpy"

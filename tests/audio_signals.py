@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Samples = npt.NDArray[np.int16]
+from tests.waiting import PATIENCE_S
 
-TIMEOUT_S = 120
-"""Only against tests that would hang for ever."""
+Samples = npt.NDArray[np.int16]
 
 
 def noise(seconds: float, rate_hz: int = 24_000, seed: int = 1) -> Samples:
@@ -120,8 +119,8 @@ class Background:
 
     def join(self) -> None:
         """Wait for its end, and raise what it raised."""
-        assert self.ended.wait(TIMEOUT_S), "run did not return"
-        self._thread.join(TIMEOUT_S)
+        assert self.ended.wait(PATIENCE_S), "run did not return"
+        self._thread.join(PATIENCE_S)
         if self.error:
             raise self.error
 
@@ -141,7 +140,7 @@ class Ear:
     def wait_for(self, count: int) -> list[bytes]:
         """The first ``count`` blocks, as soon as there are so many."""
         with self._came:
-            assert self._came.wait_for(lambda: len(self.blocks) >= count, TIMEOUT_S), "no more blocks came"
+            assert self._came.wait_for(lambda: len(self.blocks) >= count, PATIENCE_S), "no more blocks came"
             return self.blocks[:count]
 
     @property

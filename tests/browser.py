@@ -17,8 +17,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.local_engines import PATIENCE_S
 from tests.needs import need
+from tests.waiting import PATIENCE_S
 
 QUESTION = Path(__file__).parent.parent / "examples" / "question.wav"
 PAUSE_S = 4

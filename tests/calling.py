@@ -16,8 +16,9 @@ import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 
-from tests.local_engines import PATIENCE_S, Beeper
+from tests.local_engines import Beeper
 from tests.schema_check import check_order, check_server_event
+from tests.waiting import PATIENCE_S
 
 RATE_HZ = 48_000
 FRAMES = 960

@@ -31,9 +31,7 @@ def spoken(**options: Any) -> Drive:
     return drive.tell(said("response.created", response={"id": "resp_1"}))
 
 
-def call(
-    call_id: str = "call_1", name: str = "look", response: str = "resp_1", status: str | None = "completed"
-) -> dict[str, Any]:
+def call(call_id: str = "call_1", name: str = "look", status: str | None = "completed") -> dict[str, Any]:
     return {
         "id": f"item_{call_id}",
         "type": "function_call",

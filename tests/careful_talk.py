@@ -5,11 +5,10 @@ Time is that of the sound, so that a busy machine changes nothing: a transcript 
 
 from __future__ import annotations
 
-import base64
 import heapq
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -29,6 +28,7 @@ from realtime_cli.server.core import effects as server_effects
 from realtime_cli.server.core.facts import Transcribed
 from realtime_cli.server.engines.interface import SpeechToText, VoiceActivity
 from realtime_cli.server.listening.input_audio import InputAudio
+from tests.conversation_driver import heard, play
 from tests.local_core_driver import SECOND, Driver
 
 Samples = npt.NDArray[np.int16]
@@ -143,7 +143,7 @@ class _Talk:
         self._playout.pull(BLOCK_FRAMES)
         for part in self._playout.progress():
             self.heard_ms = part.heard_ms
-            self._tell(f.Heard(part.item_id, part.content_index, part.heard_ms, part.finished))
+            self._tell(heard(part))
         self._deliver()
 
     def _deliver(self) -> None:
@@ -179,28 +179,19 @@ class _Talk:
             self._carry_out(effect)
 
     def _carry_out(self, effect: e.Effect) -> None:
+        if isinstance(effect, e.Pause | e.Resume | e.Flush):
+            self.voice.append((type(effect).__name__, self.now))
         match effect:
             case e.Send():
                 message = json.loads(to_wire(effect.event, Dialect.GA))
                 self.asked += message["type"] == "response.create"
                 self._server.send(message.pop("type"), **message)
-            case e.Play():
-                pcm = np.frombuffer(base64.b64decode(effect.delta), "<i2")
-                self._playout.push(self._playout.epoch, effect.item_id, effect.content_index, pcm, self.now)
-            case e.EndOfAudio():
-                self._playout.finish(self._playout.epoch, effect.item_id, effect.content_index, self.now)
             case e.Pause():
-                self.voice.append(("Pause", self.now))
                 self._playout.pause()
             case e.Resume():
-                self.voice.append(("Resume", self.now))
                 self._playout.resume()
-            case e.Flush():
-                self.voice.append(("Flush", self.now))
-                parts = self._playout.flush()
-                self._tell(f.Flushed(tuple(self._heard(parts))))
-
-    def _heard(self, parts: Any) -> Iterator[f.Heard]:
-        for part in parts:
-            self.heard_ms = part.heard_ms
-            yield f.Heard(part.item_id, part.content_index, part.heard_ms, part.finished)
+            case e.Play() | e.EndOfAudio() | e.Flush():
+                for told in play(self._playout, effect, self.now):
+                    for part in told.parts:
+                        self.heard_ms = part.heard_ms
+                    self._tell(told)

@@ -6,21 +6,13 @@ from typing import Any
 
 from realtime_cli.conversation import effects as e
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.records import (
-    ConnectionChanged,
-)
+from realtime_cli.conversation.records import ConnectionChanged
 from realtime_cli.errors import ConnectionFailed
 from tests.conversation_driver import HELLO, Drive, done, reply, said, user_turn
 
 GONE = ConnectionFailed("the connection was lost", "check the network", recoverable=True)
-
-
 NO_NAME = ConnectionFailed("the name example.org is unknown", "check the network", recoverable=True)
-
-
 NO_KEY = ConnectionFailed("the server refuses the key", "check it")
-
-
 TYPED: dict[str, Any] = {"listens": False, "server_decides_turns": False}
 
 
@@ -39,11 +31,16 @@ class ConnectedDrive(Drive):
 
     def regain(self) -> ConnectedDrive:
         """Let the next try succeed; what is sent from here on goes to another server."""
-        while self.core.deadline is not None and not any(isinstance(x, e.Connect) for x in self.since):
-            self.tell(f.Tick(), at=self.core.deadline)
+        self.until_tried()
         self.mark = len(self.effects)
         self.tell(f.Opened(2000.0), said("session.created", session={"id": "sess_2", "model": "m", "type": "realtime"}))
         return self
+
+    def until_tried(self) -> None:
+        """Let time pass until a connection is tried."""
+        while not any(isinstance(x, e.Connect) for x in self.since):
+            assert self.core.deadline is not None, "nothing is due"
+            self.tell(f.Tick(), at=self.core.deadline)
 
     @property
     def since(self) -> list[e.Effect]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from realtime_cli.audio.core.playout import Playout
+from realtime_cli.audio.core.playout import Played, Playout
 from realtime_cli.conversation import effects as e
 from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.conversation import Conversation
@@ -25,18 +25,22 @@ def said(name: str, **fields: Any) -> Any:
     return server_event_from_object({"type": name, **fields})
 
 
-def play(playout: Playout, effect: e.Play | e.EndOfAudio | e.Flush) -> list[f.Flushed]:
+def play(playout: Playout, effect: e.Play | e.EndOfAudio | e.Flush, now: float = 0.0) -> list[f.Flushed]:
     """What a session does with the model's voice, and what it then tells the core."""
     match effect:
         case e.Play():
             pcm = np.frombuffer(base64.b64decode(effect.delta), "<i2")
-            playout.push(playout.epoch, effect.item_id, effect.content_index, pcm, 0.0)
+            playout.push(playout.epoch, effect.item_id, effect.content_index, pcm, now)
         case e.EndOfAudio():
-            playout.finish(playout.epoch, effect.item_id, effect.content_index, 0.0)
+            playout.finish(playout.epoch, effect.item_id, effect.content_index, now)
         case e.Flush():
-            heard = (f.Heard(p.item_id, p.content_index, p.heard_ms, p.finished) for p in playout.flush())
-            return [f.Flushed(tuple(heard))]
+            return [f.Flushed(tuple(map(heard, playout.flush())))]
     return []
+
+
+def heard(part: Played) -> f.Heard:
+    """What a session tells the core of how far a part was played."""
+    return f.Heard(part.item_id, part.content_index, part.heard_ms, part.finished)
 
 
 class Drive:

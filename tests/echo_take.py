@@ -18,11 +18,11 @@ from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.session.echo_control import overheard
 from tests.audio_signals import Background, Player, Samples, find
 from tests.virtual_devices import VirtualDevices
+from tests.waiting import PATIENCE_S
 
 QUIET_S = 1
 """Before the reply begins, and after it has ended."""
 
-PATIENCE_S = 120
 OF_THE_SOUND_SERVER_MS = 60
 """About what the way through it costs: the room adds the rest."""
 

@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from realtime_cli.server.engines.interface import CallArguments, CallBegun, Ended, Message, Piece, Tools, Transcription
-
-PATIENCE_S = 120
-"""How long a test waits for what must come; it is spent only by a test that fails."""
+from tests.waiting import PATIENCE_S
 
 Audio = np.ndarray[Any, np.dtype[np.int16]]
 

@@ -21,8 +21,7 @@ from typing import TypeAlias
 
 import pyte
 
-DEADLINE_S = 120.0
-"""When waiting is given up: an error's deadline, not a measurement."""
+from tests.waiting import PATIENCE_S
 
 ENVIRON = {
     "TERM": "xterm-256color",
@@ -128,7 +127,7 @@ class Terminal:
 
     def wait_until(self, met: Callable[[], bool], what: str) -> None:
         """Read what the program writes until ``met``; fail when it ends or the deadline passes before."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + PATIENCE_S
         while self._mid_drawing() or not met():
             left = deadline - time.monotonic()
             assert left > 0, f"waited in vain for {what}; the screen:\n" + "\n".join(self.screen())

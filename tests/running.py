@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE_S
+
 ROOT = Path(__file__).parent.parent
 KEY = "sk-test-0123456789abcdefSECRET"
-PATIENCE_S = 120
-"""No test waits that long when all is well; it ends one that hangs."""
 
 
 def environment(**variables: str) -> dict[str, str]:

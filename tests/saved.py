@@ -11,6 +11,7 @@ from realtime_cli.conversation.records import AssistantSaid, Record, UserSaid
 from realtime_cli.journal.entries import Header
 from realtime_cli.journal.folder import Folder
 from realtime_cli.journal.writer import Journal
+from tests.waiting import PATIENCE_S
 
 AT = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
 
@@ -31,7 +32,7 @@ def save(folder: Folder, records: Iterable[tuple[float, Record]] = CAPITALS, at:
     journal.close()
     thread = threading.Thread(target=journal.run)
     thread.start()
-    thread.join(120)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
     return path
 

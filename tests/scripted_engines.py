@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-PATIENCE_S = 120
+from tests.waiting import PATIENCE_S
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -39,12 +39,10 @@ from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
 from tests.scripted_talk import ClientGone, Connected, Talk
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from tests.scripted_calls import Call, Provider
-
-PATIENCE_S = 120.0
-"""For a handshake, and for the rest of a talk to be read; never reached when all is well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,10 @@ from websockets.sync.server import ServerConnection
 
 from tests.scripted_beta import in_beta
 from tests.scripted_reply import Reply
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from tests.scripted_server import ScriptedServer
-
-PATIENCE_S = 120.0
-"""How long a script waits for the client before it is a failure; never reached when all is well."""
 
 LOOK_S = 0.05
 """How often a script looks whether the client's pong has come."""

@@ -7,8 +7,8 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from tests.local_engines import PATIENCE_S
 from tests.serving import Serving
+from tests.waiting import PATIENCE_S
 
 HOST = b"Host: 127.0.0.1\r\n"
 UPGRADE = (

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.calling import Caller, Noise, Whistler, calling, comes_true
-from tests.local_engines import PATIENCE_S
 from tests.serving import Client, Serving, serving
+from tests.waiting import PATIENCE_S
 
 VOICE: dict[str, Any] = {"tts": Whistler(), "vad": Noise}
 Talk = Callable[[Caller, Serving], Coroutine[Any, Any, None]]

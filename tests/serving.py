@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,8 +18,9 @@ from realtime_cli.server.socket.client_secrets import KeyMaker
 from realtime_cli.server.socket.http_routes import Site
 from realtime_cli.server.socket.socket_server import SocketServer
 from realtime_cli.server.webrtc.calls import Calls
-from tests.local_engines import PATIENCE_S, Beeper, LoudnessVad, Reciter, SecondsHeard
+from tests.local_engines import Beeper, LoudnessVad, Reciter, SecondsHeard
 from tests.schema_check import check_order, check_server_event
+from tests.waiting import PATIENCE_S
 
 Event = dict[str, Any]
 
@@ -157,11 +157,3 @@ class Client:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def wait_for(state: Callable[[], bool]) -> None:
-    """Until another thread has come so far."""
-    give_up_at = time.monotonic() + PATIENCE_S
-    while not state():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.005)

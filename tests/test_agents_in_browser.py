@@ -17,8 +17,9 @@ from tests.browser import Page, chromium
 from tests.calling import Whistler, post
 from tests.local_engines import Reciter
 from tests.needs import need
-from tests.serving import Serving, serving, wait_for
+from tests.serving import Serving, serving
 from tests.test_web import LONG, QUESTION, Ear
+from tests.waiting import wait_until
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
 
@@ -57,7 +58,7 @@ def start(page: Page, origin: str, serve: Serving) -> None:
     _, made, _ = post(f"{serve.base_url}/realtime/client_secrets", b"{}", {"Authorization": "Bearer any"})
     call = "start(...arguments).catch((error) => saw.errors.push(String(error)))"
     page.driver.execute_script(call, f"{serve.base_url}/realtime/calls", json.loads(made)["value"])
-    wait_for(lambda: saw(page, "saw.status || saw.errors.length"))
+    wait_until(lambda: saw(page, "saw.status || saw.errors.length"))
     assert saw(page, "saw.errors") == []
 
 
@@ -69,22 +70,22 @@ def test_it_holds_a_spoken_turn_hears_the_reply_and_interrupts_it(tmp_path: Path
     with chromium(tmp_path) as page, pages() as origin, answering(*LONG) as serve:
         start(page, origin, serve)
         assert saw(page, "saw.callId").startswith("rtc_")
-        wait_for(lambda: saw(page, "saw.loudest") > 0.1)
-        wait_for(lambda: len(saw(page, "saw.lines")) >= 2)
+        wait_until(lambda: saw(page, "saw.loudest") > 0.1)
+        wait_until(lambda: len(saw(page, "saw.lines")) >= 2)
         assert saw(page, "saw.lines[0]") == ["user", QUESTION]
         # The question comes again while the reply is being said, of which the SDK then keeps what was heard.
-        wait_for(lambda: "conversation.item.truncated" in saw(page, "saw.kinds"))
+        wait_until(lambda: "conversation.item.truncated" in saw(page, "saw.kinds"))
         assert "output_audio_buffer.cleared" in saw(page, "saw.kinds")
-        wait_for(lambda: 0 < len(saw(page, "saw.lines[1][1]")) < len("".join(LONG)))
+        wait_until(lambda: 0 < len(saw(page, "saw.lines[1][1]")) < len("".join(LONG)))
         assert "".join(LONG).startswith(saw(page, "saw.lines[1][1]"))
-        wait_for(lambda: len(saw(page, "saw.lines")) >= 4)
+        wait_until(lambda: len(saw(page, "saw.lines")) >= 4)
         assert [who for who, _ in saw(page, "saw.lines")][:4] == ["user", "assistant"] * 2
         assert saw(page, "saw.errors") == []
         page.driver.execute_script("session.mute(true); session.interrupt(); session.sendMessage('And in words?')")
-        wait_for(lambda: ["user", "And in words?"] in saw(page, "saw.lines"))
-        wait_for(lambda: saw(page, "saw.lines.at(-1)") == ["assistant", "".join(LONG)])
+        wait_until(lambda: ["user", "And in words?"] in saw(page, "saw.lines"))
+        wait_until(lambda: saw(page, "saw.lines.at(-1)") == ["assistant", "".join(LONG)])
         page.driver.execute_script("session.close()")
-        wait_for(lambda: serve.server.sessions == 0)
+        wait_until(lambda: serve.server.sessions == 0)
 
 
 def test_the_call_of_a_browser_that_is_killed_is_over_within_seconds(tmp_path: Path) -> None:
@@ -92,4 +93,4 @@ def test_the_call_of_a_browser_that_is_killed_is_over_within_seconds(tmp_path: P
         start(page, origin, serve)
         assert serve.server.sessions == 1
         os.kill(page.driver.capabilities["goog:processID"], signal.SIGKILL)
-        wait_for(lambda: serve.server.sessions == 0)
+        wait_until(lambda: serve.server.sessions == 0)

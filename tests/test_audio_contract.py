@@ -19,8 +19,9 @@ from realtime_cli.audio.drivers.pipe import PipeSink, PipeSource
 from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.audio.drivers.wav import WavSink, WavSource
 from realtime_cli.ports import AudioSink, AudioSource
-from tests.audio_signals import TIMEOUT_S, Background, Ear, Player, Samples, likeness, noise, piecewise
+from tests.audio_signals import Background, Ear, Player, Samples, likeness, noise, piecewise
 from tests.virtual_devices import VirtualDevices
+from tests.waiting import PATIENCE_S
 
 SPEECH = noise(0.31)
 """Not a whole number of blocks."""
@@ -150,7 +151,7 @@ def _all_of(recording: ExitStack, raw: Path) -> Samples:
 def play_all(speaker: Loudspeaker) -> None:
     speaker.sink.open()
     run = Background(speaker.sink.run, speaker.player)
-    assert speaker.player.finished.wait(TIMEOUT_S)
+    assert speaker.player.finished.wait(PATIENCE_S)
     run.stopping.set()
     speaker.sink.close()
     run.join()

@@ -12,8 +12,9 @@ from realtime_cli.audio.core.resampling import resampled_pull, resampler
 from realtime_cli.audio.drivers import device_stream as stream
 from realtime_cli.audio.drivers.portaudio import PortAudioSink, PortAudioSource
 from realtime_cli.errors import AudioError
-from tests.audio_signals import TIMEOUT_S, Background, Ear, Player, Samples, likeness, noise, piecewise, spared
+from tests.audio_signals import Background, Ear, Player, Samples, likeness, noise, piecewise, spared
 from tests.virtual_devices import VirtualDevices
+from tests.waiting import PATIENCE_S
 
 SPEECH = noise(2.0)
 
@@ -55,7 +56,7 @@ def played(devices: VirtualDevices, sink: PortAudioSink, raw: Path, output: str)
     with devices.recording(raw, output):
         sink.open()
         run = Background(sink.run, player)
-        assert player.finished.wait(TIMEOUT_S)
+        assert player.finished.wait(PATIENCE_S)
         run.stopping.set()
         sink.close()
         run.join()
@@ -149,11 +150,11 @@ def test_a_suspended_device_is_noticed_and_used_again_when_it_wakes(sound: Virtu
     run = Background(sink.run, player)
     try:
         sound.pactl("suspend-sink", "spk", "1")
-        assert gone.wait(TIMEOUT_S)
+        assert gone.wait(PATIENCE_S)
     finally:
         sound.pactl("suspend-sink", "spk", "0")
-    assert player.finished.wait(TIMEOUT_S)
-    assert back.wait(TIMEOUT_S)
+    assert player.finished.wait(PATIENCE_S)
+    assert back.wait(PATIENCE_S)
     run.stop()
     sink.close()
     stands_still = 'the loudspeaker "speaker" stands still (suspended?); looking for it'

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.audio_signals import TIMEOUT_S
 from tests.virtual_devices import VirtualDevices, require_virtual_devices, run_virtual_devices
+from tests.waiting import PATIENCE_S
 
 
 def program(source: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -20,7 +20,7 @@ def program(source: str, environment: dict[str, str]) -> subprocess.CompletedPro
         env={**environment, "PYTHONPATH": os.pathsep.join([environment.get("PYTHONPATH", ""), *sys.path])},
         capture_output=True,
         text=True,
-        timeout=2 * TIMEOUT_S,
+        timeout=2 * PATIENCE_S,
         check=False,
     )
 
@@ -145,7 +145,7 @@ def test_a_sound_server_that_dies_and_returns_costs_neither_the_session_nor_the_
         watcher.stdin.flush()
     before = [watcher.stdout.readline() for _ in range(3)]
     with run_virtual_devices(folder):
-        rest, errors = watcher.communicate("\n", timeout=2 * TIMEOUT_S)
+        rest, errors = watcher.communicate("\n", timeout=2 * PATIENCE_S)
     assert sorted(before) == [
         "both gone\n",
         'the loudspeaker "default" is gone; looking for it\n',

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,11 +18,11 @@ from tests import careful_talk
 from tests.audio_signals import ATTEMPTS
 from tests.careful_talk import Outcome, Samples
 from tests.needs import need_espeak
-from tests.running import PATIENCE_S
 from tests.scripted_engines import ScriptedEngine, says, whole
 from tests.scripted_reply import tone
 from tests.speech_sounds import ASSENTS, VOICES, assent, clap, cough, objection, speech
 from tests.virtual_devices import VirtualDevices
+from tests.waiting import wait_until
 
 Try = Callable[..., Outcome]
 
@@ -105,7 +104,7 @@ def assented_and_objected(virtual_devices: VirtualDevices, recorded: Path) -> Cu
         with Chat(virtual_devices, *arguments, *servers) as chat:
             chat.wait_for("latency")
             virtual_devices.play_into_mic(assent(1).tobytes())
-            wait_until(lambda: went_on(recorded))
+            wait_until(lambda: went_on(recorded), "the paused voice", every_s=0.05)
             tts.answers = [whole(bytes(4800), "audio/pcm")]
             virtual_devices.play_into_mic(objection(1).tobytes())
             cut = chat.wait_for("assistant")
@@ -126,14 +125,6 @@ def test_on_devices_assent_pauses_the_voice_and_an_objection_ends_it_at_what_was
     assert cut.line["heard_ms"] == pytest.approx(cut.audible_ms, abs=ALMOST_MS)
     (objected,) = cut.said
     assert "not what i meant" in objected.lower()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for something outside that tells nobody when it happens."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def went_on(path: Path) -> bool:

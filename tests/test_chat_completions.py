@@ -26,7 +26,6 @@ from realtime_cli.server.engines.interface import (
 from tests.network import closed_port
 from tests.real_engines import never, text
 from tests.scripted_engines import (
-    PATIENCE_S,
     Exchange,
     ScriptedEngine,
     call,
@@ -37,6 +36,7 @@ from tests.scripted_engines import (
     status,
     whole,
 )
+from tests.waiting import PATIENCE_S
 
 HELLO = (Message("user", "Hello."),)
 PICTURE = "data:image/png;base64,AAAA"

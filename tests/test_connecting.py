@@ -23,7 +23,8 @@ from tests import scripts
 from tests.network import closed_port
 from tests.scripted_server import HttpAnswer, Raw, ScriptedServer
 from tests.test_token import minting
-from tests.wire_client import KEY, PATIENCE_S, Client, connected, failure_of, full_queue, reach
+from tests.waiting import PATIENCE_S
+from tests.wire_client import KEY, Client, connected, failure_of, full_queue, reach
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,9 @@ import pytest
 
 from realtime_cli.conversation import effects as e
 from realtime_cli.conversation import facts as f
-from realtime_cli.conversation.records import (
-    Trouble,
-)
+from realtime_cli.conversation.records import Trouble
 from realtime_cli.errors import ConnectionFailed
-from tests.continuity_driver import GONE, NO_KEY, ConnectedDrive
+from tests.continuity_driver import GONE, NO_KEY, NO_NAME, ConnectedDrive
 from tests.conversation_driver import Drive, said
 
 
@@ -26,8 +24,7 @@ def test_what_cannot_be_mended_is_not_tried_again(options: dict[str, Any], error
 
 def test_a_key_that_is_refused_in_the_meantime_ends_it() -> None:
     call = ConnectedDrive().lose()
-    while not any(isinstance(x, e.Connect) for x in call.since):
-        call.tell(f.Tick(), at=call.core.deadline)
+    call.until_tried()
     call.tell(f.Lost(NO_KEY))
     assert call.exit_code == 4
 
@@ -42,9 +39,7 @@ def test_it_is_given_up_after_a_while_with_what_was_tried_last() -> None:
     while call.exit_code is None:
         call.tell(f.Tick(), at=call.core.deadline)
         if isinstance(call.effects[-1], e.Connect):
-            call.tell(
-                f.Lost(ConnectionFailed("the name example.org is unknown", "check the network", recoverable=True))
-            )
+            call.tell(f.Lost(NO_NAME))
     assert call.exit_code == 4
     assert call.now <= 60.0
     assert "not regained within 60 s (--reconnect-s): the name example.org" in call.shown(Trouble)[-1].message
@@ -54,8 +49,7 @@ def test_it_is_given_up_after_a_while_with_what_was_tried_last() -> None:
 
 def test_a_server_that_connects_and_says_nothing_counts_as_lost() -> None:
     call = ConnectedDrive(hello_timeout_s=15.0).lose()
-    while not any(isinstance(x, e.Connect) for x in call.since):
-        call.tell(f.Tick(), at=call.core.deadline)
+    call.until_tried()
     call.tell(f.Opened(2.0))
     call.mark = len(call.effects)
     call.tell(f.Tick(), at=call.now + 15.0)

@@ -12,12 +12,11 @@ from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.conversation import Conversation
 from realtime_cli.conversation.options import ConversationOptions
 from realtime_cli.conversation.tool_definitions import ToolOutcome
-from realtime_cli.errors import ConnectionFailed
 from realtime_cli.protocol.client_events import ConversationItemCreate, SessionUpdate
 from realtime_cli.protocol.codec import ServerEvent
+from tests.continuity_driver import GONE, transcript
 from tests.conversation_driver import HELLO, SESSION, done, reply, said, user_turn
 
-GONE = ConnectionFailed("the connection was lost", "check the network", recoverable=True)
 CALL = {"id": "i", "type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "status": "completed"}
 
 FACTS: list[Any] = [
@@ -28,7 +27,7 @@ FACTS: list[Any] = [
     said("session.updated"),
     said("error", error={"code": "session_expired", "message": "60 minutes"}),
     *user_turn("u"),
-    said("conversation.item.input_audio_transcription.completed", item_id="u", transcript="Hello."),
+    transcript("u", "Hello."),
     *reply("r", "a", seconds=1),
     done("r"),
     done("r", status="cancelled"),

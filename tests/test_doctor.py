@@ -12,9 +12,10 @@ import pytest
 
 from tests import scripts
 from tests.doctor_runs import MUTE, checks
-from tests.running import KEY, PATIENCE_S, environment, lines_of, run
+from tests.running import KEY, environment, lines_of, run
 from tests.scripted_server import HttpAnswer, Script, ScriptedServer
 from tests.scripted_talk import Talk
+from tests.waiting import PATIENCE_S
 
 FIELDS = {"type", "name", "status", "finding", "fix"}
 

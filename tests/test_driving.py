@@ -13,9 +13,10 @@ import pytest
 from realtime_cli.conversation import facts as f
 from realtime_cli.terminal.json_commands import fact_of_command
 from tests import scripts
-from tests.running import PATIENCE_S, ROOT, environment, lines_of, run
+from tests.running import ROOT, environment, lines_of, run
 from tests.scripted_server import ScriptedServer
 from tests.scripted_talk import Talk
+from tests.waiting import PATIENCE_S
 
 QUESTION = str(ROOT / "examples" / "question.wav")
 

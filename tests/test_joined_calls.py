@@ -10,11 +10,10 @@ from realtime_cli.conversation import facts as f
 from realtime_cli.conversation.call_playback import CUT_S, SOUNDLESS_S
 from realtime_cli.conversation.options import JoinedCall
 from realtime_cli.conversation.records import AssistantSaid, ConnectionChanged, SessionStarted, Trouble, UserSaid
-from realtime_cli.conversation.tool_definitions import ToolDefinition, ToolOutcome
 from realtime_cli.errors import ConnectionFailed
-from tests.conversation_driver import HELLO, Drive, done, said, user_turn
+from tests.calls_driver import call, item_done, result, tools
+from tests.conversation_driver import HELLO, Drive, done, reply, said, user_turn
 
-LOOK = f.ToolsReady((ToolDefinition(name="look", parameters={"type": "object", "properties": {}}),))
 TEXT = "Hello there friend of mine"
 
 
@@ -27,14 +26,7 @@ def joined(**options: Any) -> Drive:
 
 def spoken(response: str = "resp_1", item: str = "item_a", text: str = TEXT) -> list[Any]:
     """A reply whose sound goes elsewhere."""
-    ids = {"response_id": response, "item_id": item, "output_index": 0, "content_index": 0}
-    message = {"id": item, "type": "message", "role": "assistant"}
-    return [
-        said("response.created", response={"id": response}),
-        said("response.output_item.added", response_id=response, item=message),
-        said("response.output_audio_transcript.delta", **ids, delta=text),
-        said("output_audio_buffer.started", response_id=response),
-    ]
+    return [*reply(response, item, seconds=0, text=text), sound("started", response)]
 
 
 def sound(how: str, response: str = "resp_1") -> Any:
@@ -52,7 +44,7 @@ def retrieved(words: str, item: str = "item_a") -> Any:
 
 
 def replies(drive: Drive) -> list[tuple[str, int | None, bool]]:
-    return [(reply.text, reply.heard_ms, reply.interrupted) for reply in drive.shown(AssistantSaid)]
+    return [(told.text, told.heard_ms, told.interrupted) for told in drive.shown(AssistantSaid)]
 
 
 def test_who_joins_sends_nothing_and_knows_the_session_at_once_and_its_model_when_that_is_told() -> None:
@@ -65,15 +57,9 @@ def test_who_joins_sends_nothing_and_knows_the_session_at_once_and_its_model_whe
 
 
 def test_functions_are_offered_when_they_are_known_and_run_for_the_other_client() -> None:
-    drive = joined(offers_tools=True).tell(LOOK)
+    drive = joined(offers_tools=True).tell(tools("look"))
     assert drive.sent_types == ["session.update"]
-    item = {"id": "item_c", "type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"}
-    drive.tell(
-        said("response.created", response={"id": "resp_1"}),
-        said("response.output_item.done", response_id="resp_1", item={**item, "status": "completed"}),
-        f.ToolReturned("run_000001", ToolOutcome("fine")),
-        done(),
-    )
+    drive.tell(said("response.created", response={"id": "resp_1"}), item_done(call()), result(), done())
     assert drive.sent_types == ["session.update", "conversation.item.create", "response.create"]
 
 
@@ -130,7 +116,7 @@ def test_a_call_that_ends_in_mid_reply_leaves_what_was_heard() -> None:
 
 
 def test_what_goes_on_in_the_call_survives_a_lost_connection_and_what_is_told_twice_is_once() -> None:
-    drive = joined(offers_tools=True, transcribes_user=False).tell(LOOK, *user_turn(), *spoken(), at=1.0)
+    drive = joined(offers_tools=True, transcribes_user=False).tell(tools("look"), *user_turn(), *spoken(), at=1.0)
     drive.tell(f.Lost(ConnectionFailed("gone", recoverable=True)), at=1.2).tell(f.Tick(), at=3.0)
     drive.tell(f.Opened(None), at=3.1)
     assert [change.state for change in drive.shown(ConnectionChanged)] == ["lost", "retrying", "restored"]
@@ -147,10 +133,9 @@ def test_an_error_that_answers_the_other_client_is_none_of_ours() -> None:
 
 
 def test_a_result_that_comes_while_the_connection_is_lost_is_sent_when_it_is_back() -> None:
-    drive = joined(offers_tools=True).tell(LOOK, said("response.created", response={"id": "resp_1"}))
-    item = {"id": "item_c", "type": "function_call", "call_id": "call_1", "name": "look", "arguments": "{}"}
-    drive.tell(said("response.output_item.done", response_id="resp_1", item={**item, "status": "completed"}), done())
-    drive.tell(f.Lost(ConnectionFailed("gone", recoverable=True)), f.ToolReturned("run_000001", ToolOutcome("fine")))
+    drive = joined(offers_tools=True).tell(tools("look"), said("response.created", response={"id": "resp_1"}))
+    drive.tell(item_done(call()), done())
+    drive.tell(f.Lost(ConnectionFailed("gone", recoverable=True)), result())
     assert drive.sent_types == ["session.update"]
     drive.tell(f.Tick(), at=2.0).tell(f.Opened(None), at=2.1)
     sent = ["session.update", "session.update", "conversation.item.create", "response.create"]

@@ -19,7 +19,7 @@ from realtime_cli.protocol.session_options import SessionOptions
 from realtime_cli.server.core.effects import StartReply
 from realtime_cli.server.core.facts import ReplyPiece
 from realtime_cli.server.listening.endpointing import MaybeEnded, SpeechStarted, SpeechStopped
-from tests.conversation_driver import play
+from tests.conversation_driver import heard, play
 from tests.local_core_driver import SECOND, Driver
 from tests.schema_check import check_client_event
 
@@ -64,7 +64,7 @@ class Call:
         """Let the loudspeaker play, and the client know how far it came."""
         self.playout.pull(ms_to_frames(ms))
         for part in self.playout.progress():
-            self.tell(f.Heard(part.item_id, part.content_index, part.heard_ms, part.finished))
+            self.tell(heard(part))
         self.deliver()
 
     def engines(self, act: Any) -> None:

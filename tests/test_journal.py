@@ -22,6 +22,7 @@ from realtime_cli.journal.folder import Folder, id_of
 from realtime_cli.journal.index import FILE_NAME, Index
 from realtime_cli.journal.writer import Journal
 from tests.saved import AT, CAPITALS, save
+from tests.waiting import PATIENCE_S
 
 
 @pytest.fixture
@@ -145,11 +146,11 @@ def test_a_full_disk_is_told_once_and_what_was_said_meanwhile_is_saved_when_ther
     for number in range(5):
         journal.put(UserSaid(item_id=str(number), text=f"sentence {number}"), float(number))
     for _ in range(3):
-        assert wrote.acquire(timeout=120)
+        assert wrote.acquire(timeout=PATIENCE_S)
     room[0] = 10**6
     journal.put(UserSaid(item_id="5", text="sentence 5"), 5.0)
     journal.close()
-    thread.join(120)
+    thread.join(PATIENCE_S)
     assert [entry.text for entry in read(path).said] == [f"sentence {number}" for number in range(6)]
     assert [notice.split(":")[0] for notice in notices] == [
         "the conversation is not being saved",
@@ -293,7 +294,7 @@ def test_programs_that_bring_the_index_up_to_date_together_do_not_meet(folder: F
     for each in threads:
         each.start()
     for each in threads:
-        each.join(120)
+        each.join(PATIENCE_S)
     assert results == [20] * 6
     assert (folder.path / FILE_NAME).exists()
 

@@ -18,6 +18,7 @@ import pytest
 
 from realtime_cli.audio.core.pcm import BLOCK_FRAMES, RATE_HZ, ms_to_frames
 from realtime_cli.journal.recording import Recorder, Track
+from tests.waiting import PATIENCE_S
 
 
 class Clock:
@@ -46,7 +47,7 @@ def record(path: Path, play: Callable[[Recorder, Clock], None], *, by_clock: boo
     recorder.close()
     thread = threading.Thread(target=recorder.run)
     thread.start()
-    thread.join(120)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
     assert notices == []
     return stereo(path)
@@ -161,7 +162,7 @@ recorder.run()
 """
     path = tmp_path / "talk.wav"
     done = subprocess.run(
-        [sys.executable, "-c", program, path], capture_output=True, text=True, timeout=120, check=True
+        [sys.executable, "-c", program, path], capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
     assert done.stdout.startswith("the recording ends here")
     stereo(path)

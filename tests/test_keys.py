@@ -14,6 +14,7 @@ from realtime_cli.terminal.console_keys import ConsoleKeys
 from realtime_cli.terminal.key_parser import MAX_PASTE_CHARS, KeyParser
 from realtime_cli.terminal.keys import FOCUS_LOST, Answer, Key, talk_key_named
 from realtime_cli.terminal.stdin_lines import read_lines
+from tests.waiting import PATIENCE_S
 
 
 def keys(data: bytes) -> list[Key | Answer]:
@@ -279,6 +280,6 @@ def test_reading_lines_ends_when_told_to_though_nothing_comes() -> None:
         thread = threading.Thread(target=read_lines, args=(stream, take, lambda: lines.append("end"), stopping))
         thread.start()
         out.write(b"one\ntwo\n")
-        thread.join(120)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive()
     assert lines == ["one"]

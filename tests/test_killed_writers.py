@@ -19,7 +19,8 @@ if sys.platform == "win32":
 from realtime_cli.audio.core.pcm import BLOCK_FRAMES
 from realtime_cli.journal.entries import NotAConversation, read
 from tests.killed_writers import FRAME_BYTES, HEADER_BYTES
-from tests.running import PATIENCE_S, ROOT
+from tests.running import ROOT
+from tests.waiting import PATIENCE_S
 
 MOMENTS = 50
 

@@ -21,8 +21,9 @@ from realtime_cli.server.engines.loading import Engines, Loaders
 from realtime_cli.server.local_server import LocalServer
 from realtime_cli.transport.loopback import LoopbackTransport
 from tests.local_core_driver import types
-from tests.local_engines import PATIENCE_S, Beeper, Broken, LoudnessVad, Reciter, SecondsHeard
+from tests.local_engines import Beeper, Broken, LoudnessVad, Reciter, SecondsHeard
 from tests.schema_check import check_order, check_server_event
+from tests.waiting import PATIENCE_S
 
 
 class Client:

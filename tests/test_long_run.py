@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import PATIENCE_S
 from tests.scripted_server import ScriptedServer
 from tests.scripted_talk import Talk
 from tests.test_reconnecting import SILENT, chat
+from tests.waiting import PATIENCE_S
 
 if not sys.platform.startswith("linux"):
     pytest.skip("reads /proc", allow_module_level=True)

@@ -9,8 +9,7 @@ from rich.cells import cell_len
 from realtime_cli.conversation.records import Line, Phase, Snapshot
 from realtime_cli.server.inbox import Inbox
 from realtime_cli.view.progress import bar, being_said
-
-PATIENCE_S = 120.0
+from tests.waiting import PATIENCE_S
 
 
 def said(text: str) -> Snapshot:

@@ -19,11 +19,12 @@ if sys.platform == "win32":
 from tests import scripts
 from tests.audio_signals import ATTEMPTS, Samples, find, noise
 from tests.pty_driver import XTERM, KittyTerminal, Terminal
-from tests.running import PATIENCE_S, ROOT, environment
+from tests.running import ROOT, environment
 from tests.scripted_server import ScriptedServer
 from tests.scripted_talk import Talk
 from tests.test_voice import first_sound_ms
 from tests.virtual_devices import VirtualDevices
+from tests.waiting import PATIENCE_S
 
 PRESS, RELEASE, FOCUS_LOST = "\x1b[32;;32u", "\x1b[32;1:3u", "\x1b[O"
 MS = 24

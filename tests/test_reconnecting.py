@@ -19,9 +19,10 @@ import pytest
 from realtime_cli.session.clock import SLEPT_S
 from tests import scripts
 from tests.network import Network
-from tests.running import PATIENCE_S, ROOT, environment, lines_of, run
+from tests.running import ROOT, environment, lines_of, run
 from tests.scripted_server import Script, ScriptedServer
 from tests.scripted_talk import TRANSCRIPTION, Talk
+from tests.waiting import PATIENCE_S
 
 QUESTION = str(ROOT / "examples" / "question.wav")
 

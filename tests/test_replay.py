@@ -8,9 +8,10 @@ from pathlib import Path
 
 from tests import scripts
 from tests.fact_log import Entry, read, replayed
-from tests.running import PATIENCE_S, ROOT, environment
+from tests.running import ROOT, environment
 from tests.scripted_server import Script, ScriptedServer
 from tests.test_transcribe import transcriber
+from tests.waiting import PATIENCE_S
 
 QUESTION = str(ROOT / "examples" / "question.wav")
 

@@ -9,10 +9,11 @@ from typing import Any
 import websocket as websocket_client
 
 from realtime_cli.server.sharing import FairLock
-from tests.local_engines import PATIENCE_S, Beeper, Reciter
+from tests.local_engines import Beeper, Reciter
 from tests.schema_check import check_beta_server_event
 from tests.serve_requests import TOKEN, http
-from tests.serving import Client, Serving, serving, wait_for
+from tests.serving import Client, Serving, serving
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def test_a_session_is_held_over_the_socket() -> None:
@@ -198,9 +199,9 @@ def test_a_session_is_answered_between_the_sentences_of_another_ones_long_reply(
         for client in (first, second):
             client.until("session.created")
         first.send("response.create")
-        wait_for(lambda: voice.asked == ["alloy"])
+        wait_until(lambda: voice.asked == ["alloy"])
         second.send("response.create", response={"audio": {"output": {"voice": "ash"}}})
-        wait_for(lambda: http(serve, "/healthz")[1]["waiting"] == 1)
+        wait_until(lambda: http(serve, "/healthz")[1]["waiting"] == 1)
         voice.permits.release(100)
         first.until("response.done")
         second.until("response.done")
@@ -223,7 +224,7 @@ def order_of(
         for number in range(count):
             threads.append(threading.Thread(target=enter, args=(f"{number}",), name=f"{number}", daemon=True))
             threads[-1].start()
-            wait_for(lambda: lock.waiting == number + 1)  # noqa: B023 -- called at once
+            wait_until(lambda: lock.waiting == number + 1)  # noqa: B023 -- called at once
         then()
     for thread in threads:
         thread.join(PATIENCE_S)

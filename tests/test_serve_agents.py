@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from tests.local_engines import PATIENCE_S, Caller
+from tests.local_engines import Caller
 from tests.needs import need
 from tests.serving import Serving, serving
 from tests.test_serve_flows import silence, tone
+from tests.waiting import PATIENCE_S
 
 # The SDK reads it when it is imported; otherwise it reports every run to its maker.
 os.environ["OPENAI_AGENTS_DISABLE_TRACING"] = "1"

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from tests.running import PATIENCE_S, ROOT, environment, run
+from tests.running import ROOT, environment, run
 from tests.serving import Client
+from tests.waiting import PATIENCE_S
 
 TOKEN = "a-token-of-the-tests-0123456789"
 

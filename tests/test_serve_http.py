@@ -8,9 +8,9 @@ from contextlib import ExitStack
 import pytest
 
 from realtime_cli.server.socket.waiting_room import MOST_WAITING, WaitingRoom
-from tests.local_engines import PATIENCE_S
 from tests.serve_requests import HOST, TOKEN, UPGRADE, http
 from tests.serving import serving
+from tests.waiting import PATIENCE_S
 
 
 def test_health_and_models_are_told_over_http() -> None:

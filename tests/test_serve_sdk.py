@@ -13,10 +13,11 @@ from openai import AsyncOpenAI, OpenAI
 from openai.resources.realtime.realtime import AsyncRealtimeConnection, RealtimeConnection
 from openai.types.realtime import RealtimeServerEvent
 
-from tests.local_engines import PATIENCE_S, Caller
+from tests.local_engines import Caller
 from tests.schema_check import check_server_event
 from tests.serving import Serving, serving
 from tests.test_serve_flows import CLOCK, silence, tone
+from tests.waiting import PATIENCE_S
 
 HELLO: Any = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
 

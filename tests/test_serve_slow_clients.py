@@ -7,9 +7,10 @@ import socket
 import pytest
 
 import realtime_cli.server.socket.websocket as websocket_module
-from tests.local_engines import PATIENCE_S, Reciter
+from tests.local_engines import Reciter
 from tests.serve_requests import UPGRADE
-from tests.serving import serving, wait_for
+from tests.serving import serving
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def test_a_client_that_gives_no_sign_of_life_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +24,7 @@ def test_a_client_that_gives_no_sign_of_life_loses_its_place(monkeypatch: pytest
             monkeypatch.setattr(websocket_module, "PING_S", 0.05)
             received += b"".join(iter(lambda: dead.recv(65_536), b""))
         assert b"\x89\x00" in received  # a ping
-        wait_for(lambda: serve.server.sessions == 0)
+        wait_until(lambda: serve.server.sessions == 0)
 
 
 def test_a_client_that_takes_nothing_loses_its_place_and_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +34,7 @@ def test_a_client_that_takes_nothing_loses_its_place_and_holds_up_nobody(monkeyp
         other.until("session.created")
         other.send("input_audio_buffer.clear")
         other.until("input_audio_buffer.cleared")
-        wait_for(lambda: serve.server.sessions == 1)
+        wait_until(lambda: serve.server.sessions == 1)
         other.send("input_audio_buffer.clear")
         other.until("input_audio_buffer.cleared")
 
@@ -41,6 +42,6 @@ def test_a_client_that_takes_nothing_loses_its_place_and_holds_up_nobody(monkeyp
 def test_a_client_that_takes_nothing_does_not_hold_up_the_end() -> None:
     with serving(lm=Reciter([f"{'x' * 400}. "] * 10)) as serve, serve.connect() as deaf:
         deaf.send("response.create")
-        wait_for(lambda: serve.lm.given == 10)
+        wait_until(lambda: serve.lm.given == 10)
         serve.server.close(0.1)
-        wait_for(lambda: serve.server.sessions == 0)
+        wait_until(lambda: serve.server.sessions == 0)

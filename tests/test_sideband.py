@@ -8,11 +8,12 @@ import threading
 from typing import Any
 
 from tests.calling import Caller, Noise, comes_true, post
-from tests.local_engines import PATIENCE_S, Reciter
 from tests.local_engines import Caller as CallsFunctions
+from tests.local_engines import Reciter
 from tests.serve_requests import http
 from tests.served_calls import VOICE, joined, on_call, side_threads
 from tests.serving import Serving, serving
+from tests.waiting import PATIENCE_S
 
 
 def test_a_client_at_the_side_changes_the_session_and_runs_its_functions_and_both_see_every_event() -> None:

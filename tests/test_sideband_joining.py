@@ -16,10 +16,10 @@ from realtime_cli.server.socket.admission import NotAllowed
 from realtime_cli.server.webrtc.sideband import MOST_SIDEBANDS
 from realtime_cli.transport.loopback import LoopbackTransport
 from tests.calling import Caller, calling, comes_true
-from tests.local_engines import PATIENCE_S
 from tests.serve_requests import TOKEN, http
 from tests.served_calls import VOICE, call_id, joined, on_call, side_threads
 from tests.serving import Serving, serving
+from tests.waiting import PATIENCE_S
 
 
 def test_the_official_sdk_joins_a_call() -> None:

@@ -12,7 +12,7 @@ from realtime_cli.server.socket.admission import NotAllowed
 from realtime_cli.server.webrtc import sideband as sideband_module
 from realtime_cli.server.webrtc.client_messages import ClientMessages
 from realtime_cli.server.webrtc.sideband import Sideband, Sidebands
-from tests.local_engines import PATIENCE_S
+from tests.waiting import PATIENCE_S
 
 
 class Quiet:

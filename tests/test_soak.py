@@ -26,7 +26,7 @@ from realtime_cli.server.core.effects import StartReply
 from realtime_cli.server.core.facts import ReplyFinished, ReplyPiece
 from realtime_cli.server.listening.endpointing import MaybeEnded, SpeechStarted, SpeechStopped
 from tests.continuity_driver import GONE
-from tests.conversation_driver import play
+from tests.conversation_driver import heard, play
 from tests.local_core_driver import SECOND, Driver
 
 TURNS = int(os.environ.get("SOAK_TURNS", "40"))
@@ -105,7 +105,7 @@ class Day:
             self.playout.pull(ms_to_frames(1000))
             self.wait(1.0)
             for part in self.playout.progress():
-                self.tell(f.Heard(part.item_id, part.content_index, part.heard_ms, part.finished))
+                self.tell(heard(part))
             self.deliver()
 
     def maybe_break(self) -> bool:

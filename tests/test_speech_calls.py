@@ -18,7 +18,8 @@ from tests.local_engines import Beeper
 from tests.needs import need_espeak
 from tests.network import closed_port
 from tests.real_engines import never
-from tests.scripted_engines import PATIENCE_S, Exchange, ScriptedEngine, silent, status, whole
+from tests.scripted_engines import Exchange, ScriptedEngine, silent, status, whole
+from tests.waiting import PATIENCE_S
 
 HALF_SECOND = np.full(8000, 0.25, np.float32)
 TONE = (np.sin(np.arange(24_000) / 20) * 8000).astype("<i2")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import threading
 import tracemalloc
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from realtime_cli.conversation.effects import EndOfAudio, Play
 from realtime_cli.session import workers
 from realtime_cli.session.spill import Piece, Spill
 from realtime_cli.session.workers import MAX_QUEUED_FRAMES, Player
+from tests.waiting import wait_until
 
 BURST_S = 1200
 
@@ -49,12 +49,6 @@ def test_what_an_interruption_made_worthless_is_passed_over() -> None:
     spill.close()
 
 
-def until(true: Callable[[], bool]) -> None:
-    """Wait for another thread."""
-    while not true():
-        threading.Event().wait(0.001)
-
-
 class Playing:
     """A player whose thread runs while the ``with`` block lasts."""
 
@@ -81,12 +75,12 @@ def test_a_long_burst_is_heard_to_the_end_and_in_bounded_memory() -> None:
     with Playing() as player:
         for number in range(1, BURST_S + 1):
             player.put(Play("a", 0, second(number)))
-            until(lambda: player.undecoded < 4 << 20)
+            wait_until(lambda: player.undecoded < 4 << 20)
         player.put(EndOfAudio("a", 0))
-        until(lambda: not player.undecoded)
+        wait_until(lambda: not player.undecoded)
         waiting, _ = tracemalloc.get_traced_memory()
         while len(heard) < BURST_S:
-            until(lambda: player.playout.pending() >= RATE_HZ)
+            wait_until(lambda: player.playout.pending() >= RATE_HZ)
             samples = player.playout.pull(RATE_HZ)
             assert samples[0] == samples[-1]
             heard.append(int(samples[0]))
@@ -100,7 +94,7 @@ def test_an_interruption_of_such_a_burst_is_silent_at_once_and_what_comes_next_i
     with Playing() as player:
         for number in range(1, 200):
             player.put(Play("a", 0, second(number)))
-        until(lambda: player.playout.queued() >= MAX_QUEUED_FRAMES)
+        wait_until(lambda: player.playout.queued() >= MAX_QUEUED_FRAMES)
         assert player.playout.pull(RATE_HZ)[0] == 1
         (played,) = player.playout.flush()
         assert played.heard_frames < 2 * RATE_HZ
@@ -122,5 +116,5 @@ def test_with_a_full_disk_it_is_heard_all_the_same(monkeypatch: pytest.MonkeyPat
         for number in range(1, 100):
             player.put(Play("a", 0, second(number)))
         player.put(EndOfAudio("a", 0))
-        until(lambda: player.playout.queued() == 99 * RATE_HZ)
+        wait_until(lambda: player.playout.queued() == 99 * RATE_HZ)
         assert [int(player.playout.pull(RATE_HZ)[-1]) for _ in range(99)] == list(range(1, 100))

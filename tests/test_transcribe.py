@@ -14,10 +14,11 @@ import pytest
 
 from tests.audio_signals import tone
 from tests.on_terminal import on_terminal
-from tests.running import PATIENCE_S, ROOT, environment, lines_of, run
+from tests.running import ROOT, environment, lines_of, run
 from tests.scripted_server import Script, ScriptedServer
 from tests.scripted_talk import TRANSCRIPTION, Talk
 from tests.virtual_devices import VirtualDevices
+from tests.waiting import PATIENCE_S
 
 QUESTION = ROOT / "examples" / "question.wav"
 

@@ -14,9 +14,10 @@ import pytest
 
 from tests import scripts
 from tests.audio_signals import ATTEMPTS
-from tests.running import PATIENCE_S, ROOT, environment, lines_of, run
+from tests.running import ROOT, environment, lines_of, run
 from tests.scripted_server import ScriptedServer
 from tests.virtual_devices import VirtualDevices
+from tests.waiting import PATIENCE_S
 
 QUESTION = ROOT / "examples" / "question.wav"
 

@@ -16,10 +16,11 @@ from realtime_cli.server.engines.interface import Transcription
 from realtime_cli.server.engines.silero import SileroVoiceActivity, load_session
 from tests.browser import Page, chromium
 from tests.calling import Whistler
-from tests.local_engines import PATIENCE_S, Reciter, SecondsHeard
+from tests.local_engines import Reciter, SecondsHeard
 from tests.running import ROOT
 from tests.serving import Serving, serving
 from tests.tool_scripts import write
+from tests.waiting import PATIENCE_S
 from tests.web_program import KEY, Program, running, web
 
 QUESTION = "What is the capital of France?"

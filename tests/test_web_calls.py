@@ -16,11 +16,11 @@ from realtime_cli.journal.entries import Entry, read
 from realtime_cli.journal.folder import id_of
 from realtime_cli.web.page_channel import Answered, PageChannel, Told
 from tests.browser import Page, chromium
-from tests.local_engines import PATIENCE_S
 from tests.scripted_calls import SECRET, Provider
 from tests.scripted_server import HttpAnswer, ScriptedServer
 from tests.scripted_talk import Talk
 from tests.tool_scripts import Call, make_calls, response, write
+from tests.waiting import PATIENCE_S
 from tests.web_program import KEY, TOOLS, Program, looks, open_and_write, web
 
 PRESSES_AT_ONCE = """

@@ -15,9 +15,9 @@ from realtime_cli.providers.endpoint import endpoint
 from realtime_cli.providers.profiles import CUSTOM
 from realtime_cli.transport.calls import place_call
 from tests.browser import Page, chromium
-from tests.local_engines import PATIENCE_S
 from tests.scripted_calls import SECRET, Provider
 from tests.scripted_server import HttpAnswer, Raw, ScriptedServer
+from tests.waiting import PATIENCE_S
 from tests.web_program import KEY, looks, web
 
 

@@ -13,11 +13,12 @@ import pytest
 
 from realtime_cli.server.webrtc.ice import prepare
 from tests.calling import Caller, calling, comes_true, offered
-from tests.local_engines import PATIENCE_S, Reciter
+from tests.local_engines import Reciter
 from tests.running import ROOT
 from tests.serve_requests import TOKEN, http
 from tests.served_calls import VOICE, call_id, on_call
-from tests.serving import Client, Serving, serving, wait_for
+from tests.serving import Client, Serving, serving
+from tests.waiting import PATIENCE_S, wait_until
 
 
 def test_a_machine_without_any_address_but_loopback_takes_calls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +246,7 @@ class Counted:
 
     def between_calls(self) -> dict[str, Any]:
         """What is held when all of the last call has ended."""
-        wait_for(lambda: self.held()["threads"] == ["MainThread", "calls", "socket-server"])
+        wait_until(lambda: self.held()["threads"] == ["MainThread", "calls", "socket-server"])
         return self.held()
 
 
@@ -269,7 +270,7 @@ def test_ten_calls_one_after_the_other_leave_threads_descriptors_and_memory_as_t
         for _ in range(10):
             asyncio.run(hold(server))
         after = server.between_calls()
-        wait_for(lambda: server.held()["descriptors"] <= before["descriptors"])
+        wait_until(lambda: server.held()["descriptors"] <= before["descriptors"])
         # The last call's may not have been let go of yet.
         assert all(count <= 3 for count in after["objects"].values()), after
         # Ten more take less than the libraries of the first two.

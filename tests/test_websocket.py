@@ -16,7 +16,8 @@ from realtime_cli.transport.websocket import WebSocketTransport
 from tests import scripts
 from tests.scripted_server import Script, ScriptedServer
 from tests.scripted_talk import Talk
-from tests.wire_client import KEY, PATIENCE_S, Client, connected, error_of, failure_of, reach, send_until_it_fails
+from tests.waiting import PATIENCE_S
+from tests.wire_client import KEY, Client, connected, error_of, failure_of, reach, send_until_it_fails
 
 
 def test_messages_go_both_ways_and_arrive_as_they_were_sent() -> None:

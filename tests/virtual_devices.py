@@ -17,21 +17,19 @@ import os
 import shutil
 import signal
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.needs import need
+from tests.waiting import PATIENCE_S, wait_until
 
 _PROGRAMS = ("pulseaudio", "pactl", "pacat", "parec")
 _INSTALL = "apt-get install --no-install-recommends libportaudio2 pulseaudio pulseaudio-utils libasound2-plugins"
 
 _SERVER_OPTIONS = ("--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes")
-
-_PATIENCE_S = 120
 
 _TAIL_BYTES = 24_000 * 2 * 3 // 10
 
@@ -67,7 +65,7 @@ class VirtualDevices:
     def pactl(self, *words: str) -> str:
         """Give the server one command (see pactl(1)) and return what it prints. Blocks until done."""
         return subprocess.run(
-            ["pactl", *words], env=self.environment, check=True, capture_output=True, text=True, timeout=_PATIENCE_S
+            ["pactl", *words], env=self.environment, check=True, capture_output=True, text=True, timeout=PATIENCE_S
         ).stdout.strip()
 
     def play_into_mic(self, pcm16: bytes) -> None:
@@ -77,7 +75,7 @@ class VirtualDevices:
             input=pcm16,
             env=self.environment,
             check=True,
-            timeout=_PATIENCE_S,
+            timeout=PATIENCE_S,
         )
 
     @contextlib.contextmanager
@@ -95,7 +93,7 @@ class VirtualDevices:
                 _wait_for(lambda: path.stat().st_size > heard + _TAIL_BYTES, recorder, "the recorder")
             finally:
                 recorder.send_signal(signal.SIGINT)
-                recorder.wait(_PATIENCE_S)
+                recorder.wait(PATIENCE_S)
 
     @contextlib.contextmanager
     def echo(self, gain_db: float, delay_ms: int) -> Iterator[None]:
@@ -126,14 +124,14 @@ def _pacat(mode: str, device: str) -> list[str]:
     return ["pacat", mode, f"--device={device}", "--raw", "--format=s16le", "--rate=24000", "--channels=1"]
 
 
-def _wait_for(ready: object, process: subprocess.Popen[bytes], name: str) -> None:
-    assert callable(ready)
-    give_up_at = time.monotonic() + _PATIENCE_S
-    while not ready():
-        if process.poll() is not None:
-            raise AssertionError(f"{name} ended with {process.returncode}")
-        assert time.monotonic() < give_up_at, f"{name} did not come so far"
-        time.sleep(0.01)
+def _wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], name: str) -> None:
+    def is_ready() -> bool:
+        if ready():
+            return True
+        assert process.poll() is None, f"{name} ended with {process.returncode}"
+        return False
+
+    wait_until(is_ready, name, every_s=0.01)
 
 
 @contextlib.contextmanager
@@ -167,7 +165,7 @@ def run_virtual_devices(folder: Path) -> Iterator[VirtualDevices]:
         yield devices
     finally:
         process.terminate()
-        process.wait(_PATIENCE_S)
+        process.wait(PATIENCE_S)
 
 
 def _answers(devices: VirtualDevices) -> bool:

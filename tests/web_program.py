@@ -12,10 +12,10 @@ from pathlib import Path
 
 from realtime_cli.journal.entries import read
 from tests.browser import Page
-from tests.local_engines import PATIENCE_S
 from tests.running import environment
 from tests.scripted_talk import Talk
 from tests.tool_scripts import Call, make_calls
+from tests.waiting import PATIENCE_S
 
 KEY = "a-token-of-the-tests-0123456789"
 

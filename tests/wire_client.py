@@ -15,10 +15,9 @@ from realtime_cli.providers.endpoint import Endpoint, endpoint
 from realtime_cli.providers.profiles import CUSTOM
 from realtime_cli.transport.websocket import WebSocketTransport
 from tests.scripted_server import HttpAnswer, Raw, Script, ScriptedServer
+from tests.waiting import PATIENCE_S
 
 KEY = "sk-proj-AbCdEfGhIjKlMnOpQrSt"
-PATIENCE_S = 120.0
-"""For waiting on other threads; never reached when all is well."""
 
 
 def reach(url: str) -> Endpoint:
