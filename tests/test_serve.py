@@ -153,11 +153,7 @@ def beta_client(serve: Serving) -> Client:
 
 
 def test_a_client_of_the_beta_is_spoken_to_in_its_shape() -> None:
-    header = ["Authorization: Bearer any", "OpenAI-Beta: realtime=v1"]
-    with (
-        serving() as serve,
-        serve.connect("?model=gpt-realtime", header=header, check=check_beta_server_event) as client,
-    ):
+    with serving() as serve, beta_client(serve) as client:
         session = client.until("session.created")["session"]
         assert (session["modalities"], session["input_audio_format"]) == (["text", "audio"], "pcm16")
         assert "type" not in session
@@ -175,11 +171,7 @@ def test_a_client_of_the_beta_is_spoken_to_in_its_shape() -> None:
 
 
 def test_a_beta_client_hears_a_reply() -> None:
-    header = ["Authorization: Bearer any", "OpenAI-Beta: realtime=v1"]
-    with (
-        serving() as serve,
-        serve.connect("?model=gpt-realtime", header=header, check=check_beta_server_event) as client,
-    ):
+    with serving() as serve, beta_client(serve) as client:
         client.say("Go.")
         client.send("response.create", response={"modalities": ["text", "audio"], "output_audio_format": "g711_ulaw"})
         client.until("response.audio.delta")

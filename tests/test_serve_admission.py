@@ -95,7 +95,6 @@ def test_all_places_taken_is_said_and_a_place_that_is_given_up_is_free() -> None
 
 SECRETS = "/v1/realtime/client_secrets"
 
-
 LONG = "".join(map(str, range(60_000)))
 
 
@@ -153,11 +152,7 @@ def test_an_ephemeral_key_that_was_not_made_here_is_refused_even_where_any_key_w
         ({"surprise": 1}, "unknown_parameter", None),
         ([], "invalid_value", None),
         (b"{", "invalid_json", None),
-        (
-            {"session": {"type": "realtime", "instructions": "".join(map(str, range(60_000)))}},
-            "invalid_value",
-            "session",
-        ),
+        ({"session": {"type": "realtime", "instructions": LONG}}, "invalid_value", "session"),
     ],
 )
 def test_a_client_secret_for_what_cannot_be_had_is_refused(body: Any, code: str, param: str | None) -> None:

@@ -49,6 +49,17 @@ class Lasting(Driver):
         return self.says("session.created", session={"id": "sess_2", "type": "transcription"})
 
 
+def lost_in_speech(start_ms: int, understood: str) -> tuple[Lasting, float]:
+    """A microphone whose connection is lost after 30 s, in speech, and how many of them the new server hears again."""
+    driver = Lasting()
+    driver.tell(f.MicOpened())
+    driver.now = 30.0
+    driver.says("input_audio_buffer.speech_started", item_id="a", audio_start_ms=start_ms)
+    driver.says(f"{TRANSCRIPTION}.delta", item_id="a", content_index=0, delta=understood)
+    (resumed,) = [effect for effect in driver.lose_and_regain() if isinstance(effect, ResumeMic)]
+    return driver, resumed.seconds
+
+
 def test_a_recording_goes_on_where_it_was_written_down_with_times_that_are_right() -> None:
     driver = Lasting(recording="talk")
     driver.speak("a", 100, 1100)
@@ -87,14 +98,8 @@ def test_pieces_that_are_cut_here_are_cut_anew_from_where_nothing_is_known() -> 
 
 
 def test_a_microphone_goes_on_and_the_word_that_was_being_said_is_heard_again() -> None:
-    driver = Lasting()
-    driver.tell(f.MicOpened())
-    driver.now = 30.0
-    driver.says("input_audio_buffer.speech_started", item_id="a", audio_start_ms=28_000)
-    driver.says(f"{TRANSCRIPTION}.delta", item_id="a", content_index=0, delta="half a sen")
-    effects = driver.lose_and_regain()
-    (resumed,) = [effect for effect in effects if isinstance(effect, ResumeMic)]
-    assert resumed.seconds == pytest.approx(driver.now - 28.0)
+    driver, again_s = lost_in_speech(28_000, "half a sen")
+    assert again_s == pytest.approx(driver.now - 28.0)
     driver.tell(f.MicResumed(28_000))
     driver.speak("b", 100, 2100)
     driver.completed("b", "half a sentence")
@@ -104,15 +109,9 @@ def test_a_microphone_goes_on_and_the_word_that_was_being_said_is_heard_again() 
 
 
 def test_of_speech_that_began_long_before_the_loss_what_came_is_told() -> None:
-    driver = Lasting()
-    driver.tell(f.MicOpened())
-    driver.now = 30.0
-    driver.says("input_audio_buffer.speech_started", item_id="a", audio_start_ms=10_000)
-    driver.says(f"{TRANSCRIPTION}.delta", item_id="a", content_index=0, delta="a long story")
-    effects = driver.lose_and_regain()
+    driver, again_s = lost_in_speech(10_000, "a long story")
     assert driver.texts == ["a long story"]
-    (resumed,) = [effect for effect in effects if isinstance(effect, ResumeMic)]
-    assert resumed.seconds == pytest.approx(driver.now - 30.0)
+    assert again_s == pytest.approx(driver.now - 30.0)
 
 
 def test_a_transcription_that_ends_while_it_is_lost_ends() -> None:

@@ -14,6 +14,7 @@ import pytest
 from realtime_cli.journal.entries import read
 from tests.browser import Page, chromium
 from tests.question_server import LONG, QUESTION, answering
+from tests.running import ROOT
 from tests.serving import Serving
 from tests.tool_scripts import write
 from tests.waiting import PATIENCE_S
@@ -48,6 +49,7 @@ def test_both_sides_of_a_talk_are_on_the_page_in_order_and_saved_and_the_reply_i
         page.until(lambda: len(page.said) >= 2 and page.said[1][1])
         assert page.said[:2] == [("user", QUESTION, ""), ("assistant", "Paris.", "")]
         page.until(lambda: page.loudest > 0.5 and page.text("status") == "Connected")
+        page.until(program.has_saved_replies)
         assert page.text("latency").endswith(" s")
         assert KEY not in page.driver.page_source
         page.click("start")
@@ -187,7 +189,7 @@ def test_only_who_knows_the_address_gets_the_page_and_no_other_page_makes_a_call
 
 
 def test_the_page_never_makes_markup_of_text() -> None:
-    script = (Path(__file__).parent.parent / "realtime_cli" / "web" / "page" / "page.js").read_text(encoding="utf-8")
+    script = (ROOT / "realtime_cli" / "web" / "page" / "page.js").read_text(encoding="utf-8")
     assert not any(
         word in script for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(")
     )

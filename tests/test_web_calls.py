@@ -12,7 +12,7 @@ from selenium.webdriver.common.keys import Keys
 
 from realtime_cli.conversation.facts import Decided, Fact
 from realtime_cli.conversation.records import Snapshot, ToolAsked
-from realtime_cli.journal.entries import read
+from realtime_cli.journal.entries import Entry, read
 from realtime_cli.journal.folder import id_of
 from realtime_cli.web.page_channel import Answered, PageChannel, Told
 from tests.browser import Page, chromium
@@ -21,7 +21,7 @@ from tests.scripted_server import HttpAnswer, ScriptedServer
 from tests.scripted_talk import Talk
 from tests.tool_scripts import Call, make_calls, response, write
 from tests.waiting import PATIENCE_S
-from tests.web_program import KEY, TOOLS, looks, open_and_write, web
+from tests.web_program import KEY, TOOLS, Program, looks, open_and_write, web
 
 PRESSES_AT_ONCE = """
 const show = HTMLDialogElement.prototype.showModal;
@@ -36,6 +36,21 @@ HTMLDialogElement.prototype.showModal = function () {
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with chromium(tmp_path_factory.mktemp("browser")) as page:
         yield page
+
+
+def ended(page: Page, program: Program) -> Path:
+    """End the call and the program, which has saved the reply; the file of the conversation."""
+    page.until(program.has_saved_replies)
+    page.click("start")
+    assert program.interrupt() == 130
+    (saved,) = program.saved
+    return saved
+
+
+def said_and_run(saved: Path) -> list[Entry]:
+    """What was said, and which functions ran with which results, in the order in which it was saved."""
+    kinds = ("user", "tool_call", "tool_result", "assistant")
+    return [entry for entry in read(saved).entries if entry.type in kinds]
 
 
 def test_a_question_is_answered_once_however_often_the_answer_comes() -> None:
@@ -56,27 +71,27 @@ def test_a_question_is_answered_once_however_often_the_answer_comes() -> None:
 
 def test_a_function_runs_in_the_program_which_joined_the_call_and_all_is_saved(page: Page, tmp_path: Path) -> None:
     provider = Provider()
-    with ScriptedServer(looks, provider=provider) as server:
-        with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
-            open_and_write(page, program.url, "What is in the garden?")
-            page.until_answered("garden.")
-            page.until(lambda: page.lines[1][2].startswith("took "))
-            assert [who for who, _, _ in page.lines] == ["user", "tool", "assistant"]
-            assert page.lines[1][1] == 'look(place="garden")'
-            (call,) = provider.calls.values()
-            assert [event["type"] for event in call.from_side] == [
-                "session.update",
-                "conversation.item.create",
-                "response.create",
-            ]
-            assert KEY not in page.driver.page_source
-            assert SECRET not in page.driver.page_source
-            page.click("start")
-            assert program.interrupt() == 130
-        (saved,) = program.saved
+    with (
+        ScriptedServer(looks, provider=provider) as server,
+        web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program,
+    ):
+        open_and_write(page, program.url, "What is in the garden?")
+        page.until_answered("garden.")
+        page.until(lambda: page.lines[1][2].startswith("took "))
+        assert [who for who, _, _ in page.lines] == ["user", "tool", "assistant"]
+        assert page.lines[1][1] == 'look(place="garden")'
+        (call,) = provider.calls.values()
+        assert [event["type"] for event in call.from_side] == [
+            "session.update",
+            "conversation.item.create",
+            "response.create",
+        ]
+        assert KEY not in page.driver.page_source
+        assert SECRET not in page.driver.page_source
+        saved = ended(page, program)
     assert provider.resources == ["client_secrets", "calls"]
     assert provider.asked[1][1]["authorization"] == f"Bearer {SECRET}"
-    said = [entry for entry in read(saved).entries if entry.type in ("user", "tool_call", "tool_result", "assistant")]
+    said = said_and_run(saved)
     assert [entry.type for entry in said] == ["user", "tool_call", "tool_result", "assistant"]
     assert (said[0].text, said[2].output) == ("What is in the garden?", "a tree in the garden")
     assert said[3].text == "There is a tree in the garden."
@@ -140,17 +155,17 @@ def test_where_nobody_may_join_the_page_passes_the_events_on_and_functions_run_a
     if refusal == "http":
         provider.failing["side"] = HttpAnswer(404, '{"error": {"message": "Sidebands are not here."}}')
     provider.side_error = refusal == "event"
-    with ScriptedServer(looks, provider=provider) as server:
-        with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
-            open_and_write(page, program.url, "What is in the garden?")
-            page.until_answered("garden.")
-            assert [who for who, _, _ in page.lines] == ["notice", "user", "tool", "assistant"]
-            assert "cannot be joined from the side" in page.lines[0][1]
-            page.click("start")
-            assert program.interrupt() == 130
-        (saved,) = program.saved
+    with (
+        ScriptedServer(looks, provider=provider) as server,
+        web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program,
+    ):
+        open_and_write(page, program.url, "What is in the garden?")
+        page.until_answered("garden.")
+        assert [who for who, _, _ in page.lines] == ["notice", "user", "tool", "assistant"]
+        assert "cannot be joined from the side" in page.lines[0][1]
+        saved = ended(page, program)
     assert "cannot be joined from the side" in (tmp_path / "stderr.txt").read_text()
-    said = [entry for entry in read(saved).entries if entry.type in ("user", "tool_call", "tool_result", "assistant")]
+    said = said_and_run(saved)
     assert [entry.type for entry in said] == ["user", "tool_call", "tool_result", "assistant"]
     assert said[3].text == "There is a tree in the garden."
 
@@ -169,14 +184,14 @@ def test_a_call_that_comes_while_the_side_is_lost_runs_when_it_is_back(page: Pag
         talk.reply("It is back.")
         talk.obey_until_closed()
 
-    with ScriptedServer(drops, provider=provider) as server:
-        with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
-            open_and_write(page, program.url, "What is in the garden?")
-            page.until_answered("It is back.")
-            page.until(lambda: page.lines[1][2].startswith("took "))
-            page.click("start")
-            assert program.interrupt() == 130
-        (saved,) = program.saved
+    with (
+        ScriptedServer(drops, provider=provider) as server,
+        web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program,
+    ):
+        open_and_write(page, program.url, "What is in the garden?")
+        page.until_answered("It is back.")
+        page.until(lambda: page.lines[1][2].startswith("took "))
+        saved = ended(page, program)
     kinds = [entry.type for entry in read(saved).entries]
     assert kinds.count("tool_result") == 1
     assert kinds.count("user") == 1
@@ -197,14 +212,14 @@ def test_what_happens_before_the_side_has_joined_is_known_as_well(page: Page, tm
         talk.reply("It was early.")
         talk.obey_until_closed()
 
-    with ScriptedServer(early, provider=provider) as server:
-        with web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program:
-            open_and_write(page, program.url, "What is in the garden?")
-            page.until_answered("It was early.")
-            page.click("start")
-            assert program.interrupt() == 130
-        (saved,) = program.saved
-    said = [entry for entry in read(saved).entries if entry.type in ("user", "tool_call", "tool_result", "assistant")]
+    with (
+        ScriptedServer(early, provider=provider) as server,
+        web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program,
+    ):
+        open_and_write(page, program.url, "What is in the garden?")
+        page.until_answered("It was early.")
+        saved = ended(page, program)
+    said = said_and_run(saved)
     assert sorted(entry.type for entry in said) == ["assistant", "tool_call", "tool_result", "user"]
 
 
@@ -219,12 +234,10 @@ def test_a_conversation_goes_on_where_it_was_saved_and_its_lines_are_there_dimme
         with web(server.url, tmp_path) as program:
             open_and_write(page, program.url, "مرحبا")
             page.until(lambda: len(page.said) == 2 and page.text("status") == "Connected")
-            page.click("start")
-            assert program.interrupt() == 130
+            saved = ended(page, program)
         server.received.clear()
         with web(server.url, tmp_path, "--resume", "last", "--greet") as program:
             # What is held meanwhile elsewhere is not what was asked for.
-            (saved,) = program.saved
             elsewhere = saved.with_name("99-235959-9zzzzz.jsonl")
             elsewhere.write_bytes(saved.read_bytes().replace(id_of(saved).encode(), b"9zzzzz"))
             open_and_write(page, program.url, "And you?")
@@ -234,6 +247,7 @@ def test_a_conversation_goes_on_where_it_was_saved_and_its_lines_are_there_dimme
             assert page.lines[0][1].startswith("going on with ")
             dimmed = "return [...document.querySelectorAll('#lines li')].map((line) => line.classList.contains('past'))"
             assert page.driver.execute_script(dimmed) == [False, True, True, False, False]
+            page.until(lambda: program.has_saved_replies(3))
             page.click("start")
             page.until(lambda: page.text("status") == "Not connected")
             # Started again, it goes on from there.

@@ -6,39 +6,19 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 import ifaddr
 import pytest
 
 from realtime_cli.server.webrtc.ice import prepare
-from tests.calling import Caller, Noise, Whistler, calling, comes_true, offered, post
+from tests.calling import Caller, calling, comes_true, offered
 from tests.local_engines import Reciter
+from tests.running import ROOT
+from tests.serve_requests import TOKEN, http
+from tests.served_calls import VOICE, call_id, on_call
 from tests.serving import Client, Serving, serving
 from tests.waiting import PATIENCE_S, wait_until
-
-TOKEN = "a-token-of-the-tests-0123456789"
-VOICE: dict[str, Any] = {"tts": Whistler(), "vad": Noise}
-
-
-def on_call(
-    talk: Callable[[Caller, Serving], Coroutine[Any, Any, None]],
-    *,
-    session: Any = None,
-    words: tuple[str, ...] = ("Yes, ", "it is."),
-) -> None:
-    """Hold one call with a server of its own."""
-
-    async def hold(serve: Serving) -> None:
-        async with asyncio.timeout(2 * PATIENCE_S), calling(serve.base_url, session) as caller:
-            await caller.until("session.created")
-            await talk(caller, serve)
-
-    with serving(lm=Reciter(words), **VOICE) as serve:
-        asyncio.run(hold(serve))
-        asyncio.run(comes_true(lambda: serve.server.sessions == 0))
 
 
 def test_a_machine_without_any_address_but_loopback_takes_calls(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +53,7 @@ def test_what_is_said_is_recognised_and_the_reply_comes_as_sound() -> None:
         assert caller.loud_ms < 1300
 
     session = {"type": "realtime", "audio": {"input": {"transcription": {"model": "whisper-1"}}}}
-    on_call(talk, session=session)
+    on_call(talk, session=session, lm=Reciter(("Yes, ", "it is.")))
 
 
 def test_speaking_stops_the_reply_which_is_then_known_as_far_as_it_was_sent() -> None:
@@ -95,7 +75,7 @@ def test_speaking_stops_the_reply_which_is_then_known_as_far_as_it_was_sent() ->
         kinds = [event["type"] for event in caller.events]
         assert "output_audio_buffer.stopped" not in kinds
 
-    on_call(talk, words=("A reply that takes several seconds to say in full.",))
+    on_call(talk, lm=Reciter(("A reply that takes several seconds to say in full.",)))
 
 
 def test_the_client_clears_the_output_and_the_next_reply_is_heard_whole() -> None:
@@ -114,7 +94,7 @@ def test_the_client_clears_the_output_and_the_next_reply_is_heard_whole() -> Non
         await caller.until("output_audio_buffer.stopped")
         await caller.hears(before_ms + 1700)
 
-    on_call(talk, words=("Twenty letters long.",))
+    on_call(talk, lm=Reciter(("Twenty letters long.",)))
 
 
 def test_events_of_the_client_are_obeyed_but_formats_of_sound_are_the_calls() -> None:
@@ -151,16 +131,16 @@ def test_a_call_has_the_session_of_its_form_or_of_its_key() -> None:
         async with calling(serve.base_url, form, key=TOKEN) as caller:
             session = (await caller.until("session.created"))["session"]
             assert (session["model"], session["instructions"]) == ("mine", "Be brief.")
-        body = json.dumps({"session": {**form, "instructions": "By key."}}).encode()
-        secrets = f"{serve.base_url}/realtime/client_secrets"
-        _, made, _ = await asyncio.to_thread(post, secrets, body, {"Authorization": f"Bearer {TOKEN}"})
-        async with calling(serve.base_url, key=json.loads(made)["value"]) as caller:
+        secrets, body = "/v1/realtime/client_secrets", {"session": {**form, "instructions": "By key."}}
+        _, made, _ = await asyncio.to_thread(http, serve, secrets, body, Authorization=f"Bearer {TOKEN}")
+        async with calling(serve.base_url, key=made["value"]) as caller:
             assert (await caller.until("session.created"))["session"]["instructions"] == "By key."
 
     with serving(token=TOKEN, **VOICE) as serve:
         asyncio.run(hold(serve))
 
 
+CALLS = "/v1/realtime/calls"
 OFFER = "v=0\r\nm=audio 9 nonsense\r\n"
 ANY = {"Authorization": "Bearer any"}
 SDP = {**ANY, "Content-Type": "application/sdp"}
@@ -181,8 +161,8 @@ def test_what_is_no_call_is_refused_and_takes_no_place(
     body: bytes, headers: dict[str, str], status: int, code: str
 ) -> None:
     with serving(**VOICE) as serve:
-        found, answer, _ = post(f"{serve.base_url}/realtime/calls", body, headers)
-        assert (found, json.loads(answer)["error"]["code"]) == (status, code)
+        found, answer, _ = http(serve, CALLS, body, **headers)
+        assert (found, answer["error"]["code"]) == (status, code)
         assert serve.server.sessions == 0
 
 
@@ -197,8 +177,8 @@ def test_what_is_no_call_is_refused_and_takes_no_place(
 def test_a_session_that_cannot_be_had_is_refused(session: Any, code: str) -> None:
     with serving(**VOICE) as serve:
         body, kind = offered(OFFER, session)
-        found, answer, _ = post(f"{serve.base_url}/realtime/calls", body, {**ANY, "Content-Type": kind})
-        assert (found, json.loads(answer)["error"]["code"]) == (400, code)
+        found, answer, _ = http(serve, CALLS, body, **{**ANY, "Content-Type": kind})
+        assert (found, answer["error"]["code"]) == (400, code)
 
 
 def test_calls_take_the_servers_places_and_hanging_up_gives_them_back() -> None:
@@ -207,14 +187,14 @@ def test_calls_take_the_servers_places_and_hanging_up_gives_them_back() -> None:
             await first.until("session.created")
             await second.until("session.created")
             body, _ = offered(second.peer.localDescription.sdp, None)
-            status, answer, _ = await asyncio.to_thread(post, f"{serve.base_url}/realtime/calls", body, SDP)
-            assert (status, json.loads(answer)["error"]["code"]) == (503, "session_limit_reached")
-            hangup = f"{serve.base_url.removesuffix('/v1')}{first.location}/hangup"
-            assert (await asyncio.to_thread(post, hangup, b"", ANY))[0] == 200
+            status, answer, _ = await asyncio.to_thread(http, serve, CALLS, body, **SDP)
+            assert (status, answer["error"]["code"]) == (503, "session_limit_reached")
+            hangup = f"{first.location}/hangup"
+            assert (await asyncio.to_thread(http, serve, hangup, b"", **ANY))[0] == 200
             await asyncio.wait_for(first.gone(), PATIENCE_S)
             await comes_true(lambda: serve.server.sessions == 1)
-            status, answer, _ = await asyncio.to_thread(post, hangup, b"", ANY)
-            assert (status, json.loads(answer)["error"]["code"]) == (404, "call_id_not_found")
+            status, answer, _ = await asyncio.to_thread(http, serve, hangup, b"", **ANY)
+            assert (status, answer["error"]["code"]) == (404, "call_id_not_found")
             second.send("input_audio_buffer.clear")
             await second.until("input_audio_buffer.cleared")
 
@@ -274,16 +254,14 @@ def test_ten_calls_one_after_the_other_leave_threads_descriptors_and_memory_as_t
     async def hold(server: Counted) -> None:
         async with calling(f"http://{server.base}") as caller:
             await caller.until("session.created")
-            query = f"?call_id={caller.location.rpartition('/')[2]}"
-            side = await asyncio.to_thread(Client, f"ws://{server.base}/realtime{query}")
+            side = await asyncio.to_thread(Client, f"ws://{server.base}/realtime?call_id={call_id(caller)}")
             caller.say("Go.")
             caller.send("response.create")
             await caller.until("output_audio_buffer.started")
             await asyncio.to_thread(side.close)
 
     command = [sys.executable, "-m", "tests.counted_server"]
-    root = Path(__file__).parent.parent
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=root) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         server = Counted(process)
         at_first = server.held()["memory_kb"]
         for _ in range(2):

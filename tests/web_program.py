@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from realtime_cli.journal.entries import read
 from tests.browser import Page
 from tests.running import environment
 from tests.scripted_talk import Talk
@@ -44,6 +45,11 @@ class Program:
     def saved(self) -> list[Path]:
         """The files of saved conversations, by the second in which they began."""
         return sorted(self._folder.rglob("*.jsonl"))
+
+    def has_saved_replies(self, conversations: int = 1) -> bool:
+        """Whether so many conversations are saved, each with a reply; the page may know of its end earlier."""
+        kinds = [[entry.type for entry in read(path).entries] for path in self.saved]
+        return len(kinds) == conversations and all("assistant" in each for each in kinds)
 
 
 def web(base_url: str, folder: Path, *flags: str) -> AbstractContextManager[Program]:
