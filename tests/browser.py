@@ -18,9 +18,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.needs import need
+from tests.running import ROOT
 from tests.waiting import PATIENCE_S
 
-QUESTION = Path(__file__).parent.parent / "examples" / "question.wav"
+QUESTION = ROOT / "examples" / "question.wav"
 PAUSE_S = 4
 """Between two questions: longer than any answer of the tests that is not to be interrupted."""
 

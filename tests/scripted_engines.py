@@ -6,11 +6,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import msgspec
 
+from tests.http_server import Quiet, http_server
 from tests.waiting import PATIENCE_S
 
 
@@ -65,20 +66,7 @@ class ScriptedEngine:
         self.answers: list[Answer] = []
         self.asked: list[Asked] = []
         self.client_gone = threading.Event()
-        owner = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                owner._answer(self)
-
-            do_POST = do_GET  # noqa: N815 -- named by the library
-
-            def log_message(self, *_: Any) -> None:
-                """Tests print nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        self.url = ""
 
     def _answer(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
@@ -92,14 +80,17 @@ class ScriptedEngine:
 
     @contextmanager
     def running(self) -> Iterator[ScriptedEngine]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
+        owner = self
+
+        class Handler(Quiet, BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                owner._answer(self)
+
+            do_POST = do_GET  # noqa: N815 -- named by the library
+
+        with http_server(Handler) as origin:
+            self.url = f"{origin}/v1"
             yield self
-        finally:
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
 
 
 def status(code: int, body: Any = None, **headers: str) -> Answer:

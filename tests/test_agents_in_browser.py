@@ -5,51 +5,36 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
-from realtime_cli.server.engines.silero import SileroVoiceActivity, load_session
 from tests.browser import Page, chromium
-from tests.calling import Whistler, post
-from tests.local_engines import Reciter
+from tests.calling import post
+from tests.http_server import Quiet, http_server
 from tests.needs import need
-from tests.serving import Serving, serving
-from tests.test_web import LONG, QUESTION, Ear
+from tests.question_server import LONG, QUESTION, answering
+from tests.serving import Serving
 from tests.waiting import wait_until
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        """Nothing."""
+class Files(Quiet, SimpleHTTPRequestHandler):
+    """Serves the folder of the SDKs."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args, directory=str(JAVASCRIPT))
 
 
 @contextmanager
 def pages() -> Iterator[str]:
     """The origin of a web server for the folder of the SDKs."""
     need((JAVASCRIPT / "node_modules").is_dir(), f"the SDKs for JavaScript (npm ci --prefix {JAVASCRIPT})")
-    with ThreadingHTTPServer(("127.0.0.1", 0), lambda *args: Quiet(*args, directory=str(JAVASCRIPT))) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@contextmanager
-def answering(*words: str) -> Iterator[Serving]:
-    """A voice server that hears speech as people's, and answers with these words."""
-    session = load_session()
-    model = Reciter(words or ("Paris.",))
-    with serving(lm=model, tts=Whistler(), vad=lambda: SileroVoiceActivity(session), stt=Ear()) as serve:
-        yield serve
+    with http_server(Files) as origin:
+        yield origin
 
 
 def start(page: Page, origin: str, serve: Serving) -> None:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from test_voice import Chat
 
 from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.server.engines.interface import SpeechToText
@@ -22,6 +21,7 @@ from tests.scripted_engines import ScriptedEngine, says, whole
 from tests.scripted_reply import tone
 from tests.speech_sounds import ASSENTS, VOICES, assent, clap, cough, objection, speech
 from tests.virtual_devices import VirtualDevices
+from tests.voice_chat import Chat, audible_frames
 from tests.waiting import wait_until
 
 Try = Callable[..., Outcome]
@@ -129,15 +129,10 @@ def test_on_devices_assent_pauses_the_voice_and_an_objection_ends_it_at_what_was
 
 def went_on(path: Path) -> bool:
     """Whether the tone was silent for long and is heard again."""
-    return bool((np.diff(_audible(path)) > PAUSED_S * RATE_HZ).any())
+    return bool((np.diff(audible_frames(path)) > PAUSED_S * RATE_HZ).any())
 
 
 def audible_ms(path: Path) -> float:
     """How long the tone was heard in all; its zero crossings are none of its pauses."""
-    steps = np.diff(_audible(path))
+    steps = np.diff(audible_frames(path))
     return float(steps[steps < RATE_HZ // 100].sum()) * 1000 / RATE_HZ
-
-
-def _audible(path: Path) -> Samples:
-    data = path.read_bytes()
-    return np.flatnonzero(np.abs(np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.int32)) > 30)

@@ -20,9 +20,9 @@ from realtime_cli.errors import ConfigError, ConnectionFailed
 from realtime_cli.network import http_pool, system_proxy
 from realtime_cli.transport.websocket import WebSocketTransport
 from tests import scripts
+from tests.minting import minting
 from tests.network import closed_port
 from tests.scripted_server import HttpAnswer, Raw, ScriptedServer
-from tests.test_token import minting
 from tests.waiting import PATIENCE_S
 from tests.wire_client import KEY, Client, connected, failure_of, full_queue, reach
 

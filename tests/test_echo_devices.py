@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_voice import Chat, speech
 
 from realtime_cli.audio.core.echo_canceller import MISSING, POOR
 from realtime_cli.audio.core.pcm import RATE_HZ
@@ -17,6 +16,7 @@ from tests.echo_take import Take, Words, take
 from tests.needs import need_espeak
 from tests.speech_sounds import loudness
 from tests.virtual_devices import VirtualDevices
+from tests.voice_chat import Chat, speech
 
 REPLY_S = 16.0
 INTERRUPTED_AT_S = (5.0, 9.0, 12.5)

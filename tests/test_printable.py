@@ -15,9 +15,9 @@ from realtime_cli.audio.drivers.devices import Device
 from realtime_cli.cli.devices import show_devices
 from realtime_cli.printable import json_line, neutralise, one_line, printable, spelt_out
 from tests import scripts
+from tests.minting import minting
 from tests.running import KEY, run
 from tests.scripted_server import ScriptedServer
-from tests.test_token import minting
 
 HOSTILE = "a\x1b]0;title\x07b\x9b2Jc\x08d\x0ce\u202ef\u2066g\u2028h\x7fi"
 """A title, a cleared screen, a backspace, a form feed, two reorderings, another line, a deletion."""

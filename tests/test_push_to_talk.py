@@ -22,8 +22,8 @@ from tests.pty_driver import XTERM, KittyTerminal, Terminal
 from tests.running import ROOT, environment
 from tests.scripted_server import ScriptedServer
 from tests.scripted_talk import Talk
-from tests.test_voice import first_sound_ms
 from tests.virtual_devices import VirtualDevices
+from tests.voice_chat import first_sound_ms
 from tests.waiting import PATIENCE_S
 
 PRESS, RELEASE, FOCUS_LOST = "\x1b[32;;32u", "\x1b[32;1:3u", "\x1b[O"

@@ -12,10 +12,10 @@ import pytest
 
 from realtime_cli.protocol.redaction import HIDDEN, hide, without_keys
 from tests import scripts
+from tests.minting import minting
 from tests.running import ROOT, environment
 from tests.scripted_server import HttpAnswer, Raw, Script, ScriptedServer
 from tests.scripted_talk import Talk
-from tests.test_token import minting
 from tests.waiting import PATIENCE_S
 
 LIKE_A_KEY = "sk-proj-0123456789abcdefMARKED"

@@ -5,83 +5,20 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pydantic
 import pytest
-from openai.types.realtime import ClientSecretCreateResponse
-from openai.types.realtime.client_secret_create_params import ClientSecretCreateParams
 
 from realtime_cli.errors import ConnectionFailed
 from realtime_cli.providers.endpoint import Endpoint, endpoint
 from realtime_cli.providers.profiles import AZURE, CUSTOM, OPENAI
 from realtime_cli.transport.client_secrets import mint, secrets_url
 from tests import scripts
+from tests.minting import SECRET, minting
 from tests.network import closed_port
 from tests.running import KEY, run
 from tests.scripted_server import ScriptedServer
-
-SECRET = "ek_0123456789abcdef0123456789abcdef"
-
-
-class Mint:
-    """What was asked, and how it is answered."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.body: bytes | None = None
-        self.asked: list[dict[str, Any]] = []
-        self.url = ""
-
-    @property
-    def session(self) -> dict[str, Any]:
-        session: dict[str, Any] = self.asked[0]["body"]["session"]
-        return session
-
-    def answer(self, path: str, headers: dict[str, str], body: dict[str, Any]) -> tuple[int, bytes]:
-        self.asked.append({"path": path, "headers": headers, "body": body})
-        if self.body is not None or self.status != 200:
-            return self.status, self.body or b""
-        pydantic.TypeAdapter(ClientSecretCreateParams).validate_python(body)
-        seconds = body.get("expires_after", {}).get("seconds", 600)
-        session = {"id": "sess_1", "object": "realtime.session", "expires_at": 0} | body["session"]
-        answer = {"value": SECRET, "expires_at": int(time.time()) + seconds, "session": session}
-        ClientSecretCreateResponse.model_validate(answer)
-        return 200, json.dumps(answer).encode()
-
-
-@contextmanager
-def minting() -> Iterator[Mint]:
-    """A server at ``mint.url``."""
-    mint = Mint()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, answer = mint.answer(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
-            self.send_response(status)
-            self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing: the tests look at what was asked."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        mint.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-        try:
-            yield mint
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_the_secret_alone_is_on_stdout_and_the_expiry_on_stderr(tmp_path: Path) -> None:

@@ -12,31 +12,19 @@ from typing import Any
 import pytest
 
 from realtime_cli.journal.entries import read
-from realtime_cli.server.engines.interface import Transcription
-from realtime_cli.server.engines.silero import SileroVoiceActivity, load_session
 from tests.browser import Page, chromium
-from tests.calling import Whistler
-from tests.local_engines import Reciter, SecondsHeard
+from tests.question_server import LONG, QUESTION, answering
 from tests.running import ROOT
-from tests.serving import Serving, serving
+from tests.serving import Serving
 from tests.tool_scripts import write
 from tests.waiting import PATIENCE_S
 from tests.web_program import KEY, Program, running, web
 
-QUESTION = "What is the capital of France?"
 WEATHER = '''
 def get_weather(city: str) -> str:
     """The weather in a city now."""
     return f"grey in {city}"
 '''
-LONG = ("This is a reply that takes a good many seconds to be said in full. ", *["And it has another sentence. "] * 9)
-
-
-class Ear(SecondsHeard):
-    """Hears the question of the recording in whatever is said."""
-
-    def transcribe(self, *_: Any) -> Transcription:
-        return Transcription(f" {QUESTION}", 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +36,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 @contextmanager
 def talking(folder: Path, *words: str) -> Iterator[tuple[Serving, Program]]:
     """A voice server that hears speech as people's, and answers with these words; and the program with its page."""
-    session = load_session()
-    lm = Reciter(words or ("Paris.",))
-    with (
-        serving(token=KEY, lm=lm, tts=Whistler(), vad=lambda: SileroVoiceActivity(session), stt=Ear()) as serve,
-        web(serve.base_url, folder) as program,
-    ):
+    with answering(*words, token=KEY) as serve, web(serve.base_url, folder) as program:
         yield serve, program
 
 

