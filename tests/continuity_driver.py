@@ -17,12 +17,12 @@ TYPED: dict[str, Any] = {"listens": False, "server_decides_turns": False}
 
 
 class ConnectedDrive(Drive):
-    """A conversation with a connection that the test can lose and give back."""
+    """A conversation with a connection that the test can lose and give back; ``hello`` is its first event."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, hello: f.Fact = HELLO, **options: Any) -> None:
         super().__init__(**{"reconnect_s": 60.0, **options})
         self.mark = 0
-        self.tell(f.Opened(1000.0), HELLO)
+        self.tell(f.Opened(1000.0), hello)
 
     def lose(self, error: ConnectionFailed = GONE, silent_s: float = 0.0) -> ConnectedDrive:
         self.mark = len(self.effects)

@@ -7,7 +7,7 @@ from typing import Any
 from realtime_cli.conversation import effects as e
 from realtime_cli.conversation import facts as f
 from tests.continuity_driver import GONE, ConnectedDrive, transcript
-from tests.conversation_driver import Drive, done, reply, said
+from tests.conversation_driver import done, reply, said
 
 
 def expiring(in_s: float, at_wall_s: float = 1000.0, number: int = 1) -> Any:
@@ -18,10 +18,8 @@ def expiring(in_s: float, at_wall_s: float = 1000.0, number: int = 1) -> Any:
 class Expiring(ConnectedDrive):
     """A conversation whose first session lasts ten minutes."""
 
-    def __init__(self, **options: Any) -> None:
-        Drive.__init__(self, **{"reconnect_s": 60.0, **options})
-        self.mark = 0
-        self.tell(f.Opened(1000.0), expiring(600.0))
+    def __init__(self) -> None:
+        super().__init__(hello=expiring(600.0))
 
     def open_standby(self) -> int:
         """Let time pass until the next session is ready; its connection's number."""

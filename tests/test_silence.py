@@ -35,9 +35,9 @@ def test_a_noise_gate_that_closes_between_sentences_is_told_at_most_once(gap_s: 
     assert news(DigitalSilence(), *spells, (SOUND, 1)) == told
 
 
-def peaks(level: int, block_bytes: int = BLOCK_BYTES) -> bytes:
+def peaks(level: int) -> bytes:
     """A block that is so loud for a moment, in either direction."""
-    return bytes(block_bytes // 4) + (level.to_bytes(2, "little", signed=True) * 8) + bytes(block_bytes * 3 // 4 - 16)
+    return bytes(BLOCK_BYTES // 4) + (level.to_bytes(2, "little", signed=True) * 8) + bytes(BLOCK_BYTES * 3 // 4 - 16)
 
 
 @pytest.mark.parametrize("level", [PAUSE_PEAK, -PAUSE_PEAK])
