@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from realtime_cli.journal.folder import id_of
 from realtime_cli.web.page_channel import Answered, PageChannel, Told
 from tests.browser import Page, chromium
 from tests.scripted_calls import SECRET, Provider
-from tests.scripted_server import HttpAnswer, ScriptedServer
+from tests.scripted_server import HttpAnswer, Script, ScriptedServer
 from tests.scripted_talk import Talk
 from tests.tool_scripts import Call, make_calls, response, write
 from tests.waiting import PATIENCE_S
@@ -36,6 +37,19 @@ HTMLDialogElement.prototype.showModal = function () {
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     with chromium(tmp_path_factory.mktemp("browser")) as page:
         yield page
+
+
+@contextmanager
+def asking(
+    page: Page, folder: Path, script: Script, provider: Provider, *flags: str, beta: bool = False
+) -> Iterator[Program]:
+    """The program with its function, on whose page it was asked what is in the garden, until the end of the block."""
+    with (
+        ScriptedServer(script, provider=provider, beta=beta) as server,
+        web(server.url, folder, "--tools", write(folder, TOOLS), *flags) as program,
+    ):
+        open_and_write(page, program.url, "What is in the garden?")
+        yield program
 
 
 def ended(page: Page, program: Program) -> Path:
@@ -71,11 +85,7 @@ def test_a_question_is_answered_once_however_often_the_answer_comes() -> None:
 
 def test_a_function_runs_in_the_program_which_joined_the_call_and_all_is_saved(page: Page, tmp_path: Path) -> None:
     provider = Provider()
-    with (
-        ScriptedServer(looks, provider=provider) as server,
-        web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program,
-    ):
-        open_and_write(page, program.url, "What is in the garden?")
+    with asking(page, tmp_path, looks, provider) as program:
         page.until_answered("garden.")
         page.until(lambda: page.lines[1][2].startswith("took "))
         assert [who for who, _, _ in page.lines] == ["user", "tool", "assistant"]
@@ -155,11 +165,7 @@ def test_where_nobody_may_join_the_page_passes_the_events_on_and_functions_run_a
     if refusal == "http":
         provider.failing["side"] = HttpAnswer(404, '{"error": {"message": "Sidebands are not here."}}')
     provider.side_error = refusal == "event"
-    with (
-        ScriptedServer(looks, provider=provider) as server,
-        web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program,
-    ):
-        open_and_write(page, program.url, "What is in the garden?")
+    with asking(page, tmp_path, looks, provider) as program:
         page.until_answered("garden.")
         assert [who for who, _, _ in page.lines] == ["notice", "user", "tool", "assistant"]
         assert "cannot be joined from the side" in page.lines[0][1]
@@ -184,11 +190,7 @@ def test_a_call_that_comes_while_the_side_is_lost_runs_when_it_is_back(page: Pag
         talk.reply("It is back.")
         talk.obey_until_closed()
 
-    with (
-        ScriptedServer(drops, provider=provider) as server,
-        web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program,
-    ):
-        open_and_write(page, program.url, "What is in the garden?")
+    with asking(page, tmp_path, drops, provider) as program:
         page.until_answered("It is back.")
         page.until(lambda: page.lines[1][2].startswith("took "))
         saved = ended(page, program)
@@ -212,11 +214,7 @@ def test_what_happens_before_the_side_has_joined_is_known_as_well(page: Page, tm
         talk.reply("It was early.")
         talk.obey_until_closed()
 
-    with (
-        ScriptedServer(early, provider=provider) as server,
-        web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS)) as program,
-    ):
-        open_and_write(page, program.url, "What is in the garden?")
+    with asking(page, tmp_path, early, provider) as program:
         page.until_answered("It was early.")
         saved = ended(page, program)
     said = said_and_run(saved)
@@ -271,11 +269,7 @@ def test_a_conversation_goes_on_where_it_was_saved_and_its_lines_are_there_dimme
 
 def test_a_server_of_the_older_pair_takes_the_call_and_functions_run(page: Page, tmp_path: Path) -> None:
     provider = Provider(older=True, names_calls=False)
-    with (
-        ScriptedServer(looks, provider=provider, beta=True) as server,
-        web(server.url, tmp_path, "--tools", write(tmp_path, TOOLS), "--model", "older") as program,
-    ):
-        open_and_write(page, program.url, "What is in the garden?")
+    with asking(page, tmp_path, looks, provider, "--model", "older", beta=True):
         page.until_answered("garden.")
         assert [who for who, _, _ in page.lines] == ["notice", "user", "tool", "assistant"]
         page.click("start")
