@@ -91,7 +91,7 @@ class Cost:
         began_s, began = time.monotonic(), _cpu_s(pid)
         time.sleep(seconds)
         self.seconds.append((_cpu_s(pid) - began) / (time.monotonic() - began_s) * 60)
-        self.megabytes.append(_resident_mb(pid))
+        self.megabytes.append(resident_mb(pid))
 
 
 def _cpu_s(pid: int) -> float:
@@ -99,7 +99,8 @@ def _cpu_s(pid: int) -> float:
     return sum(int(file.read_text().split()[0]) for file in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
-def _resident_mb(pid: int) -> float:
+def resident_mb(pid: int) -> float:
+    """What it keeps in memory, all threads together."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figures import Series, arguments, show
-from benchmarks.local_voice.clips import HUMAN, Samples, g722, trimmed, voices
+from benchmarks.local_voice.clips import HUMAN, Samples, g722, in_a_room, trimmed, voices
 from realtime_cli.audio.core.pcm import RATE_HZ
 from realtime_cli.server.engines.silero import SileroVoiceActivity, load_session
 from realtime_cli.server.engines.smart_turn import SmartTurn
@@ -33,9 +33,6 @@ PARTS = (
 PAUSES_S = (0.7, 1.1, 1.5)
 SILENCE_S = 9.0
 """After the turn: longer than any last resort."""
-
-ROOM = 3
-"""Loudness of the room, of 32767."""
 
 MOST_CLIPS = 30
 
@@ -59,10 +56,8 @@ def turns(folder: str) -> Iterator[tuple[str, Samples, Samples]]:
 
 def ends(ear: InputAudio, way: Endpointing, first: Samples, second: Samples, pause_s: float) -> tuple[bool, float]:
     """Whether the turn was cut off in its pause, and how many seconds after its end it was over."""
-    room = np.random.default_rng(0)
     pause, after = np.zeros(int(pause_s * RATE_HZ), np.int16), np.zeros(int(SILENCE_S * RATE_HZ), np.int16)
-    sound = np.concatenate([first, pause, second, after])
-    sound = (sound + room.normal(0, ROOM, len(sound))).astype(np.int16)
+    sound = in_a_room(np.concatenate([first, pause, second, after]))
     second_ms = (len(first) + len(pause)) * 1000 // RATE_HZ
     end_ms = second_ms + len(second) * 1000 // RATE_HZ
     ear.listen("audio/pcm", way)

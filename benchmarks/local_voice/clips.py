@@ -53,6 +53,9 @@ PEOPLE = {
 }
 HUMAN = "/usr/share/asterisk/sounds/en_US_f_Allison"
 
+ROOM = 3
+"""Loudness of the room, of 32767: no microphone delivers zeros."""
+
 QUIET = 300
 """Of 32767: what espeak-ng's voices end in is softer than that for some ten milliseconds."""
 
@@ -104,6 +107,11 @@ def clips(folder: str, many: int) -> Sequence[Clip]:
     said = list(islice(cycle([*people, *synthetic]), many))
     shuffled.shuffle(said)
     return said
+
+
+def in_a_room(sound: Samples) -> Samples:
+    """With the noise of the room, the same every time."""
+    return (sound + np.random.default_rng(0).normal(0, ROOM, len(sound))).astype(np.int16)
 
 
 def trimmed(words: Samples) -> Samples:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -13,15 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.local_voice.clips import Samples
+from benchmarks.local_voice.clips import ROOM, Samples
 from realtime_cli.audio.core.pcm import BLOCK_FRAMES, BLOCK_MS, RATE_HZ
 from realtime_cli.protocol.dialects import append_message
 from realtime_cli.server.core.core import SessionPlan
 from realtime_cli.server.local_server import LocalServer
 
 LONGEST_WAIT_S = 60.0
-ROOM = 3
-"""Loudness of the room, of 32767: no microphone delivers zeros."""
 
 SETTINGS = {"audio": {"input": {"transcription": {"model": "whisper-1"}}}}
 
@@ -152,10 +150,3 @@ class Conversation:
                 # The last block may be a short one: the speech ended that long before its end.
                 self._spoken.put(Moment(due_s - (BLOCK_FRAMES - len(said)) / RATE_HZ, time.process_time()))
                 speaking = False
-
-
-def pause(seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
-    """Let time go by."""
-    end_s = time.monotonic() + seconds
-    while time.monotonic() < end_s and not is_over():
-        time.sleep(0.002)

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.figures import Series, show
 from benchmarks.local_voice.clips import Samples, spoken
-from benchmarks.local_voice.conversation import Conversation, pause
+from benchmarks.local_voice.conversation import Conversation
 from realtime_cli.server.local_server import LocalServer
 
 LONG = "Tell me a long story about a king, a queen, a dragon and seven brave children who lived by the sea. "
@@ -56,11 +56,11 @@ def _interrupt(conversation: Conversation, text: str, word: Samples, after_s: fl
     conversation.send("conversation.item.create", item={"type": "message", "role": "user", "content": [part]})
     conversation.send("response.create")
     conversation.until("response.created")
-    pause(after_s)
+    time.sleep(after_s)
     load = _Load()
     conversation.begin_to_say(word)
     started, _ = conversation.until("input_audio_buffer.speech_started")
-    pause(SETTLED_S)
+    time.sleep(SETTLED_S)
     used = load.stop()
     last_s, status = started.wall_s, ""
     for moment, event in conversation.waiting():

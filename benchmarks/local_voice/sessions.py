@@ -12,24 +12,22 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import websocket
 
+from benchmarks.cost import resident_mb
 from benchmarks.figures import Series, show
-from benchmarks.local_voice.clips import Clip, Samples
-from benchmarks.local_voice.conversation import ROOM
+from benchmarks.local_voice.clips import Clip, Samples, in_a_room
 from realtime_cli.audio.core.pcm import BLOCK_FRAMES, BLOCK_MS, RATE_HZ
 from realtime_cli.protocol.dialects import append_message
+from tests.serving import Client
+from tests.waiting import PATIENCE_S
 
 TURNS = 3
 ALWAYS, FURTHER = (1, 2, 4), (6, 8)
 """Sessions at once: the latter only while all are answered in time."""
 
 AIM_MS = 1500
-LONGEST_WAIT_S = 120.0
 SILENCE_BLOCKS = 60
 """After the question: longer than the server's voice detection waits."""
 
@@ -52,7 +50,7 @@ def measure(said: Sequence[Clip]) -> None:
 def _spoken(sessions: int, said: Sequence[Clip]) -> tuple[list[float], tuple[float, float]]:
     """Several clients speak at once: their waits in ms, and the memory in MB."""
     with _program() as (url, pid):
-        before = _resident_mb(pid)
+        before = resident_mb(pid)
         waits: list[float] = []
         together = threading.Barrier(sessions)
         turns = min(TURNS, len(said) // sessions)
@@ -64,7 +62,7 @@ def _spoken(sessions: int, said: Sequence[Clip]) -> tuple[list[float], tuple[flo
             client.start()
         for client in clients:
             client.join()
-        return waits, (before, _resident_mb(pid))
+        return waits, (before, resident_mb(pid))
 
 
 @contextmanager
@@ -78,36 +76,25 @@ def _program() -> Iterator[tuple[str, int]]:
 
 def _ask(url: str, said: Sequence[Clip], together: threading.Barrier, waits: list[float]) -> None:
     """Turns of one conversation; all clients end their questions at the same moment."""
-    client = websocket.create_connection(f"{url}?model=x", timeout=LONGEST_WAIT_S)
+    client = Client(f"{url}?model=x", check=lambda _event: None)
     longest = max(len(clip.sound) for clip in said)
     for clip in said:
-        together.wait(LONGEST_WAIT_S)
+        together.wait(PATIENCE_S)
         pcm = np.concatenate([np.zeros(longest - len(clip.sound), np.int16), clip.sound])
         ended = time.perf_counter() + len(pcm) / RATE_HZ
         speaker = threading.Thread(target=_speak, args=(client, pcm))
         speaker.start()
-        _until(client, "response.output_audio.delta")
+        client.until("response.output_audio.delta")
         waits.append((time.perf_counter() - ended) * 1000)
-        _until(client, "response.done")
+        client.until("response.done")
         speaker.join()
     client.close()
 
 
-def _speak(client: Any, pcm: Samples) -> None:
+def _speak(client: Client, pcm: Samples) -> None:
     """Deliver it and the silence after it, as a microphone does."""
     begun = time.perf_counter()
-    sound = np.concatenate([pcm, np.zeros(SILENCE_BLOCKS * BLOCK_FRAMES, np.int16)])
-    sound = (sound + np.random.default_rng(0).normal(0, ROOM, len(sound))).astype(np.int16)
+    sound = in_a_room(np.concatenate([pcm, np.zeros(SILENCE_BLOCKS * BLOCK_FRAMES, np.int16)]))
     for number, at in enumerate(range(0, len(sound), BLOCK_FRAMES), 1):
         time.sleep(max(0.0, begun + number * BLOCK_MS / 1000 - time.perf_counter()))
-        client.send(append_message(sound[at : at + BLOCK_FRAMES].tobytes()))
-
-
-def _until(client: Any, kind: str) -> None:
-    while json.loads(client.recv())["type"] != kind:
-        pass
-
-
-def _resident_mb(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+        client.socket.send(append_message(sound[at : at + BLOCK_FRAMES].tobytes()))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import websocket
-from websockets.sync.server import Server
 from websockets.sync.server import serve as serve_echo
 
 from benchmarks.figures import Series, show
@@ -17,9 +15,9 @@ from realtime_cli.audio.core.pcm import BLOCK_FRAMES, BLOCK_MS
 from realtime_cli.protocol.dialects import append_message
 from tests.local_engines import Reciter
 from tests.serving import serving
+from tests.waiting import PATIENCE_S
 
 EVENTS = 5000
-LONGEST_WAIT_S = 120.0
 
 
 def measure(rounds: int) -> None:
@@ -42,21 +40,16 @@ def _echo() -> float:
     """Messages a second through a bare echo; every one comes back."""
     message = append_message(bytes(2 * BLOCK_FRAMES))
     with serve_echo(_answer, "127.0.0.1", 0, compression=None) as server:
-        _in_background(server)
-        client = websocket.create_connection(f"ws://127.0.0.1:{server.socket.getsockname()[1]}", timeout=LONGEST_WAIT_S)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        client = websocket.create_connection(f"ws://127.0.0.1:{server.socket.getsockname()[1]}", timeout=PATIENCE_S)
         taken = _timed(lambda: _pass_through(client, message))
         client.close()
-        server.shutdown()
     return EVENTS / taken
 
 
 def _answer(connection: Any) -> None:
     for message in connection:
         connection.send(message)
-
-
-def _in_background(server: Server) -> None:
-    threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
 def _pass_through(client: Any, message: str) -> None:
@@ -71,44 +64,30 @@ def _pass_through(client: Any, message: str) -> None:
 def _inwards() -> float:
     """Appends a second, until the server has taken them all."""
     message = append_message(bytes(2 * BLOCK_FRAMES))
-    with serving() as serve:
-        client = websocket.create_connection(f"{serve.websocket_url}?model=x", timeout=LONGEST_WAIT_S)
-        _until(client, "session.created")
-        _send(client, "session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": None}}})
-        _until(client, "session.updated")
+    with serving() as serve, serve.connect(check=lambda _event: None) as client:
+        client.until("session.created")
+        client.send("session.update", session={"type": "realtime", "audio": {"input": {"turn_detection": None}}})
+        client.until("session.updated")
 
         def all_of_them() -> None:
             for _ in range(EVENTS):
-                client.send(message)
-            _send(client, "input_audio_buffer.clear")
-            _until(client, "input_audio_buffer.cleared")
+                client.socket.send(message)
+            client.send("input_audio_buffer.clear")
+            client.until("input_audio_buffer.cleared")
 
-        taken = _timed(all_of_them)
-        client.close()
-    return EVENTS / taken
+        return EVENTS / _timed(all_of_them)
 
 
 def _outwards() -> float:
     """Deltas of a written reply a second."""
-    with serving(lm=Reciter(["word "] * EVENTS)) as serve:
-        client = websocket.create_connection(f"{serve.websocket_url}?model=x", timeout=LONGEST_WAIT_S)
-        _send(client, "response.create", response={"output_modalities": ["text"], "max_output_tokens": 2 * EVENTS})
-        _until(client, "response.created")
-        taken = _timed(lambda: _until(client, "response.done"))
-        client.close()
-    return EVENTS / taken
+    reciter = Reciter(["word "] * EVENTS)
+    with serving(lm=reciter) as serve, serve.connect(check=lambda _event: None) as client:
+        client.send("response.create", response={"output_modalities": ["text"], "max_output_tokens": 2 * EVENTS})
+        client.until("response.created")
+        return EVENTS / _timed(lambda: client.until("response.done"))
 
 
 def _timed(act: Callable[[], Any]) -> float:
     begun = time.perf_counter()
     act()
     return time.perf_counter() - begun
-
-
-def _send(client: Any, kind: str, **fields: Any) -> None:
-    client.send(json.dumps({"type": kind, **fields}))
-
-
-def _until(client: Any, kind: str) -> None:
-    while json.loads(client.recv())["type"] != kind:
-        pass

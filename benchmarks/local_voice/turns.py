@@ -42,7 +42,7 @@ def measure(server: LocalServer, said: Sequence[Clip]) -> None:
         rows.append(Series(name, "s", [wall for wall, _ in seen], goal=goals.get(name, "")))
         rows.append(Series("  processor time", "s", [cpu for _, cpu in seen]))
     show(f"Embedded server: {len(turns)} spoken turns, {sum(turn.cut_off for _, turn in turns)} cut off", rows)
-    for turn, clip in sorted(((turn, clip) for clip, turn in turns), key=_wait, reverse=True)[:3]:
+    for clip, turn in sorted(turns, key=_wait, reverse=True)[:3]:
         wall_s, cpu_s = turn.first.since(turn.endpoint)
         sys.stdout.write(f"slowest: {wall_s:.2f} s with {cpu_s:.2f} s of processor time, {clip.who}: {clip.words}\n")
     for who in dict.fromkeys(clip.who for clip in said):
@@ -52,8 +52,8 @@ def measure(server: LocalServer, said: Sequence[Clip]) -> None:
     sys.stdout.flush()
 
 
-def _wait(one: tuple[Turn, Clip]) -> float:
-    return one[0].first.wall_s - one[0].endpoint.wall_s
+def _wait(said: tuple[Clip, Turn]) -> float:
+    return said[1].first.wall_s - said[1].endpoint.wall_s
 
 
 def bare(words: str) -> list[str]:
