@@ -6,6 +6,7 @@ a time, so that most kills come in the middle of something, and says what is who
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -84,7 +85,7 @@ def write_recording(path: Path, tell: Tell) -> None:
     recording._write_all = write_slowly
     recorder = recording.Recorder(path, print, by_clock=False)
     threading.Thread(target=recorder.run, daemon=True).start()
-    for number in range(10**9):
+    for number in itertools.count():
         block = np.full(BLOCK_FRAMES, number % 30_000 + 1, np.int16)
         recorder.spoke(block.tobytes())
         recorder.heard(block)

@@ -222,7 +222,7 @@ class ScriptedServer:
         threading.Thread(target=hold, name=call.name).start()
 
     def _handle(self, connection: ServerConnection) -> None:
-        named = self.handshakes and parse_qs(urlsplit(connection.request.path).query).get("call_id")  # type: ignore[union-attr]
+        named = parse_qs(urlsplit(connection.request.path).query).get("call_id")  # type: ignore[union-attr]
         if self._provider is not None and named:
             if self._provider.side_error:
                 error = {"type": "invalid_request_error", "code": "invalid_value", "message": "Nobody may join."}

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import wave
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ from tests.waiting import PATIENCE_S
 MOMENTS = 50
 
 
-def killed(kind: str, folder: Path) -> Iterator[tuple[Path, int]]:
+def killed(kind: str, folder: Path) -> list[tuple[Path, int]]:
     """The file of each child, and what it had told to be whole."""
     command = [sys.executable, "-m", "tests.killed_writers", kind, str(folder), str(MOMENTS)]
     # Python 3.12 warns of a fork beside other threads, which numpy's arithmetic would start.
@@ -34,18 +33,16 @@ def killed(kind: str, folder: Path) -> Iterator[tuple[Path, int]]:
         command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
     assert done.stderr == ""
-    for line in done.stdout.splitlines():
-        found = json.loads(line)
-        yield Path(found["path"]), found["told"]
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(found) == MOMENTS
+    return [(Path(each["path"]), each["told"]) for each in found]
 
 
 def test_a_journal_that_is_killed_keeps_every_line_that_was_whole_and_reads_without_the_torn_one(
     tmp_path: Path,
 ) -> None:
     torn = 0
-    files = list(killed("journal", tmp_path))
-    assert len(files) == MOMENTS
-    for path, told in files:
+    for path, told in killed("journal", tmp_path):
         if not path.exists() or b"\n" not in path.read_bytes():
             # Killed before the header was written: nothing had been told.
             assert told == 0
@@ -53,10 +50,8 @@ def test_a_journal_that_is_killed_keeps_every_line_that_was_whole_and_reads_with
         conversation = read(path)
         # At most the line that was being written, and the one that was whole but not told yet.
         assert told <= len(conversation.entries) <= told + 1
-        assert [entry.item_id for entry in conversation.entries] == [str(at) for at in range(len(conversation.entries))]
-        assert [entry.text for entry in conversation.entries] == [
-            "word " * (at % 50) for at in range(len(conversation.entries))
-        ]
+        kept = [(entry.item_id, entry.text) for entry in conversation.entries]
+        assert kept == [(str(at), "word " * (at % 50)) for at in range(len(kept))]
         torn += not path.read_bytes().endswith(b"\n")
     assert torn, "no kill came in the middle of a line"
 
@@ -70,9 +65,7 @@ def test_a_file_without_a_whole_header_is_no_conversation(tmp_path: Path) -> Non
 
 def test_a_recording_that_is_killed_plays_and_holds_all_that_was_whole(tmp_path: Path) -> None:
     longer = 0
-    files = list(killed("recording", tmp_path))
-    assert len(files) == MOMENTS
-    for path, told in files:
+    for path, told in killed("recording", tmp_path):
         if not path.exists() or path.stat().st_size < HEADER_BYTES:
             assert told == 0
             continue

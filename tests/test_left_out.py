@@ -98,9 +98,8 @@ def test_a_server_that_turns_out_to_speak_another_dialect_is_told_of_with_what_t
     assert Drive(left_out=lines).tell(HELLO, f.Tick()).shown(Notice) == []
 
 
-@pytest.mark.parametrize("flag", ["--truncation", "--reasoning"])
-def test_a_person_reads_it_once_on_standard_error(flag: str) -> None:
-    value = {"--truncation": "auto", "--reasoning": "low"}[flag]
+@pytest.mark.parametrize(("flag", "value"), [("--truncation", "auto"), ("--reasoning", "low")])
+def test_a_person_reads_it_once_on_standard_error(flag: str, value: str) -> None:
     with ScriptedServer(scripts.text_turns("Hi."), beta=True) as server:
         done = run("say", "hello", "--base-url", server.url, "--dialect", "beta", flag, value)
     assert done.returncode == 0, done.stderr
